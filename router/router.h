@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The router's table: which host name goes to which containers of which app. The table file
+ * (lib/router/routes.json) is the truth: it is replaced whole and durably, and nginx is told the
+ * difference over run/router.sock; no reload. A starting nginx reads the file.
+ *
+ * Only the holder of the routes lock changes the table; router_apply takes it.
+ */
+#ifndef ROUTER_ROUTER_H
+#define ROUTER_ROUTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/strbuf.h"
+#include "base/strvec.h"
+#include "instance/instance.h"
+
+struct router_backend {
+	const char *id;      /* the container's id */
+	const char *address; /* dotted quad */
+	uint16_t port;
+};
+
+enum router_state {
+	ROUTER_UP = 1,      /* has backends */
+	ROUTER_DOWN,        /* known, nothing runs: the 503 page */
+	ROUTER_MAINTENANCE, /* the maintenance page, 503 with Retry-After */
+};
+
+struct router_app {
+	const char *app;
+	enum router_state state;
+	const struct strvec *hosts; /* lower case, "*.example.com" allowed */
+	const struct router_backend *backends;
+	size_t n_backends;
+	const char *page; /* maintenance: the HTML to serve, or NULL for the built-in one */
+	size_t page_len;
+};
+
+/* Writes lib/router/nginx.conf for this instance from its settings ([http] address, port) and
+ * makes its folders. Called before nginx starts. */
+int router_configure(const struct instance *inst, struct error *err);
+/* argv that runs nginx in the foreground with that configuration. */
+int router_command(const struct instance *inst, struct strvec *argv, struct error *err);
+
+/* Sets APP's routes to exactly this and returns when every nginx worker uses them. A host that
+ * another app has is ERROR_EXISTS and names it; nothing changes then. nginx not running is no
+ * error: it will read the file. */
+int router_apply(const struct instance *inst, const struct router_app *app, struct error *err);
+/* Forgets APP. */
+int router_remove(const struct instance *inst, const char *app, struct error *err);
+/* Writes the whole table at once (boot, repair). */
+int router_replace(const struct instance *inst, const struct router_app *apps, size_t n,
+		   struct error *err);
+/* Requests that are at this backend right now; -1 when nginx does not answer (then none are). */
+int router_in_flight(const struct instance *inst, const char *backend_id, long *out,
+		     struct error *err);
+/* Per-app counters as a JSON document: {"APP": {"requests": N, "status": {"2xx": N, ...},
+ * "latency": {"le": [..seconds..], "count": [...], "sum": S}, "in_flight": N}} */
+int router_stats(const struct instance *inst, struct strbuf *out, struct error *err);
+/* The URL of a host on this instance: "http://HOST", with the port when it is not the scheme's. */
+char *router_url(const struct instance *inst, const char *host);
+
+#endif

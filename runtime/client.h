@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Asking berth-runtime: the only way in which the rest of Berth touches containers and layers. All
+ * calls are synchronous, open a connection of their own to run/runtime.sock and may be made by
+ * root, berth and nobody else.
+ */
+#ifndef RUNTIME_CLIENT_H
+#define RUNTIME_CLIENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "base/strvec.h"
+#include "instance/instance.h"
+#include "instance/name.h"
+#include "runtime/spec.h"
+
+#define RUNTIME_ADDRESS_MAX 16 /* dotted quad */
+
+enum container_state {
+	CONTAINER_STARTING = 1,
+	CONTAINER_RUNNING,
+	CONTAINER_BACKOFF, /* crashed; starts again at next_start_us */
+	CONTAINER_EXITED,  /* ended and stays so: done, stopped, or its restarts are used up */
+	CONTAINER_LOST,    /* its shim is gone: remove it and start another */
+};
+
+struct container_status {
+	char id[NAME_ID_MAX + 1];
+	char label[256];
+	enum container_state state;
+	pid_t pid;             /* its init, in the host's numbers; 0 unless running */
+	pid_t shim;            /* berth-shim, and when that process began (proc(5), field 22) */
+	uint64_t shim_start;
+	char address[RUNTIME_ADDRESS_MAX]; /* "" without network */
+	int exit_code;         /* of the last run: 0 to 255, 128 + signal */
+	bool oom_killed;       /* the last run hit its memory limit */
+	uint32_t restarts;     /* since the container was made */
+	int64_t started_us;    /* unix time of the last start */
+	int64_t next_start_us; /* for CONTAINER_BACKOFF */
+	uint64_t memory;       /* bytes in use now, 0 unless running */
+	uint64_t memory_limit;
+	uint64_t cpu_us;       /* processor time used by the current run */
+	uint32_t pids;
+};
+
+/* Starts a detached container: returns when its program has been executed, or with the error of
+ * the step that failed (nothing is left behind then). */
+int runtime_start(const struct instance *inst, const struct container_spec *spec,
+		  char out_address[RUNTIME_ADDRESS_MAX], struct error *err);
+
+/* An attached container: it lives no longer than this session. */
+struct runtime_session {
+	int fd;      /* readable when the container ended; closing it kills the container */
+	int console; /* the terminal's master side when spec.tty or tty, otherwise -1 */
+};
+#define RUNTIME_SESSION_INIT                                                                       \
+	{                                                                                          \
+		-1, -1                                                                             \
+	}
+
+/* Starts SPEC with STDIO[3] (ignored when spec->tty) as its descriptors. */
+int runtime_attach(const struct instance *inst, const struct container_spec *spec,
+		   const int stdio[3], struct runtime_session *out, struct error *err);
+/* Runs argv inside the running container ID, as its user and with its environment plus ENV. */
+int runtime_exec(const struct instance *inst, const char *id, const struct strvec *argv,
+		 const struct strvec *env, bool tty, const int stdio[3],
+		 struct runtime_session *out, struct error *err);
+int runtime_session_signal(struct runtime_session *s, int sig, struct error *err);
+
+struct runtime_result {
+	int exit_code;     /* 0 to 255, 128 + signal */
+	bool oom_killed;   /* the memory limit was hit */
+	bool timed_out;    /* limits.time_ms was reached */
+	bool disk_full;    /* limits.disk was reached */
+	uint64_t memory_peak; /* bytes */
+};
+/* Blocks until the end. For a loop of one's own: poll s->fd for POLLIN first. */
+int runtime_session_wait(struct runtime_session *s, struct runtime_result *out, struct error *err);
+void runtime_session_close(struct runtime_session *s); /* kills what still runs */
+#define _cleanup_session_ _cleanup_(runtime_session_close)
+
+/* SIGTERM to every process of ID, SIGKILL after timeout_ms (-1: its own stop_ms), no restart;
+ * returns when it is gone and forgotten. A container that is not there is no error. */
+int runtime_stop(const struct instance *inst, const char *id, int timeout_ms, struct error *err);
+
+/* Every container of the instance, one that has exited or is lost too. The caller frees *out. */
+int runtime_list(const struct instance *inst, struct container_status **out, size_t *out_n,
+		 struct error *err);
+
+/* Layers. An `upper` is kept with commit (durable when it returns) or dropped with remove. */
+int runtime_layer_commit(const struct instance *inst, const char *id, struct error *err);
+/* Fails with ERROR_BUSY while a container uses it; a missing one is no error. */
+int runtime_layer_remove(const struct instance *inst, const char *id, struct error *err);
+bool runtime_layer_exists(const struct instance *inst, const char *id);
+/* Unpacks a tar (plain, gzip, xz, zstd) from FD into the new layer ID, in a user namespace of
+ * range 0; entries that would leave the root are refused. */
+int runtime_layer_import(const struct instance *inst, const char *id, int fd, struct error *err);
+int runtime_layer_list(const struct instance *inst, struct strvec *out, struct error *err);
+
+/* Empties and removes lib/cache/ID, or lib/volumes/ID. */
+int runtime_cache_remove(const struct instance *inst, const char *id, struct error *err);
+int runtime_volume_remove(const struct instance *inst, const char *id, struct error *err);
+
+/* Removes what dead containers left: mounts, cgroups, interfaces, addresses, folders. With DRY,
+ * only lists them. One line per finding goes to OUT. */
+int runtime_cleanup(const struct instance *inst, bool dry, struct strvec *out, struct error *err);
+
+#endif

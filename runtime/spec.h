@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a container is to be: the one value that crosses from the unprivileged side to
+ * berth-runtime. It names layers, caches and volumes by id, never by path; berth-runtime looks
+ * each up below its own folders. Its encoded form is bounded (SPEC_ENCODED_MAX), versioned, and
+ * checked field by field when decoded (tests/fuzz/spec).
+ */
+#ifndef RUNTIME_SPEC_H
+#define RUNTIME_SPEC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/strbuf.h"
+#include "base/strvec.h"
+
+#define SPEC_VERSION 1
+#define SPEC_ENCODED_MAX (2u << 20)
+#define SPEC_MAX_LAYERS 64
+#define SPEC_MAX_MOUNTS 32
+#define SPEC_MAX_ARGS 4096
+
+enum spec_profile {
+	SPEC_APP = 1,   /* runs as INSTANCE_APP_UID, no capabilities, root read-only, /app and /tmp
+	                 * writable, "open" egress */
+	SPEC_BUILD = 2, /* the same, for build scripts */
+	SPEC_LAYER = 3, /* root of its own user namespace, with the capabilities that a package
+	                 * manager needs, root writable: makes runtime layers */
+};
+
+enum spec_network {
+	SPEC_NET_NONE = 1,   /* loopback only */
+	SPEC_NET_EGRESS = 2, /* an address of its own, NAT to the outside */
+};
+
+enum spec_mount_kind {
+	SPEC_MOUNT_CACHE = 1,  /* lib/cache/ID, made when missing, owned by the container's user */
+	SPEC_MOUNT_VOLUME = 2, /* lib/volumes/ID, likewise */
+	SPEC_MOUNT_STAGE = 3,  /* run/stage/ID: a folder that `berth` filled; seen as the container
+	                        * user's own, read-only */
+	SPEC_MOUNT_PACKS = 4,  /* ID "bundled": share/berth/buildpacks; otherwise lib/packs/ID, a
+	                        * folder that `berth` filled; read-only */
+};
+
+struct spec_mount {
+	enum spec_mount_kind kind;
+	char *id;
+	char *dest; /* absolute path inside, made when missing; no ".." */
+	bool read_only;
+};
+
+enum spec_restart {
+	SPEC_RESTART_NO = 1,
+	SPEC_RESTART_ON_FAILURE = 2, /* at most restart_max times in a row */
+	SPEC_RESTART_ALWAYS = 3,
+};
+
+/* 0 means the default of the profile for each. */
+struct spec_limits {
+	uint64_t memory;       /* bytes */
+	uint64_t memory_swap;  /* bytes of memory and swap together; 0: same as memory */
+	uint32_t cpu_weight;   /* 1 to 10000, default 100 */
+	uint32_t cpu_millis;   /* thousandths of a core, 0: no quota */
+	uint32_t pids;
+	uint32_t nofile;
+	uint64_t disk;         /* bytes of the writable layer: the size of the scratch tmpfs, or the
+	                        * watched size of `upper` */
+	uint32_t time_ms;      /* the container is killed when it has run that long; 0: never */
+};
+
+struct container_spec {
+	char *id;       /* name_is_id; unique on the instance while the container exists */
+	char *label;    /* at most 255 bytes that mean nothing here and come back in its status */
+	enum spec_profile profile;
+	uint32_t range; /* index of its id range: the app's own; 0 for SPEC_LAYER */
+	/* Overlay layers, topmost first: "layer/ID" or "source/TREE". A layer remembers the range
+	 * that owns it on disk and is mounted idmapped where that differs. */
+	struct strvec layers;
+	/* The id of a new layer that becomes the writable folder and stays, uncommitted, when the
+	 * container ends; NULL: a tmpfs that goes with the container. */
+	char *upper;
+	struct strvec argv; /* argv[0] is looked up in env's PATH inside */
+	struct strvec env;  /* "KEY=VALUE" */
+	char *cwd;          /* NULL: /app for APP and BUILD, / for LAYER */
+	char *hostname;     /* NULL: the id */
+	enum spec_network network;
+	struct spec_limits limits;
+	struct spec_mount *mounts;
+	size_t n_mounts;
+	bool tty;           /* attached only: a terminal of its own */
+	/* detached only: where its output goes: lib/logs/LOG_APP/LOG_NAME.log, and how it is named
+	 * in the lines: "TIME app[LOG_NAME]: ..." */
+	char *log_app;
+	char *log_name;
+	uint64_t log_max;      /* bytes before a file is rotated; 0: 10 MiB. Kept: 5 files */
+	enum spec_restart restart;
+	uint32_t restart_max;  /* for SPEC_RESTART_ON_FAILURE; 0: 10 */
+	uint32_t stop_ms;      /* SIGTERM to SIGKILL; 0: 30 s */
+};
+
+void container_spec_init(struct container_spec *spec);
+void container_spec_release(struct container_spec *spec);
+#define _cleanup_spec_ _cleanup_(container_spec_release)
+
+void container_spec_add_mount(struct container_spec *spec, enum spec_mount_kind kind,
+			      const char *id, const char *dest, bool read_only);
+
+/* Checks every field; the error names the first that is wrong. */
+int container_spec_check(const struct container_spec *spec, struct error *err);
+int container_spec_encode(const struct container_spec *spec, struct strbuf *out,
+			  struct error *err);
+/* SPEC must be initialised and empty. Refuses anything that container_spec_check refuses,
+ * unknown or repeated fields, and trailing bytes. */
+int container_spec_decode(struct container_spec *spec, const void *data, size_t len,
+			  struct error *err);
+
+#endif
