@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Archives become layers. The archive is a tenant's: it is read and unpacked by a child that has
+ * the new layer's folder as its root file system, a user namespace whose ids are the layer's range,
+ * no network, no other descriptor and limits of its own. The root process only moves the folder.
+ *
+ * Kept: owners by number (0 to 65535), modes, times, links, extended attributes but trusted.* and
+ * *.overlay.*. Left out: device nodes, fifos and sockets. Refused, by name: absolute paths, "..",
+ * paths that pass through a link, hard links to what is not there, more than IMPORT_MAX_ENTRIES
+ * entries or IMPORT_MAX_BYTES bytes.
+ */
+#ifndef RUNTIME_IMPORT_H
+#define RUNTIME_IMPORT_H
+
+#include "base/error.h"
+#include "instance/instance.h"
+
+#define IMPORT_MAX_ENTRIES 1000000u
+#define IMPORT_MAX_BYTES (16ull << 30)
+#define IMPORT_MAX_SECONDS 1800
+
+/* Unpacks the tar (plain, gzip, xz, zstd) that FD gives into the new layer ID, owned by RANGE, and
+ * commits it. Nothing is left behind on failure. FD stays the caller's. */
+int import_tar(const struct instance *inst, const char *id, unsigned range, int fd,
+	       struct error *err);
+
+#endif

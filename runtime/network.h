@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The network of one instance: routed veths, no bridge. Every container has one /32 address out of
+ * instance_subnet(); its host end "bN-ADDRESS" (N the instance's number, ADDRESS the low sixteen
+ * bits in hex) carries a host route to exactly that address, and its eth0 a default route through
+ * the gateway, subnet + 1, which is an address of the host's loopback device. Both ends are NOARP
+ * with one MAC, so no neighbour is ever looked up.
+ *
+ * One nftables table "berth-N" (family inet) is loaded when berth-runtime starts, through
+ * libnftables; starting a container changes no rule, because rules match the interfaces' prefix and
+ * spoofed sources are found by reverse path (nft(8), fib). What it says:
+ *   from a container  the source must be routed back to the same interface; no IPv6; not to the
+ *                     host itself (but replies), to another container, instance or link-local and
+ *                     multicast addresses; DNS to the host's resolvers; the rest leaves by NAT
+ *   to a container    from the host itself (the router), and replies; nothing that was forwarded
+ *
+ * Other tables: an accept here does not undo a drop elsewhere. Docker sets the policy of FORWARD to
+ * DROP; there, containers have no egress until DOCKER-USER accepts "bN-+" both ways. Connections
+ * from the host to a container pass no forward hook and always work.
+ *
+ * network_init and network_destroy are for berth-runtime, once; network_attach for whoever starts
+ * a container, in the host's network namespace as root; all of it without threads.
+ */
+#ifndef RUNTIME_NETWORK_H
+#define RUNTIME_NETWORK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "base/strbuf.h"
+#include "instance/instance.h"
+
+/* Addresses are uint32_t in host byte order. */
+#define NETWORK_TEXT_MAX 16 /* dotted quad and NUL */
+#define NETWORK_NAME_MAX 16 /* IFNAMSIZ */
+
+/* Loads the table (replacing an earlier one in one transaction), turns forwarding on and gives the
+ * gateway address to the loopback device. Running it again is no error. */
+int network_init(const struct instance *inst, struct error *err);
+/* Removes the table, the gateway address and every interface of this instance. */
+int network_destroy(const struct instance *inst, struct error *err);
+
+/* Reserves a free address for container ID: run/addresses/ADDRESS is a link whose text is ID.
+ * The search starts at a hash of ID, so an address is seldom used again soon. */
+int network_allocate(const struct instance *inst, const char *id, uint32_t *out_addr,
+		     struct error *err);
+/* Deletes the host end when it is still there, then frees the address. */
+int network_release(const struct instance *inst, uint32_t addr, struct error *err);
+
+/* Makes the pair: the host end up with its host route, eth0 in the network namespace NETNS_FD
+ * (/proc/PID/ns/net), up but without address. About 0.3 ms. */
+int network_attach(const struct instance *inst, int netns_fd, uint32_t addr, struct error *err);
+
+/* For the container's first process, in its new network namespace with CAP_NET_ADMIN over it,
+ * after network_attach: loopback up, address and default route of eth0. With ADDR 0 (no network):
+ * loopback only. Stack memory and system calls only. Gives 0 or a negative errno. */
+int network_configure_inside(uint32_t addr, uint32_t gateway);
+
+/* subnet + 1. */
+int network_gateway(const struct instance *inst, uint32_t *out, struct error *err);
+/* The name of the host end of ADDR. */
+void network_name(const struct instance *inst, uint32_t addr, char out[NETWORK_NAME_MAX]);
+void network_text(uint32_t addr, char out[NETWORK_TEXT_MAX]);
+/* Gives 0 or -1. */
+int network_parse(const char *text, uint32_t *out);
+
+/* The text of a container's /etc/resolv.conf: the host's nameservers (those behind systemd-resolved
+ * when the host uses its stub; loopback ones are left out), its search list and options. */
+int network_resolv_conf(const struct instance *inst, struct strbuf *out, struct error *err);
+
+#endif
