@@ -30,11 +30,12 @@ struct child {
 	bool new_session; /* setsid */
 	bool die_with_parent;
 	int timeout_ms; /* for child_wait and child_run: -1: none; then SIGTERM, 2 s, SIGKILL */
-	struct strbuf *capture;      /* child_run: its stdout goes here (cap it with strbuf_cap) */
-	struct strbuf *capture_err;  /* child_run: its stderr likewise; may equal capture */
-	const void *input;           /* child_run: bytes for its stdin */
+	struct strbuf *capture;     /* child_run: its stdout goes here (cap it with strbuf_cap) */
+	struct strbuf *capture_err; /* child_run: its stderr likewise; may equal capture */
+	const void *input;          /* child_run: bytes for its stdin */
 	size_t input_len;
-	void (*in_child)(void *data); /* runs after fork, before exec: async-signal-safe work only */
+	void (*in_child)(
+		void *data); /* runs after fork, before exec: async-signal-safe work only */
 	void *in_child_data;
 	/* filled in by child_start */
 	pid_t pid;

@@ -7,6 +7,7 @@
 #ifndef BASE_CLEANUP_H
 #define BASE_CLEANUP_H
 
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -18,10 +19,6 @@ static inline void cleanup_free(void *p)
 }
 
 /* Closes FD when it is valid, keeps errno, and gives -1, so that `fd = close_fd(fd)` reads well. */
-static inline int close_fd(int fd);
-
-#include <errno.h>
-
 static inline int close_fd(int fd)
 {
 	if (fd >= 0) {
@@ -55,14 +52,6 @@ static inline void cleanup_close(int *fd)
 		*take_ = -1;                                                                       \
 		taken_;                                                                            \
 	})
-
-/* Defines NAMEp, the cleanup function of a `struct type *` variable that TYPE_free releases. */
-#define DEFINE_CLEANUP(type, func)                                                                 \
-	static inline void func##p(type *p)                                                        \
-	{                                                                                          \
-		if (*p)                                                                            \
-			func(*p);                                                                  \
-	}
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 

@@ -14,18 +14,18 @@
 
 enum error_code {
 	ERROR_NONE = 0,
-	ERROR_FAILED,       /* the operation was tried and did not work */
-	ERROR_USAGE,        /* the caller's words are wrong */
-	ERROR_INVALID,      /* input that is malformed or out of bounds */
-	ERROR_NOT_FOUND,    /* a named thing is not there */
-	ERROR_NO_APP,       /* the named app is not there: its own exit status (20) */
-	ERROR_EXISTS,       /* a named thing is there already */
-	ERROR_DENIED,       /* the caller may not */
-	ERROR_BUSY,         /* held by somebody else; trying again later may work */
+	ERROR_FAILED,    /* the operation was tried and did not work */
+	ERROR_USAGE,     /* the caller's words are wrong */
+	ERROR_INVALID,   /* input that is malformed or out of bounds */
+	ERROR_NOT_FOUND, /* a named thing is not there */
+	ERROR_NO_APP,    /* the named app is not there: its own exit status (20) */
+	ERROR_EXISTS,    /* a named thing is there already */
+	ERROR_DENIED,    /* the caller may not */
+	ERROR_BUSY,      /* held by somebody else; trying again later may work */
 	ERROR_TIMEOUT,
-	ERROR_CANCELLED,    /* the client went away or pressed Ctrl-C */
-	ERROR_UNSUPPORTED,  /* not implemented, or this kernel cannot */
-	ERROR_SYSTEM,       /* a system call failed: errno is in sys */
+	ERROR_CANCELLED,   /* the client went away or pressed Ctrl-C */
+	ERROR_UNSUPPORTED, /* not implemented, or this kernel cannot */
+	ERROR_SYSTEM,      /* a system call failed: errno is in sys */
 	ERROR_COUNT_
 };
 
@@ -33,7 +33,7 @@ enum error_code {
 
 struct error {
 	enum error_code code;
-	int sys; /* errno, or 0 */
+	int sys;                         /* errno, or 0 */
 	char message[ERROR_MESSAGE_MAX]; /* always terminated; a longer message is cut */
 };
 
@@ -43,7 +43,8 @@ struct error {
 		.code = ERROR_NONE                                                                 \
 	}
 
-/* Sets ERR (which may be NULL) and returns -1. SYS is an errno value whose text is appended, or 0. */
+/* Sets ERR (which may be NULL) and returns -1. SYS is an errno value whose text is appended, or 0.
+ */
 int error_set(struct error *err, enum error_code code, int sys, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 

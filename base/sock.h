@@ -21,8 +21,7 @@ int sock_listen(const char *path, int type, mode_t mode, uid_t uid, gid_t gid, i
 int sock_connect(const char *path, int type, int *out_fd, struct error *err);
 
 /* Sends DATA (not empty) whole, with NFDS descriptors on its first byte. SIGPIPE is not raised. */
-int sock_send(int fd, const void *data, size_t len, const int *fds, size_t nfds,
-	      struct error *err);
+int sock_send(int fd, const void *data, size_t len, const int *fds, size_t nfds, struct error *err);
 
 /* Receives at most LEN bytes and up to SOCK_MAX_FDS descriptors, which the caller closes. Gives
  * the number of bytes, 0 at the end, -1 on error; *out_nfds is set on success. */

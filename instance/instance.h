@@ -29,12 +29,12 @@
 #define INSTANCE_APP_UID 1000
 
 struct instance {
-	char *root; /* "" or an absolute path without links */
-	char *etc;  /* berth.conf, master.key */
-	char *lib;  /* berth.db, repos, sources, layers, images, cache, volumes, logs, router */
-	char *run;  /* sockets, containers, locks */
-	char *prefix;  /* where the programs are: prefix/bin, prefix/share/berth */
-	char *share;   /* prefix/share/berth: buildpacks, plugins, router (Lua, pages) */
+	char *root;   /* "" or an absolute path without links */
+	char *etc;    /* berth.conf, master.key */
+	char *lib;    /* berth.db, repos, sources, layers, images, cache, volumes, logs, router */
+	char *run;    /* sockets, containers, locks */
+	char *prefix; /* where the programs are: prefix/bin, prefix/share/berth */
+	char *share;  /* prefix/share/berth: buildpacks, plugins, router (Lua, pages) */
 	unsigned number;
 	char *user, *web_user, *plugin_user; /* berth, berth-web, berth-plugin */
 	uid_t uid, web_uid, plugin_uid;

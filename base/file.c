@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "base/cleanup.h"
+#include "base/random.h"
+
+int file_read(int dirfd, const char *path, size_t max, struct strbuf *out, struct error *err)
+{
+	_cleanup_close_ int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return error_set(err, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_SYSTEM, errno,
+				 "open '%s'", path);
+	struct strbuf content = STRBUF_INIT;
+	strbuf_cap(&content, max + 1);
+	if (strbuf_read_fd(&content, fd, err) < 0) {
+		strbuf_release(&content);
+		return error_wrap(err, "'%s'", path);
+	}
+	if (content.len > max) {
+		strbuf_release(&content);
+		return error_set(err, ERROR_INVALID, 0, "'%s' is larger than %zu bytes", path, max);
+	}
+	strbuf_add(out, content.data, content.len);
+	strbuf_release(&content);
+	return 0;
+}
+
+int file_write_all(int fd, const void *data, size_t len, struct error *err)
+{
+	const char *p = data;
+	while (len > 0) {
+		ssize_t n = write(fd, p, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_set(err, ERROR_SYSTEM, errno, "write");
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Opens the folder that holds PATH, so that a rename in it can be made durable. */
+static int open_parent(int dirfd, const char *path, struct error *err)
+{
+	const char *slash = strrchr(path, '/');
+	_cleanup_free_ char *parent =
+		slash ? xstrndup(path, slash == path ? 1 : (size_t)(slash - path)) : xstrdup(".");
+	int fd = openat(dirfd, parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		error_set(err, ERROR_SYSTEM, errno, "open '%s'", parent);
+	return fd;
+}
+
+int file_replace(int dirfd, const char *path, const void *data, size_t len, mode_t mode,
+		 struct error *err)
+{
+	char suffix[9];
+	random_hex(suffix, 8);
+	_cleanup_free_ char *temp = xasprintf("%s.%s.tmp", path, suffix);
+	_cleanup_close_ int parent = open_parent(dirfd, path, err);
+	if (parent < 0)
+		return -1;
+	_cleanup_close_ int fd =
+		openat(dirfd, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+	if (fd < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "create '%s'", temp);
+	int failed = 0;
+	/* the mode counts, whatever the umask is */
+	if (fchmod(fd, mode) < 0)
+		failed = error_set(err, ERROR_SYSTEM, errno, "chmod '%s'", temp);
+	else if (file_write_all(fd, data, len, err) < 0)
+		failed = error_wrap(err, "'%s'", temp);
+	else if (fsync(fd) < 0)
+		failed = error_set(err, ERROR_SYSTEM, errno, "fsync '%s'", temp);
+	else if (renameat(dirfd, temp, dirfd, path) < 0)
+		failed = error_set(err, ERROR_SYSTEM, errno, "rename '%s'", temp);
+	if (failed) {
+		unlinkat(dirfd, temp, 0);
+		return -1;
+	}
+	if (fsync(parent) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "fsync the folder of '%s'", path);
+	return 0;
+}
+
+int file_open_beneath(int dirfd, const char *path, int flags, mode_t mode, bool no_links,
+		      struct error *err)
+{
+	struct open_how how = {
+		.flags = (unsigned)(flags | O_CLOEXEC),
+		.mode = flags & (O_CREAT | O_TMPFILE) ? mode : 0,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS |
+			   (no_links ? RESOLVE_NO_SYMLINKS : 0),
+	};
+	int fd;
+	/* EAGAIN: a rename raced with the walk; the kernel asks to try again */
+	for (int i = 0; i < 32; i++) {
+		fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+		if (fd >= 0 || errno != EAGAIN)
+			break;
+	}
+	if (fd < 0)
+		error_set(err, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_SYSTEM, errno, "open '%s'",
+			  path);
+	return fd;
+}
+
+int file_make_dirs(const char *path, mode_t mode, struct error *err)
+{
+	_cleanup_free_ char *copy = xstrdup(path);
+	for (char *p = copy + 1;; p++) {
+		if (*p && *p != '/')
+			continue;
+		char saved = *p;
+		*p = '\0';
+		if (mkdir(copy, mode) == 0) {
+			if (chmod(copy, mode) < 0)
+				return error_set(err, ERROR_SYSTEM, errno, "chmod '%s'", copy);
+		} else if (errno != EEXIST) {
+			return error_set(err, ERROR_SYSTEM, errno, "make folder '%s'", copy);
+		}
+		*p = saved;
+		if (!saved)
+			return 0;
+	}
+}
+
+static int remove_contents(int fd, dev_t dev, struct error *err)
+{
+	DIR *dir = fdopendir(fd);
+	if (!dir) {
+		close_fd(fd);
+		return error_set(err, ERROR_SYSTEM, errno, "list folder");
+	}
+	int result = 0;
+	struct dirent *entry;
+	while (result == 0 && (entry = readdir(dir))) {
+		const char *name = entry->d_name;
+		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+			continue;
+		if (unlinkat(fd, name, 0) == 0 || errno == ENOENT)
+			continue;
+		if (errno != EISDIR && errno != EPERM) {
+			result = error_set(err, ERROR_SYSTEM, errno, "remove '%s'", name);
+			break;
+		}
+		int sub = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		struct stat st;
+		if (sub < 0) {
+			result = error_set(err, ERROR_SYSTEM, errno, "open '%s'", name);
+		} else if (fstat(sub, &st) < 0 || st.st_dev != dev) {
+			close_fd(sub);
+			result = error_set(err, ERROR_BUSY, 0, "'%s' is a mount point", name);
+		} else if (remove_contents(sub, dev, err) < 0) {
+			result = error_wrap(err, "'%s'", name);
+		} else if (unlinkat(fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT) {
+			result = error_set(err, ERROR_SYSTEM, errno, "remove '%s'", name);
+		}
+	}
+	closedir(dir);
+	return result;
+}
+
+int file_remove_tree(int dirfd, const char *name, struct error *err)
+{
+	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR && errno != EPERM)
+		return error_set(err, ERROR_SYSTEM, errno, "remove '%s'", name);
+	int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : error_set(err, ERROR_SYSTEM, errno, "open '%s'", name);
+	struct stat st;
+	if (fstat(fd, &st) < 0) {
+		close_fd(fd);
+		return error_set(err, ERROR_SYSTEM, errno, "stat '%s'", name);
+	}
+	if (remove_contents(fd, st.st_dev, err) < 0)
+		return error_wrap(err, "remove '%s'", name);
+	if (unlinkat(dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		return error_set(err, ERROR_SYSTEM, errno, "remove '%s'", name);
+	return 0;
+}
+
+bool file_exists(int dirfd, const char *path)
+{
+	return faccessat(dirfd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+int file_lock(const char *path, bool wait, int *out_fd, struct error *err)
+{
+	_cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (fd < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "open '%s'", path);
+	while (flock(fd, LOCK_EX | (wait ? 0 : LOCK_NB)) < 0) {
+		if (errno == EINTR)
+			continue;
+		if (errno == EWOULDBLOCK)
+			return error_set(err, ERROR_BUSY, 0, "'%s' is locked", path);
+		return error_set(err, ERROR_SYSTEM, errno, "lock '%s'", path);
+	}
+	*out_fd = TAKE_FD(fd);
+	return 0;
+}
+
+int file_copy(int in, int out, uint64_t max, struct error *err)
+{
+	char chunk[65536];
+	uint64_t total = 0;
+	for (;;) {
+		ssize_t n = read(in, chunk, sizeof(chunk));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_set(err, ERROR_SYSTEM, errno, "read");
+		if (n == 0)
+			return 0;
+		total += (uint64_t)n;
+		if (total > max)
+			return error_set(err, ERROR_INVALID, 0, "more than %llu bytes",
+					 (unsigned long long)max);
+		if (file_write_all(out, chunk, (size_t)n, err) < 0)
+			return -1;
+	}
+}
+
+char *file_prefix(void)
+{
+	char exe[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	if (n <= 0)
+		return xstrdup("/usr/local");
+	exe[n] = '\0';
+	for (int i = 0; i < 2; i++) {
+		char *slash = strrchr(exe, '/');
+		if (slash)
+			*slash = '\0';
+	}
+	return xstrdup(*exe ? exe : "/");
+}
