@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Instance numbers: each instance on a machine needs one of its own, because its interfaces,
+ * nftables table, subnet and id ranges follow from it. /run/berth-instances/N names the root that
+ * has N; the file is locked (flock(2)) while that instance runs, so a claim cannot outlive its
+ * holder by mistake, whatever happens to process ids.
+ */
+#ifndef CONTROL_NUMBER_H
+#define CONTROL_NUMBER_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "instance/instance.h"
+
+/* A number that no other root has: no claim of a root that still exists, no interface "bN-..."
+ * and no nftables table "berth-N". Notes ROOT as its holder. */
+int number_choose(const char *root, unsigned *out, struct error *err);
+
+/* Notes ROOT as the holder of NUMBER; ERROR_BUSY when another root has it. */
+int number_note(const char *root, unsigned number, struct error *err);
+
+/* Holds the number of a starting instance until *out_fd is closed; ERROR_BUSY when another
+ * instance runs under it. */
+int number_hold(const struct instance *inst, int *out_fd, struct error *err);
+
+#endif
