@@ -6,7 +6,8 @@
  *   .new/ID/...     the same for a layer in the making, with work/, overlayfs's work folder
  *   .gone/...       on its way out
  * A layer is visible when it is complete: committing makes .new/ID durable and renames it. It is
- * immutable from then on. Source trees are lib/sources/TREE/app, written by user berth.
+ * immutable from then on. A source tree is lib/sources/TREE, written by user berth, and has a
+ * folder app: like a layer it is laid over the root.
  *
  * In use: the descriptor of a tree that layer_open and layer_create_upper give holds a shared lock
  * on it (flock(2)). Whoever keeps the container alive (its shim) keeps these descriptors open; a

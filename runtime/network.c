@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: MIT */
+#include "runtime/network.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if.h>
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "runtime/netlink.h"
+#include "runtime/nft.h"
+
+#define LO_INDEX 1
+#define ETH0_INDEX 2
+/* One device group per instance: all its interfaces can be removed with one request. */
+#define GROUP(inst) (0x62740000u + (inst)->number)
+
+/* Indexes are ours to choose, above what the kernel counts up to, so that one batch can make a
+ * link and name it in the requests that follow. */
+static int host_index(const struct instance *inst, uint32_t addr)
+{
+	return (int)(0x40000000u + (inst->number << 16) + (addr & 0xffff));
+}
+
+/* Both ends have it: a NOARP link sends to its own address. */
+static const unsigned char link_mac[6] = {0x02, 'b', 'e', 'r', 't', 'h'};
+
+void network_name(const struct instance *inst, uint32_t addr, char out[NETWORK_NAME_MAX])
+{
+	snprintf(out, NETWORK_NAME_MAX, "b%u-%04x", inst->number % 1000, addr & 0xffff);
+}
+
+void network_text(uint32_t addr, char out[NETWORK_TEXT_MAX])
+{
+	snprintf(out, NETWORK_TEXT_MAX, "%u.%u.%u.%u", addr >> 24, (addr >> 16) & 0xff,
+		 (addr >> 8) & 0xff, addr & 0xff);
+}
+
+int network_parse(const char *text, uint32_t *out)
+{
+	struct in_addr in;
+	if (inet_pton(AF_INET, text, &in) != 1)
+		return -1;
+	*out = ntohl(in.s_addr);
+	return 0;
+}
+
+int network_gateway(const struct instance *inst, uint32_t *out, struct error *err)
+{
+	uint32_t subnet;
+	if (instance_subnet(inst, &subnet, err) < 0)
+		return -1;
+	*out = subnet + 1;
+	return 0;
+}
+
+/* The rules: see network.h. */
+static void write_rules(struct strbuf *sb, const struct instance *inst, uint32_t subnet,
+			const char *resolvers)
+{
+	char net[NETWORK_TEXT_MAX];
+	unsigned n = inst->number;
+	network_text(subnet, net);
+	/* "add" first, so that "delete" finds one the first time too */
+	strbuf_addf(sb, "add table inet berth-%u\ndelete table inet berth-%u\n", n, n);
+	strbuf_addf(sb, "table inet berth-%u {\n", n);
+	strbuf_addf(sb, "set resolvers {\ntype ipv4_addr\n%s}\n", resolvers);
+	strbuf_addf(sb,
+		    "chain source {\n"
+		    "type filter hook prerouting priority raw; policy accept;\n"
+		    "iifname != \"b%u-*\" accept\n"
+		    "meta nfproto != ipv4 drop\n"
+		    "ip saddr != %s/16 drop\n"
+		    "fib saddr . iif oif missing drop\n"
+		    "}\n",
+		    n, net);
+	/* refused and not dropped, so that a program inside learns it at once */
+	strbuf_addf(sb, "chain refuse {\n"
+			"meta l4proto tcp reject with tcp reset\n"
+			"reject with icmp type admin-prohibited\n"
+			"}\n");
+	strbuf_addf(sb,
+		    "chain input {\n"
+		    "type filter hook input priority filter; policy accept;\n"
+		    "iifname != \"b%u-*\" accept\n"
+		    "ct state established,related accept\n"
+		    "ip daddr @resolvers meta l4proto { tcp, udp } th dport 53 accept\n"
+		    "jump refuse\n"
+		    "}\n",
+		    n);
+	strbuf_addf(
+		sb,
+		"chain forward {\n"
+		"type filter hook forward priority filter; policy accept;\n"
+		"iifname != \"b%u-*\" oifname != \"b%u-*\" accept\n"
+		"ct state established,related accept\n"
+		"oifname \"b%u-*\" jump refuse\n"
+		/* what a published port of the host was turned into (Docker) is the host's too */
+		"ct status dnat jump refuse\n"
+		"ip daddr @resolvers meta l4proto { tcp, udp } th dport 53 accept\n"
+		"ip daddr { 0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16, 224.0.0.0/3 } jump refuse\n"
+		"ip daddr { 10.200.0.0-10.%u.255.255 } jump refuse\n"
+		"ip daddr %s/16 jump refuse\n"
+		"}\n",
+		n, n, n, 200 + INSTANCE_NUMBERS - 1, net);
+	strbuf_addf(sb,
+		    "chain leave {\n"
+		    "type nat hook postrouting priority srcnat; policy accept;\n"
+		    "ip saddr %s/16 oifname != \"lo\" oifname != \"b%u-*\" masquerade\n"
+		    "}\n}\n",
+		    net, n);
+}
+
+/* Calls for each line "WORD ARGUMENTS" of resolv.conf(5) text. */
+static bool next_line(char **text, char **out_word, char **out_rest)
+{
+	char *line;
+	while ((line = strsep(text, "\n"))) {
+		line += strspn(line, " \t\r");
+		size_t n = strcspn(line, " \t\r");
+		if (n == 0 || *line == '#' || *line == ';')
+			continue;
+		*out_rest = line + n;
+		if (**out_rest) {
+			**out_rest = '\0';
+			*out_rest += 1 + strspn(*out_rest + 1, " \t\r");
+		}
+		char *end = *out_rest + strlen(*out_rest);
+		while (end > *out_rest && strchr(" \t\r", end[-1]))
+			*--end = '\0';
+		*out_word = line;
+		return true;
+	}
+	return false;
+}
+
+/* Appends what containers can use of the resolver file PATH; gives the number of nameservers. */
+static unsigned add_resolvers(const char *path, struct strbuf *conf, struct strbuf *addresses)
+{
+	_cleanup_strbuf_ struct strbuf file = STRBUF_INIT;
+	if (file_read(AT_FDCWD, path, 65536, &file, NULL) < 0)
+		return 0;
+	unsigned found = 0;
+	char *text = file.data, *word, *rest;
+	while (next_line(&text, &word, &rest)) {
+		uint32_t addr;
+		if (!str_equal(word, "nameserver")) {
+			if (conf && (str_equal(word, "search") || str_equal(word, "domain") ||
+				     str_equal(word, "options")))
+				strbuf_addf(conf, "%s %s\n", word, rest);
+			continue;
+		}
+		if (network_parse(rest, &addr) < 0 || addr >> 24 == 127 || addr == 0)
+			continue;
+		if (conf)
+			strbuf_addf(conf, "nameserver %s\n", rest);
+		if (addresses)
+			strbuf_addf(addresses, "%s%s", found ? ", " : "", rest);
+		found++;
+	}
+	return found;
+}
+
+/* systemd-resolved's stub is on the loopback; this file has the servers behind it. */
+static const char *const resolver_files[] = {"/etc/resolv.conf",
+					     "/run/systemd/resolve/resolv.conf"};
+
+int network_resolv_conf(const struct instance *inst, struct strbuf *out, struct error *err)
+{
+	(void)inst;
+	(void)err;
+	for (size_t i = 0; i < ARRAY_SIZE(resolver_files); i++) {
+		_cleanup_strbuf_ struct strbuf conf = STRBUF_INIT;
+		if (add_resolvers(resolver_files[i], &conf, NULL) > 0) {
+			strbuf_add(out, conf.data, conf.len);
+			return 0;
+		}
+	}
+	/* a container without names still starts: not every app looks any up */
+	strbuf_addstr(out, "# no nameserver of the host can be reached from a container\n");
+	return 0;
+}
+
+/* Writes only what differs: /proc/sys may be read-only and right already. */
+static int turn_on(const char *path, struct error *err)
+{
+	_cleanup_strbuf_ struct strbuf now = STRBUF_INIT;
+	if (file_read(AT_FDCWD, path, 64, &now, NULL) == 0 && now.data[0] == '1')
+		return 0;
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, "1\n", 2) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "turn on '%s'", path);
+	return 0;
+}
+
+static int change_gateway(const struct instance *inst, uint32_t gateway, uint16_t type,
+			  uint16_t flags, struct error *err)
+{
+	_cleanup_close_ int fd = netlink_open();
+	if (fd < 0)
+		return error_set(err, ERROR_SYSTEM, -fd, "open a netlink socket");
+	struct netlink_batch b;
+	netlink_init(&b);
+	struct nlmsghdr *m = netlink_address(&b, type, flags, LO_INDEX, gateway);
+	char label[NETWORK_NAME_MAX];
+	snprintf(label, sizeof(label), "lo:berth%u", inst->number % 1000);
+	mnl_attr_put_strz(m, IFA_LABEL, label);
+	int result = netlink_commit(fd, &b, NULL);
+	if (result < 0 && result != -EEXIST && result != -EADDRNOTAVAIL)
+		return error_set(err, ERROR_SYSTEM, -result, "change the gateway address of '%s'",
+				 label);
+	return 0;
+}
+
+int network_init(const struct instance *inst, struct error *err)
+{
+	uint32_t subnet;
+	if (instance_subnet(inst, &subnet, err) < 0)
+		return -1;
+	_cleanup_free_ char *addresses = instance_run(inst, "addresses");
+	if (file_make_dirs(addresses, 0755, err) < 0)
+		return -1;
+	_cleanup_strbuf_ struct strbuf servers = STRBUF_INIT;
+	for (size_t i = 0; i < ARRAY_SIZE(resolver_files) && servers.len == 0; i++)
+		add_resolvers(resolver_files[i], NULL, &servers);
+	_cleanup_free_ char *elements =
+		servers.len ? xasprintf("elements = { %s }\n", servers.data) : xstrdup("");
+	_cleanup_strbuf_ struct strbuf rules = STRBUF_INIT;
+	write_rules(&rules, inst, subnet, elements);
+	/* the rules stand before the first packet can be forwarded */
+	if (nft_run(rules.data, err) < 0)
+		return error_wrap(err, "load the table 'berth-%u'", inst->number);
+	if (change_gateway(inst, subnet + 1, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, err) < 0)
+		return -1;
+	return turn_on("/proc/sys/net/ipv4/ip_forward", err);
+}
+
+int network_destroy(const struct instance *inst, struct error *err)
+{
+	uint32_t subnet;
+	if (instance_subnet(inst, &subnet, err) < 0)
+		return -1;
+	_cleanup_close_ int fd = netlink_open();
+	if (fd < 0)
+		return error_set(err, ERROR_SYSTEM, -fd, "open a netlink socket");
+	struct netlink_batch b;
+	netlink_init(&b);
+	struct nlmsghdr *m = netlink_link(&b, RTM_DELLINK, 0, 0, 0);
+	mnl_attr_put_u32(m, IFLA_GROUP, GROUP(inst));
+	int result = netlink_commit(fd, &b, NULL);
+	if (result < 0 && result != -ENODEV)
+		return error_set(err, ERROR_SYSTEM, -result, "remove the interfaces");
+	if (change_gateway(inst, subnet + 1, RTM_DELADDR, 0, err) < 0)
+		return -1;
+	_cleanup_free_ char *commands =
+		xasprintf("add table inet berth-%u\ndelete table inet berth-%u\n", inst->number,
+			  inst->number);
+	return nft_run(commands, err);
+}
+
+static uint32_t hash(const char *s)
+{
+	uint32_t h = 2166136261u; /* FNV-1a */
+	for (; *s; s++)
+		h = (h ^ (unsigned char)*s) * 16777619u;
+	return h ^ (h >> 16);
+}
+
+int network_allocate(const struct instance *inst, const char *id, uint32_t *out_addr,
+		     struct error *err)
+{
+	uint32_t subnet;
+	if (instance_subnet(inst, &subnet, err) < 0)
+		return -1;
+	_cleanup_free_ char *path = instance_run(inst, "addresses");
+	_cleanup_close_ int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "open '%s'", path);
+	/* 2 to 65534: not the network, the gateway or the broadcast address */
+	const uint32_t usable = 65533;
+	uint32_t start = hash(id) % usable;
+	for (uint32_t i = 0; i < usable; i++) {
+		uint32_t addr = subnet + 2 + (start + i) % usable;
+		char text[NETWORK_TEXT_MAX];
+		network_text(addr, text);
+		if (symlinkat(id, dir, text) == 0) {
+			*out_addr = addr;
+			return 0;
+		}
+		if (errno != EEXIST)
+			return error_set(err, ERROR_SYSTEM, errno, "reserve '%s'", text);
+	}
+	return error_set(err, ERROR_BUSY, 0, "all addresses of the instance are in use");
+}
+
+static int delete_link(const struct instance *inst, int fd, uint32_t addr)
+{
+	struct netlink_batch b;
+	netlink_init(&b);
+	char name[NETWORK_NAME_MAX];
+	network_name(inst, addr, name);
+	/* by name: nobody else's link has one of ours, whatever index it got */
+	struct nlmsghdr *m = netlink_link(&b, RTM_DELLINK, 0, 0, 0);
+	mnl_attr_put_strz(m, IFLA_IFNAME, name);
+	int result = netlink_commit(fd, &b, NULL);
+	return result == -ENODEV ? 0 : result;
+}
+
+int network_release(const struct instance *inst, uint32_t addr, struct error *err)
+{
+	_cleanup_close_ int fd = netlink_open();
+	if (fd < 0)
+		return error_set(err, ERROR_SYSTEM, -fd, "open a netlink socket");
+	char text[NETWORK_TEXT_MAX];
+	network_text(addr, text);
+	int result = delete_link(inst, fd, addr);
+	if (result < 0)
+		return error_set(err, ERROR_SYSTEM, -result, "remove the interface of '%s'", text);
+	_cleanup_free_ char *path = instance_run(inst, "addresses/%s", text);
+	if (unlink(path) < 0 && errno != ENOENT)
+		return error_set(err, ERROR_SYSTEM, errno, "free '%s'", path);
+	return 0;
+}
+
+static void put_pair(struct netlink_batch *b, const struct instance *inst, int netns_fd,
+		     uint32_t addr)
+{
+	char name[NETWORK_NAME_MAX];
+	network_name(inst, addr, name);
+	struct nlmsghdr *m = netlink_link(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL,
+					  host_index(inst, addr), IFF_NOARP);
+	mnl_attr_put_strz(m, IFLA_IFNAME, name);
+	mnl_attr_put(m, IFLA_ADDRESS, sizeof(link_mac), link_mac);
+	mnl_attr_put_u32(m, IFLA_GROUP, GROUP(inst));
+	struct nlattr *linkinfo = mnl_attr_nest_start(m, IFLA_LINKINFO);
+	mnl_attr_put_strz(m, IFLA_INFO_KIND, "veth");
+	struct nlattr *data = mnl_attr_nest_start(m, IFLA_INFO_DATA);
+	struct nlattr *peer = mnl_attr_nest_start(m, VETH_INFO_PEER);
+	struct ifinfomsg *info = mnl_nlmsg_put_extra_header(m, sizeof(*info));
+	info->ifi_index = ETH0_INDEX;
+	info->ifi_flags = IFF_NOARP;
+	info->ifi_change = IFF_NOARP;
+	mnl_attr_put_strz(m, IFLA_IFNAME, "eth0");
+	mnl_attr_put(m, IFLA_ADDRESS, sizeof(link_mac), link_mac);
+	mnl_attr_put_u32(m, IFLA_NET_NS_FD, (uint32_t)netns_fd);
+	mnl_attr_nest_end(m, peer);
+	mnl_attr_nest_end(m, data);
+	mnl_attr_nest_end(m, linkinfo);
+}
+
+int network_attach(const struct instance *inst, int netns_fd, uint32_t addr, struct error *err)
+{
+	static const char *const steps[] = {"", "make the pair", "turn IPv6 off", "bring it up",
+					    "add the route"};
+	uint32_t gateway;
+	if (network_gateway(inst, &gateway, err) < 0)
+		return -1;
+	char name[NETWORK_NAME_MAX];
+	network_name(inst, addr, name);
+	_cleanup_close_ int fd = netlink_open();
+	if (fd < 0)
+		return error_set(err, ERROR_SYSTEM, -fd, "open a netlink socket");
+	int index = host_index(inst, addr);
+	uint32_t which = 0;
+	for (int attempt = 0;; attempt++) {
+		struct netlink_batch b;
+		netlink_init(&b);
+		put_pair(&b, inst, netns_fd, addr);
+		netlink_no_ipv6(netlink_link(&b, RTM_NEWLINK, 0, index, 0));
+		netlink_link(&b, RTM_NEWLINK, 0, index, IFF_UP);
+		struct nlmsghdr *m = netlink_route(&b, NLM_F_CREATE | NLM_F_REPLACE, addr, 32,
+						   RT_SCOPE_LINK, index);
+		mnl_attr_put_u32(m, RTA_PREFSRC, htonl(gateway));
+		int result = netlink_commit(fd, &b, &which);
+		/* a kernel without IPv6 refuses the second step, which is as good */
+		if (result == 0 || (which == 2 && result == -EAFNOSUPPORT))
+			return 0;
+		if (result != -EEXIST || attempt > 0)
+			return error_set(err, ERROR_SYSTEM, -result, "interface '%s': %s", name,
+					 which < ARRAY_SIZE(steps) ? steps[which] : "?");
+		/* left by a container of that address whose namespace is still going away */
+		result = delete_link(inst, fd, addr);
+		if (result < 0)
+			return error_set(err, ERROR_SYSTEM, -result, "remove the old '%s'", name);
+	}
+}
+
+int network_configure_inside(uint32_t addr, uint32_t gateway)
+{
+	int fd = netlink_open();
+	if (fd < 0)
+		return fd;
+	struct netlink_batch b;
+	netlink_init(&b);
+	netlink_link(&b, RTM_NEWLINK, 0, LO_INDEX, IFF_UP);
+	int result = netlink_commit(fd, &b, NULL);
+	if (result == 0 && addr != 0) {
+		netlink_no_ipv6(netlink_link(&b, RTM_NEWLINK, 0, ETH0_INDEX, 0));
+		result = netlink_commit(fd, &b, NULL);
+		if (result == -EAFNOSUPPORT)
+			result = 0;
+	}
+	if (result == 0 && addr != 0) {
+		netlink_link(&b, RTM_NEWLINK, 0, ETH0_INDEX, IFF_UP);
+		netlink_address(&b, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, ETH0_INDEX, addr);
+		struct nlmsghdr *m = netlink_route(&b, NLM_F_CREATE | NLM_F_EXCL, 0, 0,
+						   RT_SCOPE_UNIVERSE, ETH0_INDEX);
+		/* the gateway is on no network of ours: taken as being at the other end */
+		struct rtmsg *rtm = mnl_nlmsg_get_payload(m);
+		rtm->rtm_flags |= RTNH_F_ONLINK;
+		mnl_attr_put_u32(m, RTA_GATEWAY, htonl(gateway));
+		result = netlink_commit(fd, &b, NULL);
+	}
+	close(fd);
+	return result;
+}

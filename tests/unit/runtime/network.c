@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT */
+/* The network in a namespace of the test's own: rules, addresses, and what a container reaches. */
+#include "runtime/network.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "runtime/nft.h"
+#include "tests/unit/runtime/instance.h"
+
+static struct fixture fx;
+
+/* A process in a network namespace of its own, attached with ADDR and configured from inside. It
+ * then answers one question after the other over a socket. */
+struct guest {
+	pid_t pid;
+	int sock;
+	uint32_t addr;
+	char id[16];
+};
+
+struct question {
+	int type; /* SOCK_STREAM: connect to addr:port; SOCK_DGRAM: send one; 0: listen on port */
+	uint32_t from, to;
+	uint16_t port;
+};
+
+static int listen_on(uint32_t addr, uint16_t port)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int one = 1;
+	struct sockaddr_in sin = {
+		.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(addr)}};
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (bind(fd, (struct sockaddr *)&sin, sizeof(sin)) < 0 || listen(fd, 8) < 0) {
+		close(fd);
+		return -errno;
+	}
+	return fd;
+}
+
+/* 0 when connected or sent, otherwise an errno. */
+static int try_reach(int type, uint32_t from, uint32_t to, uint16_t port)
+{
+	_cleanup_close_ int fd = socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_in sin = {
+		.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(to)}};
+	struct sockaddr_in source = {.sin_family = AF_INET, .sin_addr = {htonl(from)}};
+	int one = 1;
+	if (from) {
+		/* as root of a namespace: any source address */
+		setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &one, sizeof(one));
+		setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &one, sizeof(one));
+		if (bind(fd, (struct sockaddr *)&source, sizeof(source)) < 0)
+			return errno;
+	}
+	if (connect(fd, (struct sockaddr *)&sin, sizeof(sin)) < 0 && errno != EINPROGRESS)
+		return errno;
+	if (type == SOCK_DGRAM)
+		return send(fd, "x", 1, 0) == 1 ? 0 : errno;
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+	if (poll(&p, 1, 300) <= 0)
+		return ETIMEDOUT;
+	int e = 0;
+	socklen_t len = sizeof(e);
+	getsockopt(fd, SOL_SOCKET, SO_ERROR, &e, &len);
+	return e;
+}
+
+static void guest_main(int sock, uint32_t addr, uint32_t gateway)
+{
+	char go;
+	if (unshare(CLONE_NEWNET) < 0 || write(sock, "u", 1) != 1 || read(sock, &go, 1) != 1)
+		_exit(1);
+	int result = network_configure_inside(addr, gateway);
+	if (write(sock, &result, sizeof(result)) != sizeof(result))
+		_exit(1);
+	struct question q;
+	while (read(sock, &q, sizeof(q)) == sizeof(q)) {
+		result = q.type ? try_reach(q.type, q.from, q.to, q.port) : listen_on(0, q.port);
+		if (write(sock, &result, sizeof(result)) != sizeof(result))
+			break;
+	}
+	_exit(0);
+}
+
+static void guest_start(struct guest *g, const char *id)
+{
+	struct error err = ERROR_INIT;
+	uint32_t gateway;
+	int ends[2], result;
+	char ready, path[64];
+	snprintf(g->id, sizeof(g->id), "%s", id);
+	assert_int_equal(network_gateway(&fx.inst, &gateway, &err), 0);
+	assert_int_equal(network_allocate(&fx.inst, id, &g->addr, &err), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+	g->pid = fork();
+	if (g->pid == 0) {
+		close(ends[0]);
+		guest_main(ends[1], g->addr, gateway);
+	}
+	close(ends[1]);
+	g->sock = ends[0];
+	assert_int_equal(read(g->sock, &ready, 1), 1);
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", g->pid);
+	int ns = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(ns >= 0);
+	if (network_attach(&fx.inst, ns, g->addr, &err) < 0)
+		fail_msg("%s", err.message);
+	close(ns);
+	assert_int_equal(write(g->sock, "g", 1), 1);
+	assert_int_equal(read(g->sock, &result, sizeof(result)), sizeof(result));
+	assert_int_equal(result, 0);
+}
+
+static void guest_stop(struct guest *g)
+{
+	struct error err = ERROR_INIT;
+	close(g->sock);
+	kill(g->pid, SIGKILL);
+	waitpid(g->pid, NULL, 0);
+	assert_int_equal(network_release(&fx.inst, g->addr, &err), 0);
+}
+
+static int ask(struct guest *g, int type, uint32_t from, uint32_t to, uint16_t port)
+{
+	struct question q = {type, from, to, port};
+	int result = -1;
+	assert_int_equal(write(g->sock, &q, sizeof(q)), sizeof(q));
+	assert_int_equal(read(g->sock, &result, sizeof(result)), sizeof(result));
+	return result;
+}
+
+static void addresses(void **state)
+{
+	(void)state;
+	struct error err = ERROR_INIT;
+	uint32_t subnet, addr, again;
+	char text[NETWORK_TEXT_MAX], held[32] = "";
+	assert_int_equal(instance_subnet(&fx.inst, &subnet, &err), 0);
+	assert_int_equal(network_allocate(&fx.inst, "web.1", &addr, &err), 0);
+	assert_int_equal(network_allocate(&fx.inst, "web.1", &again, &err), 0);
+	assert_int_not_equal(addr, again);
+	assert_true(addr >= subnet + 2 && addr <= subnet + 65534);
+	network_text(addr, text);
+	_cleanup_free_ char *path = instance_run(&fx.inst, "addresses/%s", text);
+	assert_true(readlink(path, held, sizeof(held) - 1) > 0);
+	assert_string_equal(held, "web.1");
+	assert_int_equal(network_release(&fx.inst, addr, &err), 0);
+	assert_false(file_exists(AT_FDCWD, path));
+	assert_int_equal(network_release(&fx.inst, again, &err), 0);
+	assert_int_equal(network_parse("10.1.2.3", &addr), 0);
+	assert_int_equal(addr, 0x0a010203);
+	assert_int_equal(network_parse("10.1.2", &addr), -1);
+}
+
+static void many_addresses(void **state)
+{
+	(void)state;
+	struct error err = ERROR_INIT;
+	uint32_t got[1000];
+	int64_t began = clock_us();
+	for (int i = 0; i < 1000; i++) {
+		char id[16];
+		snprintf(id, sizeof(id), "app.%d", i);
+		assert_int_equal(network_allocate(&fx.inst, id, &got[i], &err), 0);
+	}
+	print_message("1000 addresses: %lld us each\n", (long long)(clock_us() - began) / 1000);
+	for (int i = 0; i < 1000; i++) {
+		char text[NETWORK_TEXT_MAX];
+		network_text(got[i], text);
+		_cleanup_free_ char *path = instance_run(&fx.inst, "addresses/%s", text);
+		assert_int_equal(unlink(path), 0);
+	}
+}
+
+static void init_twice(void **state)
+{
+	(void)state;
+	struct error err = ERROR_INIT;
+	if (network_init(&fx.inst, &err) < 0 || network_init(&fx.inst, &err) < 0)
+		fail_msg("%s", err.message);
+}
+
+static void host_and_guest(void **state)
+{
+	(void)state;
+	struct guest a, b;
+	uint32_t gateway;
+	struct error err = ERROR_INIT;
+	assert_int_equal(network_init(&fx.inst, &err), 0);
+	network_gateway(&fx.inst, &gateway, &err);
+	guest_start(&a, "a");
+	guest_start(&b, "b");
+	int host = listen_on(0, 7000);
+	assert_true(host >= 0);
+	assert_true(ask(&b, 0, 0, 0, 7001) >= 0);
+	/* the router reaches the app */
+	assert_int_equal(try_reach(SOCK_STREAM, 0, b.addr, 7001), 0);
+	/* positive control: the listener that is refused below answers */
+	assert_int_equal(try_reach(SOCK_STREAM, 0, gateway, 7000), 0);
+	/* the app reaches neither the other app, nor the host by any address, nor the metadata */
+	assert_int_not_equal(ask(&a, SOCK_STREAM, 0, b.addr, 7001), 0);
+	assert_int_not_equal(ask(&a, SOCK_STREAM, 0, gateway, 7000), 0);
+	assert_int_not_equal(ask(&a, SOCK_STREAM, 0, 0xc6336401, 7000), 0); /* 198.51.100.1 */
+	assert_int_not_equal(ask(&a, SOCK_STREAM, 0, 0xa9fea9fe, 80), 0);
+	/* itself it does */
+	assert_int_equal(ask(&b, SOCK_STREAM, 0, 0x7f000001, 7001), 0);
+	/* positive control: without the table each of these answers */
+	assert_int_equal(nft_run("delete table inet berth-9", &err), 0);
+	assert_int_equal(ask(&a, SOCK_STREAM, 0, b.addr, 7001), 0);
+	assert_int_equal(ask(&a, SOCK_STREAM, 0, gateway, 7000), 0);
+	assert_int_equal(ask(&a, SOCK_STREAM, 0, 0xc6336401, 7000), 0);
+	close(host);
+	guest_stop(&a);
+	guest_stop(&b);
+}
+
+/* A third namespace behind the host plays the internet. */
+static void egress_and_spoofing(void **state)
+{
+	(void)state;
+	struct guest a, net;
+	struct error err = ERROR_INIT;
+	uint32_t subnet;
+	assert_int_equal(instance_subnet(&fx.inst, &subnet, &err), 0);
+	assert_int_equal(network_init(&fx.inst, &err), 0);
+	guest_start(&a, "a");
+	/* another instance's guest is far away behind the host, as seen from this one */
+	struct instance other = fx.inst;
+	other.number = 8;
+	struct instance mine = fx.inst;
+	fx.inst = other;
+	assert_int_equal(network_init(&fx.inst, &err), 0);
+	guest_start(&net, "net");
+	fx.inst = mine;
+	assert_true(ask(&net, 0, 0, 0, 7002) >= 0);
+	/* other instances' containers are refused although a route exists */
+	assert_int_not_equal(ask(&a, SOCK_STREAM, 0, net.addr, 7002), 0);
+	/* a spoofed source never comes through: counted by what the host receives */
+	int host = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_port = htons(7003)};
+	assert_int_equal(bind(host, (struct sockaddr *)&sin, sizeof(sin)), 0);
+	uint32_t sources[] = {0, subnet + 1, a.addr + 1, 0x08080808, net.addr};
+	for (size_t i = 0; i < ARRAY_SIZE(sources); i++)
+		ask(&a, SOCK_DGRAM, sources[i], subnet + 1, 7003);
+	clock_sleep_ms(50);
+	char byte;
+	assert_int_equal(recv(host, &byte, 1, 0), -1);
+	/* positive control: without the table all of it arrives but what no route leads back to */
+	assert_int_equal(nft_run("delete table inet berth-9", &err), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(sources); i++)
+		ask(&a, SOCK_DGRAM, sources[i], subnet + 1, 7003);
+	clock_sleep_ms(50);
+	assert_int_equal(recv(host, &byte, 1, 0), 1);
+	assert_int_equal(recv(host, &byte, 1, 0), 1);
+	close(host);
+	guest_stop(&a);
+	fx.inst = other;
+	guest_stop(&net);
+	assert_int_equal(network_destroy(&fx.inst, &err), 0);
+	fx.inst = mine;
+}
+
+static void reuse_at_once(void **state)
+{
+	(void)state;
+	struct guest g;
+	struct error err = ERROR_INIT;
+	assert_int_equal(network_init(&fx.inst, &err), 0);
+	for (int i = 0; i < 5; i++) {
+		guest_start(&g, "same");
+		/* killed, and the address freed behind network_release's back */
+		kill(g.pid, SIGKILL);
+		waitpid(g.pid, NULL, 0);
+		close(g.sock);
+		char text[NETWORK_TEXT_MAX];
+		network_text(g.addr, text);
+		_cleanup_free_ char *path = instance_run(&fx.inst, "addresses/%s", text);
+		assert_int_equal(unlink(path), 0);
+	}
+}
+
+static void destroy_removes_all(void **state)
+{
+	(void)state;
+	struct guest g;
+	struct error err = ERROR_INIT;
+	char name[NETWORK_NAME_MAX];
+	assert_int_equal(network_init(&fx.inst, &err), 0);
+	guest_start(&g, "last");
+	network_name(&fx.inst, g.addr, name);
+	assert_int_not_equal(if_nametoindex(name), 0);
+	assert_int_equal(network_destroy(&fx.inst, &err), 0);
+	assert_int_equal(if_nametoindex(name), 0);
+	assert_int_equal(network_destroy(&fx.inst, &err), 0);
+	guest_stop(&g);
+}
+
+static void resolv_conf(void **state)
+{
+	(void)state;
+	struct error err = ERROR_INIT;
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	assert_int_equal(network_resolv_conf(&fx.inst, &text, &err), 0);
+	assert_null(strstr(text.data, "nameserver 127."));
+	assert_true(text.len > 0);
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	/* what the test changes is gone with this namespace */
+	if (unshare(CLONE_NEWNET) < 0)
+		return -1;
+	/* loopback up, and an outside address for the host */
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq up = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+	if (ioctl(fd, SIOCSIFFLAGS, &up) < 0)
+		return -1;
+	struct ifreq addr = {.ifr_name = "lo:1"};
+	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr = {htonl(0xc6336401)}};
+	memcpy(&addr.ifr_addr, &sin, sizeof(sin));
+	if (ioctl(fd, SIOCSIFADDR, &addr) < 0)
+		return -1;
+	close(fd);
+	return fixture_open(&fx);
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	return fixture_close(&fx);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(init_twice),          cmocka_unit_test(addresses),
+		cmocka_unit_test(many_addresses),      cmocka_unit_test(host_and_guest),
+		cmocka_unit_test(egress_and_spoofing), cmocka_unit_test(reuse_at_once),
+		cmocka_unit_test(destroy_removes_all), cmocka_unit_test(resolv_conf),
+	};
+	return cmocka_run_group_tests_name("network", tests, set_up, tear_down);
+}
