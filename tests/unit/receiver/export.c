@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: MIT
+#include "receiver/export.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#include "base/child.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "receiver/repo.h"
+
+/* An instance in a folder of its own with the empty repository of the app "a". */
+static struct instance inst;
+static char folder[] = "/var/tmp/berth-export-XXXXXX";
+
+#define assert_ok(call)                                                                            \
+	do {                                                                                       \
+		struct error err = ERROR_INIT;                                                     \
+		if (call)                                                                          \
+			fail_msg("%s", err.message);                                               \
+	} while (0)
+
+/* Runs git with ARGS in the repository; INPUT is its stdin. The output is trimmed and freed by the
+ * caller. */
+static char *git_input(const void *input, size_t len, char *const *args)
+{
+	_cleanup_child_ struct child c;
+	_cleanup_free_ char *repo = repo_path(&inst, "a");
+	struct strbuf out = STRBUF_INIT;
+
+	child_init(&c);
+	child_args(&c, "git", "--git-dir", repo, NULL);
+	strvec_push_all(&c.argv, args);
+	strvec_push(&c.env, "GIT_AUTHOR_NAME=t");
+	strvec_push(&c.env, "GIT_AUTHOR_EMAIL=t@t");
+	strvec_push(&c.env, "GIT_COMMITTER_NAME=t");
+	strvec_push(&c.env, "GIT_COMMITTER_EMAIL=t@t");
+	c.capture = &out;
+	c.input = input;
+	c.input_len = len;
+	assert_ok(child_run(&c, &err));
+	strbuf_trim(&out);
+	return strbuf_detach(&out);
+}
+
+#define GIT(input, len, ...)                                                                       \
+	({                                                                                         \
+		const char *args_[] = {__VA_ARGS__, NULL};                                         \
+		char *mutable_[ARRAY_SIZE(args_)];                                                 \
+		memcpy(mutable_, args_, sizeof(args_));                                            \
+		git_input(input, len, mutable_);                                                   \
+	})
+
+static char *blob(const char *content)
+{
+	return GIT(content, strlen(content), "hash-object", "-w", "--stdin");
+}
+
+/* A tree from lines of "MODE TYPE OID\tNAME\n", which git does not check much. */
+static char *tree(const char *lines)
+{
+	return GIT(lines, strlen(lines), "mktree", "--missing");
+}
+
+/* A tree as raw bytes: whatever a hostile client may send. */
+struct raw {
+	struct strbuf data;
+};
+
+static void raw_add(struct raw *raw, const char *mode, const char *name, const char *hex)
+{
+	strbuf_addf(&raw->data, "%s %s", mode, name);
+	strbuf_addch(&raw->data, '\0');
+	for (int i = 0; i < 40; i += 2) {
+		const char pair[3] = {hex[i], hex[i + 1], '\0'};
+		strbuf_addch(&raw->data, (char)strtol(pair, NULL, 16));
+	}
+}
+
+static char *raw_write(struct raw *raw)
+{
+	char *hex = GIT(raw->data.data, raw->data.len, "hash-object", "-w", "-t", "tree",
+			"--literally", "--stdin");
+	strbuf_release(&raw->data);
+	return hex;
+}
+
+static char *in_tree(const char *hex, const char *path)
+{
+	return instance_lib(&inst, "sources/%s/app/%s", hex, path);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	if (!mkdtemp(folder))
+		return -1;
+	inst.root = xstrdup(folder);
+	inst.lib = xasprintf("%s/lib", folder);
+	inst.run = xasprintf("%s/run", folder);
+	inst.etc = xasprintf("%s/etc", folder);
+	inst.prefix = xstrdup("/usr/local");
+	assert_ok(repo_create(&inst, "a", &err));
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	assert_ok(file_remove_tree(AT_FDCWD, folder, &err));
+	free(inst.root);
+	free(inst.lib);
+	free(inst.run);
+	free(inst.etc);
+	free(inst.prefix);
+	return 0;
+}
+
+static void writes_files_links_and_folders(void **state)
+{
+	_cleanup_free_ char *hello = blob("hello\n");
+	_cleanup_free_ char *target = blob("../../../etc/passwd");
+	_cleanup_free_ char *inner =
+		xasprintf("100755 blob %s\trun.sh\n120000 blob %s\tlink\n", hello, target);
+	_cleanup_free_ char *sub = tree(inner);
+	_cleanup_free_ char *outer =
+		xasprintf("100644 blob %s\tProcfile\n040000 tree %s\tbin\n"
+			  "160000 commit 1111111111111111111111111111111111111111\tvendor\n",
+			  hello, sub);
+	_cleanup_free_ char *hex = tree(outer);
+	_cleanup_export_ struct export_stats stats;
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	struct stat st;
+
+	(void)state;
+	export_stats_init(&stats);
+	assert_ok(export_tree(&inst, "a", hex, NULL, NULL, &stats, &err));
+	assert_int_equal(stats.files, 3);
+	assert_int_equal(stats.written, 3);
+	assert_int_equal(stats.bytes, 12 + 19);
+	assert_int_equal(stats.submodules.n, 1);
+	assert_int_equal(stats.warnings.n, 1);
+	assert_non_null(strstr(stats.warnings.v[0], "'vendor'"));
+	_cleanup_free_ char *procfile = in_tree(hex, "Procfile");
+	_cleanup_free_ char *run = in_tree(hex, "bin/run.sh");
+	_cleanup_free_ char *bin = in_tree(hex, "bin");
+	_cleanup_free_ char *link = in_tree(hex, "bin/link");
+	assert_int_equal(lstat(procfile, &st), 0);
+	assert_int_equal(st.st_mode, S_IFREG | 0644);
+	assert_int_equal(lstat(run, &st), 0);
+	assert_int_equal(st.st_mode, S_IFREG | 0755);
+	assert_int_equal(lstat(bin, &st), 0);
+	assert_int_equal(st.st_mode, S_IFDIR | 0755);
+	assert_int_equal(lstat(link, &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+
+	assert_ok(export_read_file(&inst, hex, "Procfile", 100, &text, &err));
+	assert_string_equal(text.data, "hello\n");
+	struct error err = ERROR_INIT;
+	assert_int_equal(export_read_file(&inst, hex, "Procfile", 3, &text, &err), -1);
+	assert_int_equal(err.code, ERROR_INVALID);
+	assert_int_equal(export_read_file(&inst, hex, "none", 3, &text, &err), -1);
+	assert_int_equal(err.code, ERROR_NOT_FOUND);
+	assert_int_equal(export_read_file(&inst, hex, "bin/link", 99999, &text, &err), -1);
+	assert_int_equal(export_read_file(&inst, hex, "../about", 99999, &text, &err), -1);
+	assert_int_equal(export_read_file(&inst, hex, "bin", 99999, &text, &err), -1);
+
+	_cleanup_export_ struct export_stats again;
+	export_stats_init(&again);
+	assert_ok(export_tree(&inst, "a", hex, NULL, NULL, &again, &err));
+	assert_true(again.existed);
+	assert_int_equal(again.files, 3);
+	assert_int_equal(again.warnings.n, 1);
+}
+
+static void links_what_did_not_change(void **state)
+{
+	_cleanup_free_ char *one = blob("one\n");
+	_cleanup_free_ char *two = blob("two and more\n");
+	_cleanup_free_ char *lfs =
+		blob("version https://git-lfs.github.com/spec/v1\noid sha256:0\n");
+	_cleanup_free_ char *inner =
+		xasprintf("100644 blob %s\tx\n100644 blob %s\tlfs\n", one, lfs);
+	_cleanup_free_ char *sub = tree(inner);
+	_cleanup_free_ char *before_lines = xasprintf(
+		"100644 blob %s\ta\n100644 blob %s\tb\n100644 blob %s\tgone\n040000 tree %s\td\n",
+		one, one, two, sub);
+	_cleanup_free_ char *after_lines = xasprintf(
+		"100644 blob %s\ta\n100755 blob %s\tb\n040000 tree %s\td\n040000 tree %s\te\n", two,
+		one, sub, sub);
+	_cleanup_free_ char *before = tree(before_lines);
+	_cleanup_free_ char *after = tree(after_lines);
+	_cleanup_export_ struct export_stats stats, next;
+	struct stat st1, st2;
+
+	(void)state;
+	export_stats_init(&stats);
+	export_stats_init(&next);
+	assert_ok(export_tree(&inst, "a", before, NULL, NULL, &stats, &err));
+	assert_int_equal(stats.lfs.n, 1);
+	assert_ok(export_tree(&inst, "a", after, before, NULL, &next, &err));
+	/* linked: d/x and d/lfs. b changed its mode, e is new */
+	assert_int_equal(next.linked, 2);
+	assert_int_equal(next.written, 4);
+	assert_int_equal(next.files, 6);
+	assert_int_equal(next.bytes, 13 + 4 +
+					     2 * (4 + strlen("version https://git-lfs.github.com/"
+							     "spec/v1\noid sha256:0\n")));
+	assert_int_equal(next.lfs.n, 2);
+	_cleanup_free_ char *x1 = in_tree(before, "d/x");
+	_cleanup_free_ char *x2 = in_tree(after, "d/x");
+	assert_int_equal(stat(x1, &st1), 0);
+	assert_int_equal(stat(x2, &st2), 0);
+	assert_int_equal(st1.st_ino, st2.st_ino);
+	/* what is left stays whole when the older one goes */
+	assert_ok(export_remove(&inst, before, &err));
+	assert_int_equal(stat(x2, &st2), 0);
+	assert_int_equal(st2.st_nlink, 1);
+}
+
+/* RAW must be refused with PART in the message, and leave nothing. */
+static void assert_refused(struct raw *raw, const char *part)
+{
+	_cleanup_free_ char *hex = raw_write(raw);
+	_cleanup_export_ struct export_stats stats;
+	_cleanup_free_ char *path = instance_lib(&inst, "sources/%s", hex);
+	struct error err = ERROR_INIT;
+
+	export_stats_init(&stats);
+	assert_int_equal(export_tree(&inst, "a", hex, NULL, NULL, &stats, &err), -1);
+	if (!strstr(err.message, part))
+		fail_msg("'%s' is not in: %s", part, err.message);
+	assert_false(file_exists(AT_FDCWD, path));
+}
+
+static void refuses_hostile_trees(void **state)
+{
+	static const char *const names[] = {
+		"..",
+		".",
+		".git",
+		".GIT",
+		"GIT~1",
+		".git.",
+		".git ",
+		"a/b",
+		"../x",
+		"/etc/passwd",
+		".git::$INDEX_ALLOCATION",
+		".git\\config",
+		".g\xe2\x80\x8cit",
+	};
+	_cleanup_free_ char *x = blob("x");
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		struct raw raw = {STRBUF_INIT};
+		raw_add(&raw, "100644", names[i], x);
+		assert_refused(&raw, "the commit has a file named");
+	}
+	struct raw twice = {STRBUF_INIT};
+	raw_add(&twice, "100644", "a", x);
+	raw_add(&twice, "100644", "a", x);
+	assert_refused(&twice, "twice");
+
+	_cleanup_free_ char *line = xasprintf("100644 blob %s\tpasswd\n", x);
+	_cleanup_free_ char *sub = tree(line);
+	_cleanup_free_ char *etc = blob("/etc");
+	struct raw through = {STRBUF_INIT}; /* a link, and a folder of the same name behind it */
+	raw_add(&through, "120000", "a", etc);
+	raw_add(&through, "100644", "a.b", x);
+	raw_add(&through, "40000", "a", sub);
+	assert_refused(&through, "twice");
+
+	struct raw device = {STRBUF_INIT};
+	raw_add(&device, "60000", "sda", x);
+	assert_refused(&device, "mode");
+	struct raw setuid = {STRBUF_INIT};
+	raw_add(&setuid, "104755", "su", x);
+	assert_refused(&setuid, "mode");
+	struct raw confused = {STRBUF_INIT};
+	raw_add(&confused, "100644", "file", sub);
+	assert_refused(&confused, "is not a file");
+	struct raw modules = {STRBUF_INIT};
+	raw_add(&modules, "120000", ".gitmodules", x);
+	assert_refused(&modules, "symbolic link");
+	_cleanup_free_ char *empty = blob("");
+	struct raw nowhere = {STRBUF_INIT};
+	raw_add(&nowhere, "120000", "link", empty);
+	assert_refused(&nowhere, "symbolic link");
+}
+
+static void refuses_bombs(void **state)
+{
+	_cleanup_free_ char *x = blob("x");
+	char *level = xasprintf("100644 blob %s\tx\n", x);
+	char *hex = tree(level);
+
+	(void)state;
+	free(level);
+	/* ten folders in each of ten folders in ... : 10^9 files in ten small objects */
+	for (int i = 0; i < 9; i++) {
+		struct raw raw = {STRBUF_INIT};
+		for (char name[] = "0"; name[0] <= '9'; name[0]++)
+			raw_add(&raw, "40000", name, hex);
+		free(hex);
+		hex = raw_write(&raw);
+	}
+	struct raw bomb = {STRBUF_INIT};
+	raw_add(&bomb, "40000", "bomb", hex);
+	assert_refused(&bomb, "archive-max-files");
+	free(hex);
+
+	level = xasprintf("100644 blob %s\tx\n", x);
+	hex = tree(level);
+	free(level);
+	for (int i = 0; i < 120; i++) {
+		struct raw raw = {STRBUF_INIT};
+		raw_add(&raw, "40000", "d", hex);
+		free(hex);
+		hex = raw_write(&raw);
+	}
+	struct raw deep = {STRBUF_INIT};
+	raw_add(&deep, "40000", "d", hex);
+	assert_refused(&deep, "levels deep");
+	free(hex);
+}
+
+/* As after a power cut: neither durable nor of this boot. */
+static void forget_boot(const char *hex)
+{
+	_cleanup_strbuf_ struct strbuf id = STRBUF_INIT;
+	assert_ok(file_read(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64, &id, &err));
+	strbuf_trim(&id);
+	_cleanup_free_ char *path = instance_lib(&inst, "sources/%s/boot-%s", hex, id.data);
+	assert_int_equal(unlink(path), 0);
+}
+
+static void repairs_after_a_power_cut(void **state)
+{
+	_cleanup_free_ char *content = blob("precious\n");
+	_cleanup_free_ char *line = xasprintf("100644 blob %s\tf\n", content);
+	_cleanup_free_ char *hex = tree(line);
+	_cleanup_export_ struct export_stats first, second, third;
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+
+	(void)state;
+	export_stats_init(&first);
+	export_stats_init(&second);
+	export_stats_init(&third);
+	assert_ok(export_tree(&inst, "a", hex, NULL, NULL, &first, &err));
+	forget_boot(hex);
+	assert_ok(export_tree(&inst, "a", hex, NULL, NULL, &second, &err));
+	assert_true(second.existed); /* compared, and found whole */
+	forget_boot(hex);
+	_cleanup_free_ char *path = in_tree(hex, "f");
+	assert_int_equal(truncate(path, 0), 0);
+	assert_ok(export_tree(&inst, "a", hex, NULL, NULL, &third, &err));
+	assert_false(third.existed);
+	assert_ok(export_read_file(&inst, hex, "f", 100, &text, &err));
+	assert_string_equal(text.data, "precious\n");
+	assert_ok(export_settle(&inst, hex, &err));
+	forget_boot(hex);
+	_cleanup_export_ struct export_stats fourth;
+	export_stats_init(&fourth);
+	assert_ok(export_tree(&inst, "a", hex, NULL, NULL, &fourth, &err));
+	assert_true(fourth.existed);
+	_cleanup_strvec_ struct strvec list = STRVEC_INIT;
+	assert_ok(export_list(&inst, &list, &err));
+	assert_true(strvec_has(&list, hex));
+	assert_ok(export_sweep(&inst, &err));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(writes_files_links_and_folders),
+		cmocka_unit_test(links_what_did_not_change),
+		cmocka_unit_test(refuses_hostile_trees),
+		cmocka_unit_test(refuses_bombs),
+		cmocka_unit_test(repairs_after_a_power_cut),
+	};
+	return cmocka_run_group_tests_name("receiver/export", tests, setup, teardown);
+}
