@@ -62,24 +62,120 @@ $(B)/bin/berth-plugins: $(B)/obj/plugins/berth-plugins.o $(call lib,plugins inst
 share:
 	@scripts/stage-share $(B)/share/berth
 
+# --- tests ---
+
 # tests/unit/ROOM/NOUN.c links base, instance and ROOM (buildpacks: runtime too), under ASan and UBSan
 UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*/*.c))
 unit_libs = $(B)/asan/lib$(1).a $(if $(filter buildpacks control,$(1)),$(B)/asan/libruntime.a) \
 	$(if $(filter control,$(1)),$(foreach r,receiver buildpacks router plugins,$(B)/asan/lib$(r).a)) \
 	$(B)/asan/libinstance.a $(B)/asan/libbase.a
+TEST_LIBS := -lgit2 -ljansson -lsqlite3 -lsodium -larchive -lcurl -lyaml -lseccomp -lcap -lmnl -lnftables -lmicrohttpd
 define unit_room
 $(B)/unit/$(1)/%: tests/unit/$(1)/%.c $(call unit_libs,$(1))
 	@mkdir -p $$(@D)
-	$(ASAN_CC) $(BASEFLAGS) $(SAN) $(PKG_CFLAGS) -o $$@ $$< -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group \
-		-Wl,--as-needed -lcmocka -lgit2 -ljansson -lsqlite3 -lsodium -larchive -lcurl -lyaml -lseccomp -lcap -lmnl -lnftables -lmicrohttpd
+	$(ASAN_CC) $(BASEFLAGS) $(SAN) $(WERROR) $(PKG_CFLAGS) -o $$@ $$< -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group \
+		-Wl,--as-needed -lcmocka $(TEST_LIBS)
 endef
 $(foreach r,$(ROOMS),$(eval $(call unit_room,$(r))))
 .PHONY: unit
 unit: $(UNIT)
 	@for t in $(UNIT); do $$t || exit 1; done
 
+# everything once with clang, ready for its fuzzer: tests/fuzz/NOUN.c names its room in the first
+# line, corpora are in tests/fuzz/corpus/NOUN
+CLANG ?= clang
+FUZZ_SAN := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined \
+	-fno-omit-frame-pointer -O1 -g
+CLANG_SOURCES := $(wildcard $(foreach r,$(ROOMS),$(r)/*.c $(r)/*/*.c))
+$(B)/clang/%.o: %.c
+	@mkdir -p $(@D)
+	$(CLANG) $(BASEFLAGS) $(WARN) $(WERROR) $(FUZZ_SAN) $(PKG_CFLAGS) -c -o $@ $<
+define clang_room
+$(B)/clang/lib$(1).a: $(patsubst %.c,$(B)/clang/%.o,$(call src,$(1)))
+	@mkdir -p $$(@D); rm -f $$@
+	ar rcs $$@ $$^
+endef
+$(foreach r,$(ROOMS),$(eval $(call clang_room,$(r))))
+.PHONY: clang
+clang: $(CLANG_SOURCES:%.c=$(B)/clang/%.o)
+
+FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/*.c))
+fuzz_room = $(firstword $(shell sed -n '1,3s,.*/\* room: \([a-z]*\).*,\1,p' $(1)) base)
+define fuzz_target
+$(B)/fuzz/$(1): tests/fuzz/$(1).c $(foreach r,$(sort $(call fuzz_room,tests/fuzz/$(1).c) instance base),$(B)/clang/lib$(r).a)
+	@mkdir -p $$(@D)
+	$(CLANG) $(BASEFLAGS) -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined $(PKG_CFLAGS) -o $$@ $$< \
+		-Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group -Wl,--as-needed $(TEST_LIBS)
+endef
+$(foreach f,$(wildcard tests/fuzz/*.c),$(eval $(call fuzz_target,$(basename $(notdir $(f))))))
+FUZZ_SECONDS ?= 30
+.PHONY: fuzz fuzz-build
+fuzz-build: $(FUZZ)
+fuzz: $(FUZZ)
+	@tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ)
+
+# programs that the tests run inside containers: tests/tools/NAME.c, static so that they run anywhere
+TOOLS := $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c))
+$(B)/tools/%: tests/tools/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -static -o $@ $<
+.PHONY: tools
+tools: $(TOOLS)
+
+# the whole check, in a tree of its own where a warning is an error; ends with
+# "N passed, N failed, N skipped"
+.PHONY: check
+check:
+	@scripts/deps build run test
+	@tests/run
+
+.PHONY: bench
+bench:
+	@scripts/deps build run bench $(if $(filter 1,$(PEERS)),peers)
+	@$(MAKE) --no-print-directory all
+	@tests/bench/run
+
+# --- trying it ---
+
+DEMO_HTTP_PORT ?= 8080
+DEMO_SSH_PORT ?= 2222
+.PHONY: demo demo-stop
+demo:
+	@DEMO_HTTP_PORT=$(DEMO_HTTP_PORT) DEMO_SSH_PORT=$(DEMO_SSH_PORT) scripts/demo start
+demo-stop:
+	@scripts/demo stop
+
+# --- installing: packages and users come from `scripts/deps run` ---
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+BINDIR = $(DESTDIR)$(PREFIX)/bin
+MANDIR = $(DESTDIR)$(PREFIX)/share/man
+UNITDIR = $(DESTDIR)$(PREFIX)/lib/systemd/system
+SYSUSERSDIR = $(DESTDIR)$(PREFIX)/lib/sysusers.d
+TMPFILESDIR = $(DESTDIR)$(PREFIX)/lib/tmpfiles.d
+UNITS := $(notdir $(wildcard packaging/systemd/*.service packaging/systemd/*.target))
+MAN := $(wildcard man/*.[1578])
+.PHONY: install uninstall
+install: all
+	install -d $(BINDIR) $(UNITDIR) $(SYSUSERSDIR) $(TMPFILESDIR)
+	install -m 755 $(PROGRAMS:%=$(B)/bin/%) $(BINDIR)
+	scripts/stage-share $(DESTDIR)$(PREFIX)/share/berth
+	for m in $(MAN); do install -D -m 644 $$m $(MANDIR)/man$${m##*.}/$${m##*/} || exit 1; done
+	for u in $(UNITS); do sed 's,@PREFIX@,$(PREFIX),g' packaging/systemd/$$u >$(UNITDIR)/$$u && \
+		chmod 644 $(UNITDIR)/$$u || exit 1; done
+	install -m 644 packaging/systemd/sysusers.conf $(SYSUSERSDIR)/berth.conf
+	install -m 644 packaging/systemd/tmpfiles.conf $(TMPFILESDIR)/berth.conf
+	@[ -n "$(DESTDIR)" ] || scripts/after-install $(PREFIX)
+
+uninstall:
+	rm -f $(PROGRAMS:%=$(BINDIR)/%) $(UNITS:%=$(UNITDIR)/%) $(SYSUSERSDIR)/berth.conf $(TMPFILESDIR)/berth.conf
+	for m in $(MAN); do rm -f $(MANDIR)/man$${m##*.}/$${m##*/}; done
+	rm -rf $(DESTDIR)$(PREFIX)/share/berth
+
 .PHONY: clean
 clean:
+	@[ ! -e $(B)/demo/root ] || scripts/demo stop
 	rm -rf $(B)
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

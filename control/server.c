@@ -282,7 +282,7 @@ static int stop_containers(const struct instance *inst, struct error *err)
 static int start_runtime_alone(const struct instance *inst, struct child *c, struct error *err)
 {
 	if (setup_folders(inst, err) < 0 ||
-	    service_start(inst, SERVICE_RUNTIME, STDERR_FILENO, c, err) < 0)
+	    service_start(inst, SERVICE_RUNTIME, STDERR_FILENO, -1, c, err) < 0)
 		return -1;
 	for (int64_t end = clock_ms() + 10000; clock_ms() < end; clock_sleep_ms(10))
 		if (service_answers(inst, SERVICE_RUNTIME))
@@ -341,6 +341,23 @@ static int verb_down(struct options *o, struct error *err)
 	return verb_stop(o, err);
 }
 
+/* For systemd's ExecStartPost: a unit that is ordered after SERVICE finds it answering. */
+static int verb_wait(struct options *o, struct error *err)
+{
+	_cleanup_instance_ struct instance inst = {.settings = INI_INIT};
+	enum service s = 0;
+	while (o->service && s < SERVICE_COUNT && strcmp(service_name(s), o->service) != 0)
+		s++;
+	if (!o->service || s == SERVICE_COUNT)
+		return error_set(err, ERROR_USAGE, 0, "wait needs the name of a service");
+	if (instance_open(&inst, o->root, err) < 0)
+		return -1;
+	for (int64_t end = clock_ms() + START_MS; clock_ms() < end; clock_sleep_ms(10))
+		if (service_answers(&inst, s))
+			return 0;
+	return error_set(err, ERROR_TIMEOUT, 0, "%s does not answer", o->service);
+}
+
 static int verb_exec(struct options *o, struct error *err)
 {
 	_cleanup_instance_ struct instance inst = {.settings = INI_INIT};
@@ -362,6 +379,7 @@ static const struct verb verbs[] = {
 	{"status", "[--format json]", "say what runs; exits 0 when all is up, 3 when nothing runs",
 	 verb_status},
 	{"run", "[--log-files]", "start the services and stay in the foreground", verb_run},
+	{"wait", "SERVICE", "wait until a service answers", verb_wait},
 	{"exec", "SERVICE", "become berth-router or berth-sshd (for systemd)", verb_exec},
 };
 
@@ -404,7 +422,8 @@ static int parse(struct options *o, int argc, char **argv, struct error *err)
 			o->all = true;
 		} else if (strcmp(word, "--log-files") == 0) {
 			o->log_files = true;
-		} else if (word[0] != '-' && strcmp(argv[1], "exec") == 0 && !o->service) {
+		} else if (word[0] != '-' && !o->service &&
+			   (strcmp(argv[1], "exec") == 0 || strcmp(argv[1], "wait") == 0)) {
 			o->service = word;
 		} else if (word[0] != '-' || !value) {
 			return error_set(err, ERROR_USAGE, 0, "'%s' is not understood here", word);
@@ -435,7 +454,8 @@ int supervisor_main(int argc, char **argv, const char *root)
 	if (!verb)
 		return usage();
 	if (parse(&o, argc, argv, &err) == 0) {
-		if (geteuid() != 0 && verb->run != verb_status && verb->run != verb_exec)
+		if (geteuid() != 0 && verb->run != verb_status && verb->run != verb_exec &&
+		    verb->run != verb_wait)
 			error_set(&err, ERROR_DENIED, 0, "'berth server %s' is for root",
 				  verb->name);
 		else

@@ -5,13 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/capability.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -19,6 +17,8 @@
 #include "base/strbuf.h"
 #include "control/sshd.h"
 #include "router/router.h"
+
+#define LISTEN_BACKLOG 511
 
 enum service_user {
 	USER_ROOT,
@@ -42,7 +42,7 @@ static const struct {
 	[SERVICE_BERTHD] = {"berthd", "berthd", "control.sock", USER_BERTH, SIGTERM, 15000},
 	[SERVICE_WEB] = {"berth-web", "berth-web", "web.sock", USER_WEB, SIGTERM, 5000},
 	/* SIGQUIT: nginx ends when the requests that it has are answered */
-	[SERVICE_ROUTER] = {"berth-router", NULL, NULL, USER_BERTH, SIGQUIT, 5000},
+	[SERVICE_ROUTER] = {"berth-router", NULL, "router.sock", USER_BERTH, SIGQUIT, 5000},
 	[SERVICE_SSHD] = {"berth-sshd", NULL, NULL, USER_BERTH, SIGTERM, 5000},
 };
 
@@ -73,32 +73,18 @@ struct identity {
 	uid_t uid;
 	gid_t gid;
 	bool drop;
-	bool low_port;
+	int keep_fd; /* stays open across exec; -1: none */
 	pid_t parent;
 };
-
-/* capset(2) and the ambient set: the one capability that a port below 1024 takes */
-static int keep_bind_capability(void)
-{
-	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[2] = {{0}, {0}};
-	uint32_t bit = 1u << CAP_NET_BIND_SERVICE;
-	data[0].permitted = data[0].effective = data[0].inheritable = bit;
-	if (syscall(SYS_capset, &head, data) < 0)
-		return -1;
-	return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_BIND_SERVICE, 0, 0);
-}
 
 static void take_identity(void *data)
 {
 	const struct identity *id = data;
-	if (id->drop) {
-		if ((id->low_port && prctl(PR_SET_KEEPCAPS, 1) < 0) || setgroups(0, NULL) < 0 ||
-		    setresgid(id->gid, id->gid, id->gid) < 0 ||
-		    setresuid(id->uid, id->uid, id->uid) < 0 ||
-		    (id->low_port && keep_bind_capability() < 0))
-			_exit(126);
-	}
+	if (id->drop && (setgroups(0, NULL) < 0 || setresgid(id->gid, id->gid, id->gid) < 0 ||
+			 setresuid(id->uid, id->uid, id->uid) < 0))
+		_exit(126);
+	if (id->keep_fd >= 0 && fcntl(id->keep_fd, F_SETFD, 0) < 0)
+		_exit(126);
 	/* after the change of user, which clears it; a service must not be left without a keeper */
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != id->parent)
 		_exit(126);
@@ -120,6 +106,7 @@ static void find_identity(const struct instance *inst, enum service s, struct id
 		*out = (struct identity){.uid = inst->plugin_uid, .gid = inst->plugin_gid};
 		break;
 	}
+	out->keep_fd = -1;
 	out->parent = getpid();
 	out->drop = table[s].user != USER_ROOT && geteuid() == 0;
 }
@@ -177,17 +164,38 @@ bool service_answers(const struct instance *inst, enum service s)
 
 /* --- starting --- */
 
-int service_start(const struct instance *inst, enum service s, int log_fd, struct child *c,
-		  struct error *err)
+int service_listen(const struct instance *inst, enum service s, int *out_fd, struct error *err)
+{
+	struct sockaddr_storage place;
+	socklen_t len;
+	int one = 1;
+	if (s != SERVICE_ROUTER) {
+		*out_fd = -1;
+		return 0;
+	}
+	if (tcp_place(inst, s, &place, &len, err) < 0)
+		return -1;
+	_cleanup_close_ int fd = socket(place.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "socket");
+	if (bind(fd, (struct sockaddr *)&place, len) < 0 || listen(fd, LISTEN_BACKLOG) < 0)
+		return error_set(err, ERROR_SYSTEM, errno,
+				 "listen on %s port %s (settings [http] address and port)",
+				 instance_setting(inst, "http", "address", "0.0.0.0"),
+				 instance_setting(inst, "http", "port", "80"));
+	*out_fd = TAKE_FD(fd);
+	return 0;
+}
+
+int service_start(const struct instance *inst, enum service s, int log_fd, int listen_fd,
+		  struct child *c, struct error *err)
 {
 	struct identity id;
 	find_identity(inst, s, &id);
-	if (s == SERVICE_ROUTER) {
-		unsigned long long port;
-		if (instance_setting_u64(inst, "http", "port", 1, 65535, 80, &port, err) < 0)
-			return -1;
-		id.low_port = id.drop && port < 1024;
-	}
+	id.keep_fd = listen_fd;
+	/* how nginx takes over sockets that are open already (ngx_add_inherited_sockets) */
+	if (listen_fd >= 0)
+		strvec_pushf(&c->env, "NGINX=%d;", listen_fd);
 	strvec_pushf(&c->argv, "%s/bin/%s", inst->prefix,
 		     table[s].program ? table[s].program : "berth");
 	if (*inst->root) {

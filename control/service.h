@@ -29,10 +29,16 @@ const char *service_name(enum service s);
 /* False for what the settings leave out. */
 bool service_enabled(const struct instance *inst, enum service s);
 
-/* Starts S as its user with LOG_FD as its stderr (and stdout). C must be child_init'ed; it leads a
- * session of its own and gets SIGTERM when the calling process dies. */
-int service_start(const struct instance *inst, enum service s, int log_fd, struct child *c,
-		  struct error *err);
+/* Opens the port that S serves, when its keeper holds it for it: connections then wait, and none is
+ * refused, while S is being started again; and S needs no right to a low port. -1 in *out_fd for
+ * the others. */
+int service_listen(const struct instance *inst, enum service s, int *out_fd, struct error *err);
+
+/* Starts S as its user with LOG_FD as its stderr (and stdout), and LISTEN_FD from service_listen.
+ * C must be child_init'ed; it leads a session of its own and gets SIGTERM when the calling process
+ * dies. */
+int service_start(const struct instance *inst, enum service s, int log_fd, int listen_fd,
+		  struct child *c, struct error *err);
 
 /* S accepts connections now. Never blocks. */
 bool service_answers(const struct instance *inst, enum service s);

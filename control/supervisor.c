@@ -45,7 +45,7 @@ struct unit {
 	int64_t started_ms, deadline_ms, due_ms;
 	int backoff_ms;
 	unsigned starts;
-	int log_fd;
+	int log_fd, listen_fd;
 };
 
 struct client {
@@ -129,7 +129,7 @@ static void start_unit(struct supervisor *sv, enum service s)
 	u->ready = u->signalled = u->killed = false;
 	u->started_ms = clock_ms();
 	u->starts++;
-	if (service_start(sv->inst, s, u->log_fd, &u->child, &err) < 0) {
+	if (service_start(sv->inst, s, u->log_fd, u->listen_fd, &u->child, &err) < 0) {
 		log_error("%s: %s", service_name(s), err.message);
 		child_release(&u->child);
 		schedule_restart(u);
@@ -417,6 +417,7 @@ static void supervisor_release(struct supervisor *sv)
 	for (enum service s = 0; s < SERVICE_COUNT; s++) {
 		child_release(&sv->units[s].child);
 		close_fd(sv->units[s].log_fd);
+		close_fd(sv->units[s].listen_fd);
 	}
 	close_fd(sv->listener);
 	close_fd(sv->signals);
@@ -439,7 +440,7 @@ int supervisor_run(const struct instance *inst, bool log_files, struct error *er
 	_cleanup_free_ char *sock_path = instance_run(inst, "supervisor.sock");
 	for (enum service s = 0; s < SERVICE_COUNT; s++) {
 		child_init(&sv.units[s].child);
-		sv.units[s].log_fd = -1;
+		sv.units[s].log_fd = sv.units[s].listen_fd = -1;
 		sv.units[s].enabled = service_enabled(inst, s);
 	}
 	for (size_t i = 0; i < MAX_CLIENTS; i++)
@@ -452,6 +453,9 @@ int supervisor_run(const struct instance *inst, bool log_files, struct error *er
 	    open_signals(&sv.signals, err) < 0 ||
 	    sock_listen(sock_path, SOCK_STREAM, 0660, 0, inst->gid, &sv.listener, err) < 0)
 		return -1;
+	for (enum service s = 0; s < SERVICE_COUNT; s++)
+		if (service_listen(inst, s, &sv.units[s].listen_fd, err) < 0)
+			return -1;
 	signal(SIGPIPE, SIG_IGN);
 	loop(&sv);
 	unlink(sock_path);
