@@ -12,6 +12,7 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <linux/close_range.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -126,6 +127,8 @@ become(const struct child *c, char **envp, const char *path, int pipe_fd, pid_t 
 		if (getppid() != parent)
 			_exit(127);
 	}
+	/* also what somebody else left open for this process */
+	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
 	if (c->in_child)
 		c->in_child(c->in_child_data);
 	execve(path, c->argv.v, envp);

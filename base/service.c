@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/service.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/sock.h"
+#include "base/strbuf.h"
+
+#define FIRST_FD 3 /* SD_LISTEN_FDS_START */
+
+int service_listen(const char *path, int type, mode_t mode, uid_t uid, gid_t gid, int *out_fd,
+		   struct error *err)
+{
+	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
+	unsigned long long n, want;
+
+	if (pid && fds && str_to_u64(pid, 1, 1ull << 31, &want) == 0 &&
+	    want == (unsigned long long)getpid()) {
+		if (str_to_u64(fds, 1, 1, &n) < 0)
+			return error_set(err, ERROR_INVALID, 0, "expected one socket from systemd");
+		if (fcntl(FIRST_FD, F_SETFD, FD_CLOEXEC) < 0)
+			return error_set(err, ERROR_SYSTEM, errno, "the socket from systemd");
+		unsetenv("LISTEN_PID");
+		unsetenv("LISTEN_FDS");
+		*out_fd = FIRST_FD;
+		return 0;
+	}
+	if (geteuid() != 0) {
+		uid = (uid_t)-1;
+		gid = (gid_t)-1;
+	}
+	return sock_listen(path, type, mode, uid, gid, out_fd, err);
+}
+
+int service_become(uid_t uid, gid_t gid, struct error *err)
+{
+	if (geteuid() == 0) {
+		if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 ||
+		    setresuid(uid, uid, uid) < 0)
+			return error_set(err, ERROR_SYSTEM, errno, "become user %u", uid);
+	} else if (geteuid() != uid) {
+		return error_set(err, ERROR_DENIED, 0,
+				 "this runs as user %u: start it as that user "
+				 "or as root",
+				 uid);
+	}
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "no_new_privs");
+	return 0;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the small daemons do before they serve: take or make their socket while they still may, then
+ * become their own user for good. Started by systemd the socket is handed over (sd_listen_fds(3))
+ * and the user is set already; started by `berth server` they begin as root.
+ */
+#ifndef BASE_SERVICE_H
+#define BASE_SERVICE_H
+
+#include <sys/types.h>
+
+#include "base/error.h"
+
+/* The one socket that systemd passed, or a new one at PATH with MODE (for UID and GID when this is
+ * root). Listening, O_CLOEXEC. */
+int service_listen(const char *path, int type, mode_t mode, uid_t uid, gid_t gid, int *out_fd,
+		   struct error *err);
+
+/* Becomes UID and GID without further groups, and can gain nothing by an exec from here on
+ * (PR_SET_NO_NEW_PRIVS). Being that user already is fine; being another one, not root, fails. */
+int service_become(uid_t uid, gid_t gid, struct error *err);
+
+#endif
