@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: MIT */
+#include "buildpacks/builder.h"
+
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/random.h"
+#include "base/strbuf.h"
+#include "buildpacks/buildstep.h"
+#include "buildpacks/hash.h"
+#include "buildpacks/layerset.h"
+#include "buildpacks/outcome.h"
+#include "buildpacks/pack.h"
+#include "buildpacks/procfile.h"
+#include "buildpacks/say.h"
+#include "buildpacks/source.h"
+#include "runtime/client.h"
+
+#define INPUT_MAX (64u << 20)
+#define APTFILE_MAX (64u << 10)
+
+/* A build under way. */
+struct work {
+	const struct build *b;
+	int source; /* lib/sources/TREE/app */
+	struct packs packs;
+	struct procfile procfile;
+	char *runtime; /* id of the runtime layer, or NULL */
+	char *deps;    /* id of the layer with the compiled inputs, or NULL */
+	char *upper;   /* id of the layer that the whole source gave, or NULL */
+	struct stage env, inputs;
+	struct outcome outcome;
+	struct report report;
+};
+
+static void release_work(struct work *w)
+{
+	close_fd(w->source);
+	packs_release(&w->packs);
+	procfile_release(&w->procfile);
+	free(w->runtime);
+	free(w->deps);
+	free(w->upper);
+	stage_release(&w->env);
+	stage_release(&w->inputs);
+	outcome_release(&w->outcome);
+	report_release(&w->report);
+}
+
+/* For errors that a missing file would give: absence is fine. */
+static int unless_missing(int result, const struct error *why, struct error *err)
+{
+	if (result == 0 || why->code == ERROR_NOT_FOUND)
+		return 0;
+	*err = *why;
+	return -1;
+}
+
+static int look_at_source(struct work *w, struct error *err)
+{
+	struct error why = ERROR_INIT;
+
+	if (source_open(w->b->inst, w->b->tree, &w->source, err) < 0)
+		return -1;
+	int read = procfile_read(&w->procfile, w->source, "Procfile", &why);
+	if (unless_missing(read, &why, err) < 0)
+		return -1;
+	return packs_choose(&w->packs, w->b->inst, w->source, w->b->packs, err);
+}
+
+static int make_runtime(struct work *w, struct error *err)
+{
+	const struct build *b = w->b;
+	struct pump user = {.out = b->out, .err = b->err, .cancel_fd = b->cancel_fd};
+	_cleanup_strvec_ struct strvec extra = STRVEC_INIT;
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	struct error why = ERROR_INIT;
+
+	int read = source_read(w->source, "Aptfile", APTFILE_MAX, &text, &why);
+	if (unless_missing(read, &why, err) < 0 ||
+	    layerset_parse_aptfile(text.data, &extra, err) < 0)
+		return -1;
+	return layerset_ensure(b->inst, b->stack, &w->packs, &extra, &user, &w->runtime, err);
+}
+
+static bool matches(const struct strvec *patterns, const char *pair)
+{
+	size_t key = strcspn(pair, "=");
+
+	for (size_t i = 0; i < patterns->n; i++) {
+		const char *p = patterns->v[i];
+		size_t n = strcspn(p, "*");
+		if (p[n] == '*' ? key >= n && strncmp(p, pair, n) == 0
+				: key == n && strncmp(p, pair, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Copies the pack's input files into the stage and adds them to the key. */
+static int add_inputs(struct work *w, const struct pack *p, struct hash *h, struct error *err)
+{
+	for (size_t i = 0; i < p->inputs.n; i++) {
+		_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+		if (!source_has(w->source, p->inputs.v[i]))
+			continue;
+		if (source_read(w->source, p->inputs.v[i], INPUT_MAX, &text, err) < 0 ||
+		    stage_add(&w->inputs, p->inputs.v[i], text.data, text.len, err) < 0)
+			return -1;
+		hash_addstr(h, p->inputs.v[i]);
+		hash_add(h, text.data, text.len);
+	}
+	hash_addstr(h, NULL);
+	for (size_t i = 0; i < p->presence.n; i++) {
+		if (!source_has(w->source, p->presence.v[i]))
+			continue;
+		if (stage_add(&w->inputs, p->presence.v[i], "", 0, err) < 0)
+			return -1;
+		hash_addstr(h, p->presence.v[i]);
+	}
+	hash_addstr(h, NULL);
+	return 0;
+}
+
+/* A hash of all that compiling the inputs of the one pack depends on, the inputs being staged on
+ * the way. */
+static int make_key(struct work *w, char key[HASH_TEXT], struct error *err)
+{
+	const struct build *b = w->b;
+	const struct pack *p = &w->packs.v[0];
+	struct hash h;
+
+	hash_init(&h, "inputs");
+	hash_addstr(&h, b->app);
+	hash_addstr(&h, b->stack);
+	hash_addstr(&h, w->runtime);
+	hash_addstr(&h, p->hash);
+	hash_addstr(&h, instance_setting(b->inst, "packages", "npm-registry", NULL));
+	hash_addstr(&h, instance_setting(b->inst, "packages", "pip-index", NULL));
+	for (size_t i = 0; b->config && i < b->config->n; i++)
+		if (matches(&p->config, b->config->v[i]))
+			hash_addstr(&h, b->config->v[i]);
+	hash_addstr(&h, NULL);
+	if (stage_make(b->inst, &w->inputs, err) < 0 || add_inputs(w, p, &h, err) < 0)
+		return -1;
+	hash_text(&h, key);
+	return 0;
+}
+
+static int make_env(struct work *w, struct error *err)
+{
+	if (w->env.id)
+		return 0;
+	if (stage_make(w->b->inst, &w->env, err) < 0)
+		return -1;
+	return w->b->config ? stage_add_env(&w->env, w->b->config, err) : 0;
+}
+
+static void push_base(const struct work *w, struct strvec *layers)
+{
+	if (w->runtime)
+		strvec_pushf(layers, "layer/%s", w->runtime);
+	strvec_pushf(layers, "layer/%s", w->b->stack);
+}
+
+static int compile_inputs(struct work *w, const char *key, struct error *err)
+{
+	const struct build *b = w->b;
+	struct buildstep step = {
+		.packs = &w->packs, .upper = w->deps, .env = &w->env, .inputs = &w->inputs};
+	_cleanup_report_ struct report report = REPORT_INIT;
+
+	if (make_env(w, err) < 0)
+		return -1;
+	strvec_init(&step.layers);
+	push_base(w, &step.layers);
+	int result = buildstep_run(b, &step, &report, err);
+	strvec_release(&step.layers);
+	if (result < 0)
+		return -1;
+	if (runtime_layer_commit(b->inst, w->deps, err) < 0) {
+		runtime_layer_remove(b->inst, w->deps, NULL);
+		return -1;
+	}
+	w->outcome.title = TAKE_PTR(report.title);
+	w->outcome.whole = report.whole;
+	w->outcome.release = report.release;
+	report.release = (struct release)RELEASE_INIT;
+	return outcome_save(b->inst, key, &w->outcome, err);
+}
+
+/* The layer of what depends on the inputs only: found, or made. */
+static int ensure_inputs(struct work *w, struct error *err)
+{
+	const struct build *b = w->b;
+	struct error why = ERROR_INIT;
+	char key[HASH_TEXT];
+
+	if (make_key(w, key, err) < 0)
+		return -1;
+	w->deps = xasprintf("deps-%s", key);
+	if (runtime_layer_exists(b->inst, w->deps) &&
+	    outcome_load(b->inst, key, &w->outcome, &why) == 0) {
+		say_step(b->out, "%s app detected",
+			 *w->outcome.title ? w->outcome.title : w->packs.v[0].title);
+		if (w->packs.v[0].inputs.n > 0)
+			say_detail(b->out, "Nothing to install: %s unchanged",
+				   w->packs.v[0].inputs.n > 1 ? "its dependencies are"
+							      : "its settings are");
+		return 0;
+	}
+	return compile_inputs(w, key, err);
+}
+
+static int compile_whole(struct work *w, struct error *err)
+{
+	const struct build *b = w->b;
+	struct buildstep step = {.packs = &w->packs, .env = &w->env};
+	char random[25];
+
+	if (make_env(w, err) < 0)
+		return -1;
+	random_hex(random, 24);
+	w->upper = xasprintf("app-%s", random);
+	step.upper = w->upper;
+	strvec_init(&step.layers);
+	if (w->deps)
+		strvec_pushf(&step.layers, "layer/%s", w->deps);
+	strvec_pushf(&step.layers, "source/%s", b->tree);
+	push_base(w, &step.layers);
+	int result = buildstep_run(b, &step, &w->report, err);
+	strvec_release(&step.layers);
+	if (result < 0)
+		return -1;
+	if (runtime_layer_commit(b->inst, w->upper, err) < 0) {
+		runtime_layer_remove(b->inst, w->upper, NULL);
+		return -1;
+	}
+	return 0;
+}
+
+static bool any_present(const struct work *w, const struct strvec *names)
+{
+	for (size_t i = 0; i < names->n; i++)
+		if (source_has(w->source, names->v[i]))
+			return true;
+	return false;
+}
+
+static bool nothing_to_compile(const struct work *w)
+{
+	for (size_t i = 0; i < w->packs.n; i++)
+		if (!w->packs.v[i].nothing)
+			return false;
+	return true;
+}
+
+static int compile(struct work *w, struct error *err)
+{
+	const struct pack *first = &w->packs.v[0];
+	bool ignores = source_has(w->source, ".slugignore");
+
+	if (nothing_to_compile(w) && !ignores) {
+		say_step(w->b->out, "%s app detected", first->title);
+		return 0;
+	}
+	/* what several packs do to one folder cannot be told apart */
+	if (w->packs.n == 1 && first->inputs.n + first->presence.n > 0) {
+		if (ensure_inputs(w, err) < 0)
+			return -1;
+		if (!w->outcome.whole && !any_present(w, &first->whole) && !ignores)
+			return 0;
+	}
+	return compile_whole(w, err);
+}
+
+static void add_name(struct strbuf *names, const char *name)
+{
+	strbuf_addf(names, "%s%s", names->len > 0 ? ", " : "", name);
+}
+
+/* The Procfile's processes, then the defaults that it does not name. */
+static int discover(struct work *w, struct image *im, struct error *err)
+{
+	const struct release *defaults = w->upper && w->report.release.types.n > 0
+						 ? &w->report.release
+						 : &w->outcome.release;
+	const struct procfile *pf = w->report.has_procfile ? &w->report.procfile : &w->procfile;
+	const struct pack *last = &w->packs.v[w->packs.n - 1];
+	_cleanup_strbuf_ struct strbuf declared = STRBUF_INIT, added = STRBUF_INIT;
+
+	for (size_t i = 0; i < pf->n; i++) {
+		image_add_process(im, pf->entries[i].type, pf->entries[i].command);
+		add_name(&declared, pf->entries[i].type);
+	}
+	for (size_t i = 0; i < defaults->types.n; i++) {
+		const char *equals = strchr(defaults->types.v[i], '=');
+		_cleanup_free_ char *type =
+			xstrndup(defaults->types.v[i], (size_t)(equals - defaults->types.v[i]));
+		if (image_command(im, type))
+			continue;
+		image_add_process(im, type, equals + 1);
+		add_name(&added, type);
+	}
+	if (im->n_processes == 0)
+		return error_set(
+			err, ERROR_INVALID, 0,
+			"the app has no process to start: the %s buildpack knows none, so add "
+			"a Procfile with a line such as 'web: COMMAND'",
+			last->title);
+	say_step(w->b->out, "Discovering process types");
+	say_detail(w->b->out, "Procfile declares types -> %s",
+		   declared.len > 0 ? declared.data : "(none)");
+	if (added.len > 0)
+		say_detail(w->b->out, "Default types for %s -> %s", last->title, added.data);
+	strvec_push_all(&im->env, defaults->env.v);
+	return 0;
+}
+
+static void list_layers(const struct work *w, struct image *im)
+{
+	if (w->upper)
+		strvec_pushf(&im->layers, "layer/%s", w->upper);
+	if (w->deps)
+		strvec_pushf(&im->layers, "layer/%s", w->deps);
+	strvec_pushf(&im->layers, "source/%s", w->b->tree);
+	push_base(w, &im->layers);
+}
+
+/* The layer of a build that fails after its last container is of no use to anybody. */
+static int finish(struct work *w, struct image *out, struct error *err)
+{
+	_cleanup_image_ struct image im;
+
+	image_init(&im);
+	if (discover(w, &im, err) == 0) {
+		list_layers(w, &im);
+		for (size_t i = 0; i < w->packs.n; i++)
+			strvec_push(&im.packs, w->packs.v[i].name);
+		im.tree = xstrdup(w->b->tree);
+		im.builder = xstrdup("buildpacks");
+		if (image_save(w->b->inst, &im, err) == 0) {
+			*out = im;
+			image_init(&im);
+			return 0;
+		}
+	}
+	if (w->upper)
+		runtime_layer_remove(w->b->inst, w->upper, NULL);
+	return -1;
+}
+
+int builder_run(const struct build *b, struct image *out, struct error *err)
+{
+	_cleanup_(release_work) struct work w = {
+		.b = b,
+		.source = -1,
+		.packs = PACKS_INIT,
+		.procfile = PROCFILE_INIT,
+		.env = STAGE_INIT,
+		.inputs = STAGE_INIT,
+		.outcome = OUTCOME_INIT,
+		.report = REPORT_INIT,
+	};
+
+	if (look_at_source(&w, err) < 0 || make_runtime(&w, err) < 0 || compile(&w, err) < 0)
+		return -1;
+	return finish(&w, out, err);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From a source tree to an image: chooses the buildpacks, makes sure of the runtime layers that
+ * they need, runs them in build containers and writes down what came out. It never touches a
+ * container but through runtime/client.h, and reads nothing of the tenant's but plain files of the
+ * source tree.
+ *
+ * What must not be done twice is not: packs of which nothing needs compiling cost no container;
+ * what depends only on an app's inputs (a lock file, say) is compiled once into a layer of its own
+ * (buildpacks/outcome.h) and listed, not copied, by every later image.
+ */
+#ifndef BUILDPACKS_BUILDER_H
+#define BUILDPACKS_BUILDER_H
+
+#include "base/error.h"
+#include "base/strvec.h"
+#include "instance/instance.h"
+#include "runtime/image.h"
+#include "runtime/spec.h"
+
+/* The caps of a build when `limits` leaves them 0. */
+#define BUILD_MEMORY (2048ull << 20)
+#define BUILD_DISK (4096ull << 20)
+#define BUILD_TIME_MS (30u * 60 * 1000)
+
+struct build {
+	const struct instance *inst;
+	const char *app;             /* its name: the build cache's id and part of every key */
+	unsigned range;              /* the app's id range */
+	const char *tree;            /* lib/sources/TREE */
+	const char *commit;          /* for SOURCE_VERSION, or NULL */
+	const char *stack;           /* the stack's layer id */
+	const struct strvec *config; /* "K=V", the app's over the global ones; or NULL */
+	const struct strvec *packs;  /* configured buildpacks; NULL or empty: detect */
+	const char *previous_image; /* the image that runs now, or NULL; only to say what changed */
+	struct spec_limits limits;
+	int out, err;  /* the user's */
+	int cancel_fd; /* readable or hung up: cancel; -1: none */
+};
+
+/* Builds and saves the image into OUT (initialised, empty). On failure nothing is kept but runtime
+ * layers and caches. ERROR_CANCELLED when the user went away. */
+int builder_run(const struct build *b, struct image *out, struct error *err);
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+#include "buildpacks/buildstep.h"
+
+#include "base/cleanup.h"
+#include "base/random.h"
+#include "base/strbuf.h"
+#include "buildpacks/environment.h"
+#include "buildpacks/pump.h"
+
+static struct spec_limits build_limits(const struct build *b)
+{
+	struct spec_limits l = b->limits;
+
+	l.memory = l.memory ? l.memory : BUILD_MEMORY;
+	l.disk = l.disk ? l.disk : BUILD_DISK;
+	l.time_ms = l.time_ms ? l.time_ms : BUILD_TIME_MS;
+	return l;
+}
+
+static void fill_spec(const struct build *b, const struct buildstep *step,
+		      struct container_spec *spec)
+{
+	char random[17];
+
+	container_spec_init(spec);
+	random_hex(random, 16);
+	spec->id = xasprintf("build-%s", random);
+	spec->label = xasprintf("build %.200s", b->app);
+	spec->profile = SPEC_BUILD;
+	spec->range = b->range;
+	strvec_push_all(&spec->layers, step->layers.v);
+	spec->upper = xstrdup(step->upper);
+	spec->hostname = xstrdup("build");
+	spec->network = SPEC_NET_EGRESS;
+	spec->restart = SPEC_RESTART_NO;
+	spec->limits = build_limits(b);
+	container_spec_add_mount(spec, SPEC_MOUNT_PACKS, "bundled", "/packs", true);
+	container_spec_add_mount(spec, SPEC_MOUNT_CACHE, b->app, "/cache", false);
+	container_spec_add_mount(spec, SPEC_MOUNT_STAGE, step->env->id, "/env", true);
+	if (step->inputs)
+		container_spec_add_mount(spec, SPEC_MOUNT_STAGE, step->inputs->id, "/inputs", true);
+	environment_build(b->inst, b->commit, &spec->env);
+	strvec_push(&spec->argv, "bash");
+	strvec_push(&spec->argv, "/packs/driver/build");
+	strvec_push(&spec->argv, step->inputs ? "inputs" : "whole");
+	for (size_t i = 0; i < step->packs->n; i++)
+		strvec_push(&spec->argv, step->packs->v[i].path);
+}
+
+/* The limit that ended the build, in words; NULL when none did. */
+static char *limit_hit(const struct build *b, const struct runtime_result *r)
+{
+	struct spec_limits l = build_limits(b);
+
+	if (r->timed_out)
+		return l.time_ms >= 120000
+			       ? xasprintf("took longer than %u minutes", l.time_ms / 60000)
+			       : xasprintf("took longer than %u seconds", l.time_ms / 1000);
+	if (r->disk_full)
+		return xasprintf("used more than %llu MB of disk",
+				 (unsigned long long)(l.disk >> 20));
+	if (r->oom_killed)
+		return xasprintf("used more than %llu MB of memory",
+				 (unsigned long long)(l.memory >> 20));
+	return NULL;
+}
+
+static int check_result(const struct build *b, const struct buildstep *step,
+			const struct runtime_result *result, const struct report *report,
+			struct error *err)
+{
+	if (result->exit_code == 0 && !report->failed_step && !result->timed_out)
+		return 0;
+	_cleanup_free_ char *limit = limit_hit(b, result);
+	if (limit)
+		return error_set(err, ERROR_FAILED, 0, "the build %s", limit);
+	if (!report->failed_step || report->failed_pack >= step->packs->n)
+		return error_set(err, ERROR_FAILED, 0, "the build ended with status %d",
+				 result->exit_code);
+	const struct pack *p = &step->packs->v[report->failed_pack];
+	if (str_equal(report->failed_step, "detect"))
+		return error_set(err, ERROR_FAILED, 0,
+				 "the %s buildpack ('%s') does not fit this app: its bin/detect "
+				 "exited with status %d",
+				 p->title, p->name, report->failed_status);
+	return error_set(err, ERROR_FAILED, 0,
+			 "the %s buildpack failed: bin/%s exited with status %d", p->title,
+			 report->failed_step, report->failed_status);
+}
+
+static int run(const struct build *b, const struct buildstep *step, struct report *out,
+	       struct error *err)
+{
+	_cleanup_strbuf_ struct strbuf results = STRBUF_INIT;
+	_cleanup_spec_ struct container_spec spec;
+	struct pump pump = {
+		.out = b->out, .err = b->err, .cancel_fd = b->cancel_fd, .results = &results};
+	struct runtime_result result;
+	struct error why = ERROR_INIT;
+
+	fill_spec(b, step, &spec);
+	strbuf_cap(&results, REPORT_MAX);
+	if (pump_run(b->inst, &spec, &pump, &result, err) < 0)
+		return -1;
+	/* a limit may have cut the report short: the limit is the better reason */
+	int parsed = results.overflow
+			     ? error_set(&why, ERROR_INVALID, 0, "the build's report is too large")
+			     : report_parse(out, results.data, results.len, &why);
+	if (check_result(b, step, &result, out, err) < 0)
+		return -1;
+	if (parsed < 0)
+		*err = why;
+	return parsed;
+}
+
+int buildstep_run(const struct build *b, const struct buildstep *step, struct report *out,
+		  struct error *err)
+{
+	/* what a build that was killed may have left behind */
+	if (runtime_layer_remove(b->inst, step->upper, err) < 0)
+		return -1;
+	if (run(b, step, out, err) < 0) {
+		runtime_layer_remove(b->inst, step->upper, NULL);
+		return -1;
+	}
+	return 0;
+}

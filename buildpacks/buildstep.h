@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* One build container: the driver script runs detect, compile and release of the packs in it. */
+#ifndef BUILDPACKS_BUILDSTEP_H
+#define BUILDPACKS_BUILDSTEP_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "buildpacks/builder.h"
+#include "buildpacks/pack.h"
+#include "buildpacks/report.h"
+#include "buildpacks/stage.h"
+
+struct buildstep {
+	const struct packs *packs;
+	struct strvec layers; /* topmost first */
+	const char *upper;    /* the new layer; kept uncommitted on success, removed on failure */
+	const struct stage *env;    /* ENV_DIR */
+	const struct stage *inputs; /* the app is these files only; NULL: the whole source */
+};
+
+int buildstep_run(const struct build *b, const struct buildstep *step, struct report *out,
+		  struct error *err);
+
+#endif

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+#include "buildpacks/pack.h"
+
+#include <fcntl.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/ini.h"
+#include "base/strbuf.h"
+#include "buildpacks/appjson.h"
+#include "buildpacks/hash.h"
+#include "buildpacks/source.h"
+
+#define LIST_FILE_MAX (64u << 10)
+
+/* A Procfile alone fits almost everything, so it is asked last. */
+const char *const pack_bundled[] = {"nodejs", "python", "static", "procfile", NULL};
+
+static void release_pack(struct pack *p)
+{
+	free(p->name);
+	free(p->title);
+	free(p->path);
+	free(p->runtime);
+	free(p->hash);
+	strvec_release(&p->detect);
+	strvec_release(&p->unless);
+	strvec_release(&p->packages);
+	strvec_release(&p->inputs);
+	strvec_release(&p->presence);
+	strvec_release(&p->whole);
+	strvec_release(&p->config);
+}
+
+void packs_release(struct packs *packs)
+{
+	for (size_t i = 0; i < packs->n; i++)
+		release_pack(&packs->v[i]);
+	free(packs->v);
+	packs->v = NULL;
+	packs->n = 0;
+}
+
+/* The words of a setting. */
+static void get_words(const struct ini *conf, const char *key, struct strvec *out)
+{
+	const char *s = ini_get(conf, "pack", key);
+
+	strvec_init(out);
+	while (s && *(s += strspn(s, " \t"))) {
+		size_t n = strcspn(s, " \t");
+		strvec_push_take(out, xstrndup(s, n));
+		s += n;
+	}
+}
+
+static int load_bundled(const struct instance *inst, const char *name, struct pack *out,
+			struct error *err)
+{
+	_cleanup_free_ char *folder = xasprintf("%s/buildpacks/%s", inst->share, name);
+	_cleanup_free_ char *path = xasprintf("%s/pack.conf", folder);
+	_cleanup_ini_ struct ini conf = INI_INIT;
+	_cleanup_free_ char *hash = NULL;
+
+	if (ini_read(&conf, path, err) < 0 || hash_tree(folder, &hash, err) < 0)
+		return error_wrap(err, "buildpack '%s'", name);
+	const char *title = ini_get(&conf, "pack", "title");
+	const char *runtime = ini_get(&conf, "pack", "runtime");
+	*out = (struct pack){.name = xstrdup(name),
+			     .title = xstrdup(title ? title : name),
+			     .path = xasprintf("/packs/%s", name),
+			     .runtime = runtime ? xstrdup(runtime) : NULL,
+			     .nothing = str_equal(ini_get(&conf, "pack", "compile"), "none"),
+			     .hash = TAKE_PTR(hash)};
+	get_words(&conf, "detect", &out->detect);
+	get_words(&conf, "unless", &out->unless);
+	get_words(&conf, "packages", &out->packages);
+	get_words(&conf, "inputs", &out->inputs);
+	get_words(&conf, "presence", &out->presence);
+	get_words(&conf, "whole", &out->whole);
+	get_words(&conf, "config", &out->config);
+	return 0;
+}
+
+static bool is_bundled(const char *name)
+{
+	for (size_t i = 0; pack_bundled[i]; i++)
+		if (str_equal(pack_bundled[i], name))
+			return true;
+	return false;
+}
+
+static char *bundled_names(void)
+{
+	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
+
+	for (size_t i = 0; pack_bundled[i]; i++)
+		strbuf_addf(&sb, "%s%s", i > 0 ? ", " : "", pack_bundled[i]);
+	return strbuf_detach(&sb);
+}
+
+static int add_bundled(struct packs *packs, const struct instance *inst, const char *name,
+		       bool chosen, struct error *err)
+{
+	struct pack p;
+
+	if (load_bundled(inst, name, &p, err) < 0)
+		return -1;
+	p.chosen = chosen;
+	packs->v = xreallocarray(packs->v, packs->n + 1, sizeof(*packs->v));
+	packs->v[packs->n++] = p;
+	return 0;
+}
+
+int packs_add(struct packs *packs, const struct instance *inst, const char *name, struct error *err)
+{
+	const char *rest = str_skip(name, "heroku/");
+	const char *bundled = rest ? rest : name;
+
+	if (packs->n == PACK_LIST_MAX)
+		return error_set(err, ERROR_INVALID, 0, "at most %d buildpacks are allowed",
+				 PACK_LIST_MAX);
+	if (is_bundled(bundled))
+		return add_bundled(packs, inst, bundled, true, err);
+
+	_cleanup_free_ char *names = bundled_names();
+	if (strstr(name, "://") || str_starts(name, "git@"))
+		return error_set(
+			err, ERROR_UNSUPPORTED, 0,
+			"buildpack '%s': buildpacks from a URL are not supported yet; use one "
+			"of %s",
+			name, names);
+	return error_set(err, ERROR_NOT_FOUND, 0, "there is no buildpack '%s'; use one of %s", name,
+			 names);
+}
+
+static int add_all(struct packs *packs, const struct instance *inst, const struct strvec *names,
+		   struct error *err)
+{
+	for (size_t i = 0; i < names->n; i++)
+		if (packs_add(packs, inst, names->v[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+/* One name or URL a line, "#" comments. */
+static int read_list(int dirfd, struct strvec *out, struct error *err)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+
+	if (source_read(dirfd, ".buildpacks", LIST_FILE_MAX, &text, err) < 0)
+		return -1;
+	for (const char *s = text.data; *s;) {
+		size_t n = strcspn(s, "\n");
+		_cleanup_strbuf_ struct strbuf line = STRBUF_INIT;
+		strbuf_add(&line, s, n);
+		strbuf_trim(&line);
+		if (line.len > 0 && line.data[0] != '#')
+			strvec_push(out, line.data);
+		s += n + (s[n] == '\n');
+	}
+	return 0;
+}
+
+/* A source's own wish; with none, OUT stays empty. */
+static int wished(int dirfd, struct strvec *out, struct error *err)
+{
+	struct error why = ERROR_INIT;
+	_cleanup_appjson_ struct appjson aj;
+
+	if (read_list(dirfd, out, &why) < 0 && why.code != ERROR_NOT_FOUND) {
+		*err = why;
+		return -1;
+	}
+	if (out->n > 0)
+		return 0;
+	appjson_init(&aj);
+	if (appjson_read(&aj, dirfd, "app.json", &why) < 0 && why.code != ERROR_NOT_FOUND) {
+		*err = why;
+		return -1;
+	}
+	strvec_push_all(out, aj.buildpacks.v);
+	return 0;
+}
+
+static bool fits(const struct pack *p, int dirfd)
+{
+	for (size_t i = 0; i < p->detect.n; i++) {
+		if (i == 1)
+			for (size_t j = 0; j < p->unless.n; j++)
+				if (source_has(dirfd, p->unless.v[j]))
+					return false;
+		if (source_has(dirfd, p->detect.v[i]))
+			return true;
+	}
+	return false;
+}
+
+static int detect(struct packs *packs, const struct instance *inst, int dirfd, struct error *err)
+{
+	_cleanup_strbuf_ struct strbuf files = STRBUF_INIT;
+
+	for (size_t i = 0; pack_bundled[i]; i++) {
+		_cleanup_packs_ struct packs one = PACKS_INIT;
+		if (add_bundled(&one, inst, pack_bundled[i], false, err) < 0)
+			return -1;
+		if (fits(&one.v[0], dirfd)) {
+			*packs = one;
+			one = (struct packs)PACKS_INIT;
+			return 0;
+		}
+		for (size_t j = 0; j < one.v[0].detect.n; j++)
+			strbuf_addf(&files, "%s%s", files.len > 0 ? ", " : "",
+				    one.v[0].detect.v[j]);
+	}
+	return error_set(
+		err, ERROR_INVALID, 0,
+		"no buildpack fits: the app's top folder has none of %s; add a Procfile with a "
+		"line such as 'web: ./server', or choose a buildpack",
+		files.data);
+}
+
+int packs_choose(struct packs *packs, const struct instance *inst, int dirfd,
+		 const struct strvec *configured, struct error *err)
+{
+	_cleanup_packs_ struct packs found = PACKS_INIT;
+	_cleanup_strvec_ struct strvec names = STRVEC_INIT;
+
+	if (configured && configured->n > 0)
+		strvec_push_all(&names, configured->v);
+	else if (wished(dirfd, &names, err) < 0)
+		return -1;
+	if (names.n > 0 ? add_all(&found, inst, &names, err) < 0
+			: detect(&found, inst, dirfd, err) < 0)
+		return -1;
+	*packs = found;
+	found = (struct packs)PACKS_INIT;
+	return 0;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Buildpacks and which of them serve a source. A bundled pack is share/berth/buildpacks/NAME: the
+ * scripts of Heroku's buildpack API plus pack.conf, which tells the builder what it may know
+ * without starting a container:
+ *
+ *   [pack]
+ *   title = Node.js              what bin/detect prints
+ *   detect = package.json        files of which one must be there for detection
+ *   unless = Procfile            a file whose presence keeps detection off, but for the first of
+ *                                `detect`
+ *   packages = nodejs            Debian packages of its runtime layer
+ *   runtime = bin/runtime        script that completes that layer, run as its root
+ *   inputs = package.json ...    files of the app's root on whose content compile depends, unless
+ * it says at run time that it needs the whole source presence = public/index.html files of which
+ * only the presence matters whole = manage.py            files whose presence makes compile need
+ * the whole source config = NODE_* NPM_*        config vars on which compile depends compile = none
+ * there is nothing to compile, release or install
+ */
+#ifndef BUILDPACKS_PACK_H
+#define BUILDPACKS_PACK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "base/strvec.h"
+#include "instance/instance.h"
+
+#define PACK_LIST_MAX 16 /* packs that one app may have */
+
+struct pack {
+	char *name;   /* bundled: "nodejs" */
+	char *title;  /* for people: "Node.js" */
+	char *path;   /* inside build containers: "/packs/nodejs" */
+	bool chosen;  /* by name, not by detection: its bin/detect need not print a name */
+	bool nothing; /* compile = none */
+	struct strvec detect, unless, packages, inputs, presence, whole, config;
+	char *runtime;
+	char *hash; /* of its content: 32 hex digits */
+};
+
+struct packs {
+	struct pack *v;
+	size_t n;
+};
+#define PACKS_INIT                                                                                 \
+	{                                                                                          \
+		NULL, 0                                                                            \
+	}
+
+void packs_release(struct packs *packs);
+#define _cleanup_packs_ _cleanup_(packs_release)
+
+/* The names of the bundled packs in the order in which detection asks them. */
+extern const char *const pack_bundled[];
+
+/* Adds the bundled pack NAME ("nodejs" or "heroku/nodejs"); anything else is an error that says
+ * what is supported. */
+int packs_add(struct packs *packs, const struct instance *inst, const char *name,
+	      struct error *err);
+
+/* The packs for the source below DIRFD, into PACKS (empty): those of CONFIGURED when it is not
+ * empty, else those of the file .buildpacks, else those of app.json, else the first bundled one
+ * whose files are there. */
+int packs_choose(struct packs *packs, const struct instance *inst, int dirfd,
+		 const struct strvec *configured, struct error *err);
+
+#endif

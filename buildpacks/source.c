@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+#include "buildpacks/source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "instance/name.h"
+
+int source_open(const struct instance *inst, const char *tree, int *out_fd, struct error *err)
+{
+	if (!name_is_id(tree))
+		return error_set(err, ERROR_INVALID, 0, "'%s' is no source tree", tree);
+	_cleanup_free_ char *path = instance_lib(inst, "sources/%s/app", tree);
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return error_set(err, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_SYSTEM, errno,
+				 "open '%s'", path);
+	*out_fd = fd;
+	return 0;
+}
+
+/* A file of the tree, or -1. O_NONBLOCK: a fifo must not stop us before fstat tells what it is. */
+static int open_file(int dirfd, const char *name, struct stat *st, struct error *err)
+{
+	struct error why = ERROR_INIT;
+	_cleanup_close_ int fd =
+		file_open_beneath(dirfd, name, O_RDONLY | O_NONBLOCK, 0, true, &why);
+	if (fd < 0) {
+		if (why.sys == ENOENT || why.sys == ENOTDIR)
+			return error_set(err, ERROR_NOT_FOUND, 0, "the app has no '%s'", name);
+		if (why.sys == ELOOP)
+			return error_set(err, ERROR_INVALID, 0,
+					 "'%s' is a symbolic link; it must be a plain file", name);
+		return error_set(err, ERROR_SYSTEM, why.sys, "open '%s'", name);
+	}
+	if (fstat(fd, st) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "stat '%s'", name);
+	if (!S_ISREG(st->st_mode))
+		return error_set(err, ERROR_INVALID, 0, "'%s' must be a plain file", name);
+	return TAKE_FD(fd);
+}
+
+int source_read(int dirfd, const char *name, size_t max, struct strbuf *out, struct error *err)
+{
+	struct stat st;
+	_cleanup_close_ int fd = open_file(dirfd, name, &st, err);
+
+	if (fd < 0)
+		return -1;
+	if ((uintmax_t)st.st_size > max)
+		return error_set(err, ERROR_INVALID, 0,
+				 "'%s' has %ju bytes, at most %zu are allowed", name,
+				 (uintmax_t)st.st_size, max);
+	return strbuf_read_fd(out, fd, err);
+}
+
+bool source_has(int dirfd, const char *name)
+{
+	struct stat st;
+	_cleanup_close_ int fd = open_file(dirfd, name, &st, NULL);
+
+	return fd >= 0;
+}
