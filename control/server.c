@@ -17,7 +17,7 @@
 #include "base/log.h"
 #include "base/strbuf.h"
 #include "base/strvec.h"
-#include "control/service.h"
+#include "control/unit.h"
 #include "control/setup.h"
 #include "control/supervisor.h"
 #include "instance/instance.h"
@@ -282,10 +282,10 @@ static int stop_containers(const struct instance *inst, struct error *err)
 static int start_runtime_alone(const struct instance *inst, struct child *c, struct error *err)
 {
 	if (setup_folders(inst, err) < 0 ||
-	    service_start(inst, SERVICE_RUNTIME, STDERR_FILENO, -1, c, err) < 0)
+	    unit_start(inst, UNIT_RUNTIME, STDERR_FILENO, NULL, c, err) < 0)
 		return -1;
 	for (int64_t end = clock_ms() + 10000; clock_ms() < end; clock_sleep_ms(10))
-		if (service_answers(inst, SERVICE_RUNTIME))
+		if (unit_answers(inst, UNIT_RUNTIME))
 			return 0;
 	return error_set(err, ERROR_TIMEOUT, 0, "berth-runtime does not answer");
 }
@@ -345,15 +345,15 @@ static int verb_down(struct options *o, struct error *err)
 static int verb_wait(struct options *o, struct error *err)
 {
 	_cleanup_instance_ struct instance inst = {.settings = INI_INIT};
-	enum service s = 0;
-	while (o->service && s < SERVICE_COUNT && strcmp(service_name(s), o->service) != 0)
+	enum unit s = 0;
+	while (o->service && s < UNIT_COUNT && strcmp(unit_name(s), o->service) != 0)
 		s++;
-	if (!o->service || s == SERVICE_COUNT)
+	if (!o->service || s == UNIT_COUNT)
 		return error_set(err, ERROR_USAGE, 0, "wait needs the name of a service");
 	if (instance_open(&inst, o->root, err) < 0)
 		return -1;
 	for (int64_t end = clock_ms() + START_MS; clock_ms() < end; clock_sleep_ms(10))
-		if (service_answers(&inst, s))
+		if (unit_answers(&inst, s))
 			return 0;
 	return error_set(err, ERROR_TIMEOUT, 0, "%s does not answer", o->service);
 }
@@ -365,7 +365,7 @@ static int verb_exec(struct options *o, struct error *err)
 		return error_set(err, ERROR_USAGE, 0, "exec needs a service");
 	if (instance_open(&inst, o->root, err) < 0)
 		return -1;
-	return service_exec(&inst, o->service, err);
+	return unit_exec(&inst, o->service, err);
 }
 
 /* --- the words --- */

@@ -200,7 +200,7 @@ struct folder {
 static const struct folder lib_folders[] = {
 	{"", 01771, BERTH_GROUP},
 	{"repos", 0750, BERTH},
-	{"sources", 0755, BERTH},
+	{"sources", 0711, BERTH},
 	{"images", 0750, BERTH},
 	{"packs", 0755, BERTH},
 	{"router", 0750, BERTH},

@@ -20,7 +20,7 @@
 #include "base/log.h"
 #include "base/sock.h"
 #include "control/number.h"
-#include "control/service.h"
+#include "control/unit.h"
 #include "control/setup.h"
 
 #define READY_MS 30000
@@ -38,14 +38,15 @@ enum phase {
 	PHASE_STOP,
 };
 
-struct unit {
+struct kept {
 	struct child child;
 	bool enabled, running, ready, signalled, killed;
 	bool gave_up_waiting; /* it had READY_MS and does not answer: the others go on */
 	int64_t started_ms, deadline_ms, due_ms;
 	int backoff_ms;
 	unsigned starts;
-	int log_fd, listen_fd;
+	int log_fd;
+	struct unit_sockets sockets;
 };
 
 struct client {
@@ -55,7 +56,7 @@ struct client {
 
 struct supervisor {
 	const struct instance *inst;
-	struct unit units[SERVICE_COUNT];
+	struct kept units[UNIT_COUNT];
 	struct client clients[MAX_CLIENTS];
 	enum phase phase;
 	int listener, signals;
@@ -65,13 +66,13 @@ struct supervisor {
 
 /* --- log files --- */
 
-static char *log_path(const struct supervisor *sv, enum service s)
+static char *log_path(const struct supervisor *sv, enum unit s)
 {
-	return instance_lib(sv->inst, "logs/berth/%s.log", service_name(s));
+	return instance_lib(sv->inst, "logs/berth/%s.log", unit_name(s));
 }
 
 /* Copy and truncate: the service keeps its descriptor, which appends. */
-static void rotate_log(const struct supervisor *sv, enum service s)
+static void rotate_log(const struct supervisor *sv, enum unit s)
 {
 	int fd = sv->units[s].log_fd;
 	struct stat st;
@@ -90,7 +91,7 @@ static void rotate_log(const struct supervisor *sv, enum service s)
 
 static int open_logs(struct supervisor *sv, struct error *err)
 {
-	for (enum service s = 0; s < SERVICE_COUNT; s++) {
+	for (enum unit s = 0; s < UNIT_COUNT; s++) {
 		_cleanup_free_ char *path = log_path(sv, s);
 		int fd =
 			sv->log_files
@@ -109,7 +110,7 @@ static int open_logs(struct supervisor *sv, struct error *err)
 
 /* --- one service --- */
 
-static void schedule_restart(struct unit *u)
+static void schedule_restart(struct kept *u)
 {
 	int64_t now = clock_ms();
 	if (u->backoff_ms == 0 || now - u->started_ms > BACKOFF_RESET_MS)
@@ -120,17 +121,17 @@ static void schedule_restart(struct unit *u)
 	u->due_ms = now + u->backoff_ms;
 }
 
-static void start_unit(struct supervisor *sv, enum service s)
+static void start_unit(struct supervisor *sv, enum unit s)
 {
-	struct unit *u = &sv->units[s];
+	struct kept *u = &sv->units[s];
 	struct error err = ERROR_INIT;
 	child_release(&u->child);
 	child_init(&u->child);
 	u->ready = u->signalled = u->killed = false;
 	u->started_ms = clock_ms();
 	u->starts++;
-	if (service_start(sv->inst, s, u->log_fd, u->listen_fd, &u->child, &err) < 0) {
-		log_error("%s: %s", service_name(s), err.message);
+	if (unit_start(sv->inst, s, u->log_fd, &u->sockets, &u->child, &err) < 0) {
+		log_error("%s: %s", unit_name(s), err.message);
 		child_release(&u->child);
 		schedule_restart(u);
 		return;
@@ -141,41 +142,41 @@ static void start_unit(struct supervisor *sv, enum service s)
 /* The process has ended but is not reaped, so its session's id is still its own: what is left of
  * nginx may finish its requests, but must let go of the port. Others' children (container shims,
  * ssh sessions, commands under way) go on by design. */
-static void end_remnants(struct unit *u, enum service s)
+static void end_remnants(struct kept *u, enum unit s)
 {
-	if (s == SERVICE_ROUTER)
+	if (s == UNIT_ROUTER)
 		kill(-u->child.pid, SIGQUIT);
 }
 
-static void reap_unit(struct supervisor *sv, enum service s)
+static void reap_unit(struct supervisor *sv, enum unit s)
 {
-	struct unit *u = &sv->units[s];
+	struct kept *u = &sv->units[s];
 	struct error err = ERROR_INIT;
 	end_remnants(u, s);
 	if (child_wait(&u->child, &err) < 0)
-		log_error("%s: %s", service_name(s), err.message);
+		log_error("%s: %s", unit_name(s), err.message);
 	u->running = u->ready = false;
 	int code = child_exit_code(u->child.status);
 	if (u->signalled) {
-		log_info("%s stopped", service_name(s));
+		log_info("%s stopped", unit_name(s));
 		return;
 	}
 	schedule_restart(u);
-	log_error("%s ended with %s %d; starting it again in %d ms", service_name(s),
+	log_error("%s ended with %s %d; starting it again in %d ms", unit_name(s),
 		  WIFSIGNALED(u->child.status) ? "signal" : "status",
 		  WIFSIGNALED(u->child.status) ? code - 128 : code, u->backoff_ms);
 }
 
-static void probe_unit(struct supervisor *sv, enum service s)
+static void probe_unit(struct supervisor *sv, enum unit s)
 {
-	struct unit *u = &sv->units[s];
-	if (service_answers(sv->inst, s)) {
+	struct kept *u = &sv->units[s];
+	if (unit_answers(sv->inst, s)) {
 		u->ready = true;
-		log_info("%s answers after %lld ms", service_name(s),
+		log_info("%s answers after %lld ms", unit_name(s),
 			 (long long)(clock_ms() - u->started_ms));
 	} else if (!u->gave_up_waiting && clock_ms() - u->started_ms > READY_MS) {
 		u->gave_up_waiting = true;
-		log_error("%s does not answer after %d s", service_name(s), READY_MS / 1000);
+		log_error("%s does not answer after %d s", unit_name(s), READY_MS / 1000);
 	}
 }
 
@@ -192,8 +193,8 @@ static int tend_running(struct supervisor *sv)
 {
 	int sleep_ms = LOG_CHECK_MS;
 	bool first_round = false; /* a service before this one has not come up yet */
-	for (enum service s = 0; s < SERVICE_COUNT; s++) {
-		struct unit *u = &sv->units[s];
+	for (enum unit s = 0; s < UNIT_COUNT; s++) {
+		struct kept *u = &sv->units[s];
 		if (!u->enabled)
 			continue;
 		if (!u->running && !(first_round && u->starts == 0)) {
@@ -215,20 +216,20 @@ static int tend_running(struct supervisor *sv)
 
 /* Ends the last one that runs; the next call goes on with the one before it. Gives 0 when all down
  * to FLOOR have ended. */
-static int tend_stopping(struct supervisor *sv, enum service floor_service)
+static int tend_stopping(struct supervisor *sv, enum unit floor_service)
 {
-	for (int s = SERVICE_COUNT - 1; s >= (int)floor_service; s--) {
-		struct unit *u = &sv->units[s];
+	for (int s = UNIT_COUNT - 1; s >= (int)floor_service; s--) {
+		struct kept *u = &sv->units[s];
 		if (!u->running)
 			continue;
 		int64_t now = clock_ms();
 		if (!u->signalled) {
 			u->signalled = true;
-			u->deadline_ms = now + service_stop_ms((enum service)s);
-			kill(u->child.pid, service_stop_signal((enum service)s));
+			u->deadline_ms = now + unit_stop_ms((enum unit)s);
+			kill(u->child.pid, unit_stop_signal((enum unit)s));
 		} else if (now >= u->deadline_ms) {
 			/* first the quick way of those that were asked for the gentle one */
-			bool gentle = service_stop_signal((enum service)s) != SIGTERM && !u->killed;
+			bool gentle = unit_stop_signal((enum unit)s) != SIGTERM && !u->killed;
 			kill(u->child.pid, gentle ? SIGTERM : SIGKILL);
 			u->killed = true;
 			u->deadline_ms = now + 2000;
@@ -242,11 +243,11 @@ static int tend_stopping(struct supervisor *sv, enum service floor_service)
 
 static void describe(const struct supervisor *sv, struct strbuf *out)
 {
-	for (enum service s = 0; s < SERVICE_COUNT; s++) {
-		const struct unit *u = &sv->units[s];
+	for (enum unit s = 0; s < UNIT_COUNT; s++) {
+		const struct kept *u = &sv->units[s];
 		if (!u->enabled)
 			continue;
-		strbuf_addf(out, "%s %s %d %u %lld\n", service_name(s),
+		strbuf_addf(out, "%s %s %d %u %lld\n", unit_name(s),
 			    u->ready       ? "up"
 			    : u->running   ? "starting"
 			    : u->signalled ? "stopped"
@@ -273,8 +274,8 @@ static void answer_status(const struct supervisor *sv, struct client *c)
 
 static bool settled(const struct supervisor *sv)
 {
-	for (enum service s = 0; s < SERVICE_COUNT; s++) {
-		const struct unit *u = &sv->units[s];
+	for (enum unit s = 0; s < UNIT_COUNT; s++) {
+		const struct kept *u = &sv->units[s];
 		if (u->enabled && !u->ready && !u->gave_up_waiting)
 			return false;
 	}
@@ -347,12 +348,12 @@ static void take_signal(struct supervisor *sv)
 
 static void wait_for_something(struct supervisor *sv, int timeout_ms)
 {
-	struct pollfd fds[2 + SERVICE_COUNT + MAX_CLIENTS] = {
+	struct pollfd fds[2 + UNIT_COUNT + MAX_CLIENTS] = {
 		{.fd = sv->signals, .events = POLLIN},
 		{.fd = sv->listener, .events = POLLIN},
 	};
-	struct pollfd *units = fds + 2, *clients = units + SERVICE_COUNT;
-	for (enum service s = 0; s < SERVICE_COUNT; s++)
+	struct pollfd *units = fds + 2, *clients = units + UNIT_COUNT;
+	for (enum unit s = 0; s < UNIT_COUNT; s++)
 		units[s] = (struct pollfd){
 			.fd = sv->units[s].running ? sv->units[s].child.pidfd : -1,
 			.events = POLLIN,
@@ -363,7 +364,7 @@ static void wait_for_something(struct supervisor *sv, int timeout_ms)
 		return;
 	if (fds[0].revents)
 		take_signal(sv);
-	for (enum service s = 0; s < SERVICE_COUNT; s++)
+	for (enum unit s = 0; s < UNIT_COUNT; s++)
 		if (units[s].revents)
 			reap_unit(sv, s);
 	for (size_t i = 0; i < MAX_CLIENTS; i++)
@@ -382,7 +383,7 @@ static void loop(struct supervisor *sv)
 			serve_waiting(sv, false);
 		} else {
 			bool front = sv->phase == PHASE_STOP_FRONT;
-			sleep_ms = tend_stopping(sv, front ? SERVICE_RUNTIME + 1 : SERVICE_RUNTIME);
+			sleep_ms = tend_stopping(sv, front ? UNIT_RUNTIME + 1 : UNIT_RUNTIME);
 			if (sleep_ms == 0 && !front)
 				return;
 			if (sleep_ms == 0) {
@@ -391,7 +392,7 @@ static void loop(struct supervisor *sv)
 			}
 		}
 		if (clock_ms() - sv->log_check_ms >= LOG_CHECK_MS) {
-			for (enum service s = 0; s < SERVICE_COUNT; s++)
+			for (enum unit s = 0; s < UNIT_COUNT; s++)
 				rotate_log(sv, s);
 			sv->log_check_ms = clock_ms();
 		}
@@ -414,10 +415,11 @@ static int open_signals(int *out_fd, struct error *err)
 
 static void supervisor_release(struct supervisor *sv)
 {
-	for (enum service s = 0; s < SERVICE_COUNT; s++) {
+	for (enum unit s = 0; s < UNIT_COUNT; s++) {
 		child_release(&sv->units[s].child);
 		close_fd(sv->units[s].log_fd);
-		close_fd(sv->units[s].listen_fd);
+		for (size_t i = 0; i < sv->units[s].sockets.n; i++)
+			close_fd(sv->units[s].sockets.fds[i]);
 	}
 	close_fd(sv->listener);
 	close_fd(sv->signals);
@@ -438,10 +440,10 @@ int supervisor_run(const struct instance *inst, bool log_files, struct error *er
 	_cleanup_close_ int number = -1;
 	_cleanup_free_ char *lock_path = instance_run(inst, "supervisor.lock");
 	_cleanup_free_ char *sock_path = instance_run(inst, "supervisor.sock");
-	for (enum service s = 0; s < SERVICE_COUNT; s++) {
+	for (enum unit s = 0; s < UNIT_COUNT; s++) {
 		child_init(&sv.units[s].child);
-		sv.units[s].log_fd = sv.units[s].listen_fd = -1;
-		sv.units[s].enabled = service_enabled(inst, s);
+		sv.units[s].log_fd = -1;
+		sv.units[s].enabled = unit_enabled(inst, s);
 	}
 	for (size_t i = 0; i < MAX_CLIENTS; i++)
 		sv.clients[i].fd = -1;
@@ -453,8 +455,8 @@ int supervisor_run(const struct instance *inst, bool log_files, struct error *er
 	    open_signals(&sv.signals, err) < 0 ||
 	    sock_listen(sock_path, SOCK_STREAM, 0660, 0, inst->gid, &sv.listener, err) < 0)
 		return -1;
-	for (enum service s = 0; s < SERVICE_COUNT; s++)
-		if (service_listen(inst, s, &sv.units[s].listen_fd, err) < 0)
+	for (enum unit s = 0; s < UNIT_COUNT; s++)
+		if (unit_listen(inst, s, &sv.units[s].sockets, err) < 0)
 			return -1;
 	signal(SIGPIPE, SIG_IGN);
 	loop(&sv);
