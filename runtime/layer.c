@@ -307,6 +307,14 @@ int layer_commit(const struct instance *inst, const char *id, struct error *err)
 	return 0;
 }
 
+int layer_discard(const struct instance *inst, const char *id, struct error *err)
+{
+	_cleanup_close_ int root = -1;
+	if (check_id(id, err) < 0 || make_root(inst, &root, err) < 0)
+		return -1;
+	return remove_from(root, NEW "/", id, err);
+}
+
 int layer_remove(const struct instance *inst, const char *id, struct error *err)
 {
 	_cleanup_close_ int root = -1;

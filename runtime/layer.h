@@ -44,6 +44,8 @@ int layer_create_upper(const struct instance *inst, const char *id, unsigned ran
  * ERROR_BUSY. */
 int layer_commit(const struct instance *inst, const char *id, struct error *err);
 
+/* Drops the uncommitted ID; a committed one of that name stays. */
+int layer_discard(const struct instance *inst, const char *id, struct error *err);
 /* Removes ID, committed or not. ERROR_BUSY while in use; a missing one is no error. */
 int layer_remove(const struct instance *inst, const char *id, struct error *err);
 bool layer_exists(const struct instance *inst, const char *id);

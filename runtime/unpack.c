@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+#include "runtime/unpack.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <locale.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/strbuf.h"
+#include "runtime/import.h"
+
+#define MAX_ID 65535
+/* What a feeder may still have to say after the end of the archive. */
+#define MAX_TRAILING (16u << 20)
+
+static void free_reader(struct archive **a)
+{
+	archive_read_free(*a);
+}
+
+static void free_writer(struct archive **a)
+{
+	archive_write_free(*a);
+}
+
+void unpack_prepare(void)
+{
+	/* names in pax headers are UTF-8: with this locale they need no iconv module, which would
+	 * be looked for below the new root */
+	setlocale(LC_ALL, "C.UTF-8");
+}
+
+/* NAME for a message: one line, bounded. */
+static char *visible(const char *name)
+{
+	struct strbuf sb = STRBUF_INIT;
+	strbuf_cap(&sb, 200);
+	for (const unsigned char *p = (const unsigned char *)name; *p; p++) {
+		if (*p < 0x20 || *p == 0x7f)
+			strbuf_addf(&sb, "\\x%02x", *p);
+		else
+			strbuf_addch(&sb, (char)*p);
+	}
+	return strbuf_detach(&sb);
+}
+
+static int refuse(struct error *err, const char *name, const char *why)
+{
+	_cleanup_free_ char *text = visible(name);
+	return error_set(err, ERROR_INVALID, 0, "archive entry '%s': %s", text, why);
+}
+
+static bool has_dotdot(const char *path)
+{
+	for (const char *p = path; *p;) {
+		size_t n = strcspn(p, "/");
+		if (n == 2 && p[0] == '.' && p[1] == '.')
+			return true;
+		p += n;
+		p += strspn(p, "/");
+	}
+	return false;
+}
+
+static int check_path(const char *name, const char *path, struct error *err)
+{
+	if (!*path)
+		return refuse(err, name, "has an empty path");
+	if (*path == '/')
+		return refuse(err, name, "is an absolute path");
+	if (has_dotdot(path))
+		return refuse(err, name, "has '..' in its path");
+	return 0;
+}
+
+static int check_entry(struct archive_entry *entry, const char **out_name, struct error *err)
+{
+	const char *name = archive_entry_pathname(entry);
+	if (!name)
+		return error_set(err, ERROR_INVALID, 0, "archive: an entry has no readable name");
+	*out_name = name;
+	if (check_path(name, name, err) < 0)
+		return -1;
+	const char *hardlink = archive_entry_hardlink(entry);
+	if (hardlink && check_path(name, hardlink, err) < 0)
+		return error_wrap(err, "hard link");
+	if (archive_entry_uid(entry) < 0 || archive_entry_uid(entry) > MAX_ID ||
+	    archive_entry_gid(entry) < 0 || archive_entry_gid(entry) > MAX_ID)
+		return refuse(err, name, "its owner is not from 0 to 65535");
+	return 0;
+}
+
+static bool is_wanted(struct archive_entry *entry)
+{
+	if (archive_entry_hardlink(entry))
+		return true;
+	switch (archive_entry_filetype(entry)) {
+	case AE_IFREG:
+	case AE_IFDIR:
+	case AE_IFLNK:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Keeps what a program may rely on; overlayfs's own attributes would change what a mount shows. */
+static void filter_xattrs(struct archive_entry *entry)
+{
+	struct kept {
+		char *name;
+		void *value;
+		size_t size;
+	} kept[32];
+	size_t n = 0;
+	const char *name;
+	const void *value;
+	size_t size;
+	archive_entry_xattr_reset(entry);
+	while (n < ARRAY_SIZE(kept) &&
+	       archive_entry_xattr_next(entry, &name, &value, &size) == ARCHIVE_OK) {
+		if (!str_equal(name, "security.capability") &&
+		    (!str_starts(name, "user.") || str_starts(name, "user.overlay.")))
+			continue;
+		kept[n] = (struct kept){xstrdup(name), xmalloc(size ? size : 1), size};
+		memcpy(kept[n++].value, value, size);
+	}
+	archive_entry_xattr_clear(entry);
+	for (size_t i = 0; i < n; i++) {
+		archive_entry_xattr_add_entry(entry, kept[i].name, kept[i].value, kept[i].size);
+		free(kept[i].name);
+		free(kept[i].value);
+	}
+}
+
+struct totals {
+	uint64_t entries, bytes;
+};
+
+static int copy_data(struct archive *in, struct archive *out, const char *name, struct totals *t,
+		     struct error *err)
+{
+	const void *block;
+	size_t size;
+	la_int64_t offset;
+	for (;;) {
+		int r = archive_read_data_block(in, &block, &size, &offset);
+		if (r == ARCHIVE_EOF)
+			return 0;
+		if (r != ARCHIVE_OK)
+			return refuse(err, name, archive_error_string(in));
+		t->bytes += size;
+		if (t->bytes > IMPORT_MAX_BYTES)
+			return refuse(err, name, "the archive unpacks to more than 16 GiB");
+		if (archive_write_data_block(out, block, size, offset) < ARCHIVE_OK)
+			return refuse(err, name, archive_error_string(out));
+	}
+}
+
+static int unpack_entry(struct archive *in, struct archive *out, struct archive_entry *entry,
+			struct totals *t, struct error *err)
+{
+	const char *name = "";
+	if (check_entry(entry, &name, err) < 0)
+		return -1;
+	if (++t->entries > IMPORT_MAX_ENTRIES)
+		return refuse(err, name, "the archive has more than 1000000 entries");
+	if (!is_wanted(entry))
+		return 0;
+	if (archive_entry_size(entry) < 0 ||
+	    (uint64_t)archive_entry_size(entry) > IMPORT_MAX_BYTES - t->bytes)
+		return refuse(err, name, "the archive unpacks to more than 16 GiB");
+	filter_xattrs(entry);
+	if (archive_write_header(out, entry) != ARCHIVE_OK)
+		return refuse(err, name, archive_error_string(out));
+	if (archive_entry_size(entry) > 0 && copy_data(in, out, name, t, err) < 0)
+		return -1;
+	if (archive_write_finish_entry(out) != ARCHIVE_OK)
+		return refuse(err, name, archive_error_string(out));
+	return 0;
+}
+
+static void drain(int fd)
+{
+	char rest[65536];
+	size_t total = 0;
+	ssize_t n;
+	while (total < MAX_TRAILING && (n = read(fd, rest, sizeof(rest))) > 0)
+		total += (size_t)n;
+}
+
+int unpack_tar(int fd, struct error *err)
+{
+	_cleanup_(free_reader) struct archive *in = archive_read_new();
+	_cleanup_(free_writer) struct archive *out = archive_write_disk_new();
+	struct totals totals = {0, 0};
+	if (!in || !out)
+		return error_set(err, ERROR_SYSTEM, ENOMEM, "open the archive");
+	archive_read_support_filter_gzip(in);
+	archive_read_support_filter_xz(in);
+	archive_read_support_filter_zstd(in);
+	archive_read_support_format_tar(in);
+	archive_read_support_format_empty(in);
+	/* neither flags (immutable) nor ACLs nor names of users, which would load modules */
+	archive_write_disk_set_options(out, ARCHIVE_EXTRACT_OWNER | ARCHIVE_EXTRACT_PERM |
+						    ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_XATTR |
+						    ARCHIVE_EXTRACT_SECURE_SYMLINKS |
+						    ARCHIVE_EXTRACT_SECURE_NODOTDOT |
+						    ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS);
+	if (archive_read_open_fd(in, fd, 65536) != ARCHIVE_OK)
+		return error_set(err, ERROR_INVALID, 0, "read the archive: %s",
+				 archive_error_string(in));
+	for (;;) {
+		struct archive_entry *entry;
+		int r = archive_read_next_header(in, &entry);
+		if (r == ARCHIVE_EOF)
+			break;
+		/* a warning too: what is half understood is not unpacked */
+		if (r != ARCHIVE_OK)
+			return error_set(err, ERROR_INVALID, 0, "read the archive: %s",
+					 archive_error_string(in));
+		if (unpack_entry(in, out, entry, &totals, err) < 0)
+			return -1;
+	}
+	if (totals.entries == 0)
+		return error_set(err, ERROR_INVALID, 0, "the archive is empty");
+	if (archive_write_close(out) != ARCHIVE_OK)
+		return error_set(err, ERROR_INVALID, 0, "finish the folders: %s",
+				 archive_error_string(out));
+	drain(fd);
+	return 0;
+}

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT */
+/* Importing real archives, among them hostile ones, each made here byte by byte by libarchive or by
+ * hand. Whatever is refused leaves no layer behind. */
+#include "runtime/import.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <locale.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/strvec.h"
+#include "runtime/layer.h"
+#include "tests/unit/runtime/instance.h"
+
+static struct fixture fx;
+
+struct item {
+	const char *path;
+	mode_t mode;
+	const char *link; /* symbolic with S_IFLNK, otherwise hard */
+	const char *data;
+	long uid;
+};
+
+static int pack(const struct item *items, size_t n, int filter)
+{
+	int fd = memfd_create("archive", MFD_CLOEXEC);
+	struct archive *a = archive_write_new();
+	archive_write_set_format_pax(a);
+	archive_write_add_filter(a, filter);
+	assert_int_equal(archive_write_open_fd(a, fd), ARCHIVE_OK);
+	for (size_t i = 0; i < n; i++) {
+		struct archive_entry *e = archive_entry_new();
+		size_t len = items[i].data ? strlen(items[i].data) : 0;
+		archive_entry_set_pathname(e, items[i].path);
+		archive_entry_set_mode(e, items[i].mode);
+		archive_entry_set_uid(e, items[i].uid);
+		archive_entry_set_gid(e, items[i].uid);
+		archive_entry_set_size(e, (la_int64_t)len);
+		archive_entry_set_mtime(e, 1000000000, 0);
+		if (items[i].link && S_ISLNK(items[i].mode))
+			archive_entry_set_symlink(e, items[i].link);
+		else if (items[i].link)
+			archive_entry_set_hardlink(e, items[i].link);
+		if (S_ISREG(items[i].mode) && !items[i].link) {
+			archive_entry_xattr_add_entry(e, "user.kept", "1", 1);
+			archive_entry_xattr_add_entry(e, "user.overlay.opaque", "y", 1);
+			archive_entry_xattr_add_entry(e, "trusted.overlay.opaque", "y", 1);
+		}
+		assert_int_equal(archive_write_header(a, e), ARCHIVE_OK);
+		if (len)
+			archive_write_data(a, items[i].data, len);
+		archive_entry_free(e);
+	}
+	assert_int_equal(archive_write_close(a), ARCHIVE_OK);
+	archive_write_free(a);
+	lseek(fd, 0, SEEK_SET);
+	return fd;
+}
+
+static int import(int fd, struct error *err)
+{
+	error_clear(err);
+	int result = import_tar(&fx.inst, "it", 2, fd, err);
+	close(fd);
+	return result;
+}
+
+static void assert_nothing_left(void)
+{
+	struct error err = ERROR_INIT;
+	_cleanup_strvec_ struct strvec found = STRVEC_INIT;
+	assert_int_equal(layer_list(&fx.inst, &found, &err), 0);
+	assert_int_equal(layer_cleanup(&fx.inst, true, &found, &err), 0);
+	assert_int_equal(found.n, 0);
+}
+
+#define IMPORT(filter, ...)                                                                        \
+	({                                                                                         \
+		const struct item items_[] = {__VA_ARGS__};                                        \
+		import(pack(items_, ARRAY_SIZE(items_), filter), &err);                            \
+	})
+
+#define REFUSES(text, ...)                                                                         \
+	do {                                                                                       \
+		struct error err = ERROR_INIT;                                                     \
+		if (IMPORT(ARCHIVE_FILTER_NONE, __VA_ARGS__) == 0)                                 \
+			fail_msg("was taken: %s", text);                                           \
+		if (!strstr(err.message, text))                                                    \
+			fail_msg("'%s' is not in: %s", text, err.message);                         \
+		assert_nothing_left();                                                             \
+	} while (0)
+
+static void keeps_what_matters(void **state)
+{
+	(void)state;
+	static const int filters[] = {ARCHIVE_FILTER_NONE, ARCHIVE_FILTER_GZIP, ARCHIVE_FILTER_XZ,
+				      ARCHIVE_FILTER_ZSTD};
+	for (size_t i = 0; i < ARRAY_SIZE(filters); i++) {
+		struct error err = ERROR_INIT;
+		int result = IMPORT(filters[i], {"./", S_IFDIR | 0755, NULL, NULL, 0},
+				    {"./bin/", S_IFDIR | 0755, NULL, NULL, 0},
+				    {"./bin/su", S_IFREG | 04755, NULL, "x", 0},
+				    {"./bin/hard", S_IFREG | 04755, "./bin/su", NULL, 0},
+				    {"./home/", S_IFDIR | 0500, NULL, NULL, 1000},
+				    {"./home/f", S_IFREG | 0600, NULL, "hello", 1000},
+				    {"./null", S_IFCHR | 0666, NULL, NULL, 0},
+				    {"./pipe", S_IFIFO | 0666, NULL, NULL, 0},
+				    {"./abs", S_IFLNK | 0777, "/etc/shadow", NULL, 0},
+				    {"./\xc3\xbc\n", S_IFREG | 0644, NULL, "u", 65535});
+		if (result < 0)
+			fail_msg("%s", err.message);
+		int fd = -1;
+		uid_t base;
+		uint32_t count;
+		struct stat st, hard;
+		char value[8];
+		assert_int_equal(layer_open(&fx.inst, "layer/it", &fd, &base, &count, &err), 0);
+		assert_int_equal(base, instance_range_base(&fx.inst, 2));
+		assert_int_equal(fstatat(fd, "bin/su", &st, 0), 0);
+		assert_int_equal(st.st_mode & 07777, 04755);
+		assert_int_equal(st.st_uid, base);
+		assert_int_equal(fstatat(fd, "bin/hard", &hard, 0), 0);
+		assert_int_equal(st.st_ino, hard.st_ino);
+		assert_int_equal(fstatat(fd, "home", &st, 0), 0);
+		assert_int_equal(st.st_mode & 07777, 0500);
+		assert_int_equal(st.st_mtime, 1000000000);
+		assert_int_equal(fstatat(fd, "home/f", &st, 0), 0);
+		assert_int_equal(st.st_uid, base + 1000);
+		assert_int_equal(st.st_mtime, 1000000000);
+		assert_int_equal(fstatat(fd, "\xc3\xbc\n", &st, 0), 0);
+		assert_int_equal(st.st_gid, base + 65535);
+		assert_int_equal(fstatat(fd, "abs", &st, AT_SYMLINK_NOFOLLOW), 0);
+		assert_false(file_exists(fd, "null"));
+		assert_false(file_exists(fd, "pipe"));
+		_cleanup_close_ int f = openat(fd, "home/f", O_RDONLY | O_CLOEXEC);
+		assert_int_equal(fgetxattr(f, "user.kept", value, sizeof(value)), 1);
+		assert_int_equal(fgetxattr(f, "user.overlay.opaque", value, sizeof(value)), -1);
+		assert_int_equal(fgetxattr(f, "trusted.overlay.opaque", value, sizeof(value)), -1);
+		close(fd);
+		assert_int_equal(layer_remove(&fx.inst, "it", &err), 0);
+	}
+	assert_nothing_left();
+}
+
+static void hostile_paths(void **state)
+{
+	(void)state;
+	REFUSES("'../evil': has '..'", {"../evil", S_IFREG | 0644, NULL, "x", 0});
+	REFUSES("'a/../../evil'", {"a/../../evil", S_IFREG | 0644, NULL, "x", 0});
+	REFUSES("'a/../'", {"a/..", S_IFDIR | 0755, NULL, NULL, 0});
+	REFUSES("'/etc/passwd': is an absolute", {"/etc/passwd", S_IFREG | 0644, NULL, "x", 0});
+	REFUSES("'//etc/passwd'", {"//etc/passwd", S_IFREG | 0644, NULL, "x", 0});
+	REFUSES("\\x1b[31m", {"../\033[31m", S_IFREG | 0644, NULL, "x", 0});
+	/* refused after others were written: nothing stays of them either */
+	REFUSES("'../late'", {"good", S_IFREG | 0644, NULL, "x", 0},
+		{"../late", S_IFREG | 0644, NULL, "x", 0});
+}
+
+static void hostile_links(void **state)
+{
+	(void)state;
+	REFUSES("'l/f'", {"l", S_IFLNK | 0777, "/var/tmp", NULL, 0},
+		{"l/f", S_IFREG | 0644, NULL, "x", 0});
+	REFUSES("'l/f'", {"l", S_IFLNK | 0777, "../../..", NULL, 0},
+		{"l/f", S_IFREG | 0644, NULL, "x", 0});
+	REFUSES("'a/l/f'", {"d/", S_IFDIR | 0755, NULL, NULL, 0},
+		{"a/l", S_IFLNK | 0777, "../d", NULL, 0}, {"a/l/f", S_IFREG | 0644, NULL, "x", 0});
+	REFUSES("hard link: archive entry 'h'", {"h", S_IFREG | 0644, "/etc/passwd", NULL, 0});
+	REFUSES("hard link: archive entry 'h'", {"h", S_IFREG | 0644, "../../x", NULL, 0});
+	REFUSES("'h'", {"h", S_IFREG | 0644, "etc/passwd", NULL, 0});
+	REFUSES("'h'", {"l", S_IFLNK | 0777, "/etc", NULL, 0},
+		{"h", S_IFREG | 0644, "l/passwd", NULL, 0});
+}
+
+/* A link in the place of a file is replaced, never written through. */
+static void link_then_file(void **state)
+{
+	(void)state;
+	struct error err = ERROR_INIT;
+	struct stat st;
+	int fd = -1;
+	uid_t base;
+	uint32_t count;
+	_cleanup_free_ char *target = xasprintf("%s/target", fx.root);
+	assert_int_equal(file_replace(AT_FDCWD, target, "old", 3, 0666, &err), 0);
+	assert_int_equal(IMPORT(ARCHIVE_FILTER_NONE, {"f", S_IFLNK | 0777, target, NULL, 0},
+				{"f", S_IFREG | 0644, NULL, "new!", 0}),
+			 0);
+	assert_int_equal(layer_open(&fx.inst, "layer/it", &fd, &base, &count, &err), 0);
+	assert_int_equal(fstatat(fd, "f", &st, AT_SYMLINK_NOFOLLOW), 0);
+	assert_true(S_ISREG(st.st_mode));
+	close(fd);
+	assert_int_equal(stat(target, &st), 0);
+	assert_int_equal(st.st_size, 3);
+	assert_int_equal(layer_remove(&fx.inst, "it", &err), 0);
+}
+
+static void hostile_owners(void **state)
+{
+	(void)state;
+	REFUSES("'big': its owner", {"big", S_IFREG | 0644, NULL, "x", 65536});
+	REFUSES("'big': its owner", {"big", S_IFREG | 0644, NULL, "x", 4294967295L});
+}
+
+/* --- archives that no packer writes --- */
+
+static void put_ustar(int fd, const char *name, char type, const char *size, const char *link)
+{
+	char h[512] = {0};
+	snprintf(h, 100, "%s", name);
+	memcpy(h + 100, "0000644", 7);
+	memcpy(h + 108, "0000000", 7);
+	memcpy(h + 116, "0000000", 7);
+	memcpy(h + 124, size, strlen(size));
+	memcpy(h + 136, "00000000000", 11);
+	memset(h + 148, ' ', 8);
+	h[156] = type;
+	snprintf(h + 157, 100, "%s", link);
+	memcpy(h + 257, "ustar\00000", 8);
+	unsigned sum = 0;
+	for (size_t i = 0; i < sizeof(h); i++)
+		sum += (unsigned char)h[i];
+	snprintf(h + 148, 8, "%06o", sum & 0777777);
+	assert_int_equal(write(fd, h, sizeof(h)), sizeof(h));
+}
+
+static void put_block(int fd, const char *data)
+{
+	char block[512] = {0};
+	snprintf(block, sizeof(block), "%s", data);
+	assert_int_equal(write(fd, block, sizeof(block)), sizeof(block));
+}
+
+static void refuses_fd(int fd, const char *text)
+{
+	struct error err = ERROR_INIT;
+	lseek(fd, 0, SEEK_SET);
+	if (import(fd, &err) == 0)
+		fail_msg("was taken: %s", text);
+	if (!strstr(err.message, text))
+		fail_msg("'%s' is not in: %s", text, err.message);
+	assert_nothing_left();
+}
+
+static void pax_overrides(void **state)
+{
+	(void)state;
+	int fd = memfd_create("a", MFD_CLOEXEC);
+	put_ustar(fd, "pax", 'x', "00000000022", "");
+	put_block(fd, "18 path=../../pax\n");
+	put_ustar(fd, "harmless", '0', "00000000000", "");
+	refuses_fd(fd, "'../../pax'");
+	fd = memfd_create("a", MFD_CLOEXEC);
+	put_ustar(fd, "pax", 'x', "00000000027", "");
+	put_block(fd, "23 linkpath=../../pax2\n");
+	put_ustar(fd, "harmless", '1', "00000000000", "x");
+	refuses_fd(fd, "hard link");
+	/* a header that says it is longer than it is */
+	fd = memfd_create("a", MFD_CLOEXEC);
+	put_ustar(fd, "pax", 'x', "00000000022", "");
+	put_block(fd, "999999999 path=x\n");
+	put_ustar(fd, "harmless", '0', "00000000000", "");
+	refuses_fd(fd, "archive");
+}
+
+static void lying_sizes(void **state)
+{
+	(void)state;
+	int fd = memfd_create("a", MFD_CLOEXEC);
+	/* 8 GiB in the header, nothing behind it */
+	put_ustar(fd, "short", '0', "77777777777", "");
+	put_block(fd, "data");
+	refuses_fd(fd, "'short'");
+	fd = memfd_create("a", MFD_CLOEXEC);
+	/* base 256: 2^62 */
+	put_ustar(fd, "huge", '0', "\x80\x01\x01\x01\x40\x01\x01\x01\x01\x01\x01\x01", "");
+	refuses_fd(fd, "archive");
+	fd = memfd_create("a", MFD_CLOEXEC);
+	/* a sparse file of 4 TiB that takes no space */
+	put_ustar(fd, "pax", 'x', "00000000142", "");
+	put_block(fd, "22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n"
+		      "30 GNU.sparse.name=sparsefile\n38 GNU.sparse.realsize=4398046511104\n");
+	put_ustar(fd, "sparse", '0', "00000001000", "");
+	put_block(fd, "0\n");
+	refuses_fd(fd, "archive");
+}
+
+static void not_an_archive(void **state)
+{
+	(void)state;
+	int fd = memfd_create("a", MFD_CLOEXEC);
+	refuses_fd(fd, "the archive is empty");
+	fd = memfd_create("a", MFD_CLOEXEC);
+	put_block(fd, "#!/bin/sh\necho hello\n");
+	refuses_fd(fd, "archive");
+	fd = memfd_create("a", MFD_CLOEXEC);
+	put_block(fd, "\x1f\x8b\x08 broken gzip");
+	refuses_fd(fd, "archive");
+	fd = memfd_create("a", MFD_CLOEXEC);
+	put_block(fd, "\xfd"
+		      "7zXZ broken");
+	refuses_fd(fd, "archive");
+	/* a folder instead of a file */
+	fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	refuses_fd(fd, "archive");
+	/* cut off in the middle */
+	const struct item item = {"f", S_IFREG | 0644, NULL, "some data that is compressed", 0};
+	fd = pack(&item, 1, ARCHIVE_FILTER_GZIP);
+	assert_int_equal(ftruncate(fd, 60), 0);
+	refuses_fd(fd, "archive");
+}
+
+static void same_id_stays(void **state)
+{
+	(void)state;
+	struct error err = ERROR_INIT;
+	assert_int_equal(IMPORT(ARCHIVE_FILTER_NONE, {"f", S_IFREG | 0644, NULL, "x", 0}), 0);
+	assert_int_equal(IMPORT(ARCHIVE_FILTER_NONE, {"g", S_IFREG | 0644, NULL, "x", 0}), -1);
+	assert_int_equal(err.code, ERROR_EXISTS);
+	assert_true(layer_exists(&fx.inst, "it"));
+	assert_int_equal(layer_remove(&fx.inst, "it", &err), 0);
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	setlocale(LC_ALL, "C.UTF-8");
+	return fixture_open(&fx);
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	return fixture_close(&fx);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(keeps_what_matters), cmocka_unit_test(hostile_paths),
+		cmocka_unit_test(hostile_links),      cmocka_unit_test(link_then_file),
+		cmocka_unit_test(hostile_owners),     cmocka_unit_test(pax_overrides),
+		cmocka_unit_test(lying_sizes),        cmocka_unit_test(not_an_archive),
+		cmocka_unit_test(same_id_stays),
+	};
+	return cmocka_run_group_tests_name("import", tests, set_up, tear_down);
+}
