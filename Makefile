@@ -38,10 +38,10 @@ $(B)/asan/%.o: %.c
 define room
 $(B)/lib/lib$(1).a: $(call obj,$(call src,$(1)))
 	@mkdir -p $$(@D); rm -f $$@
-	ar rcs $$@ $$^
+	ar qcs $$@ $$^
 $(B)/asan/lib$(1).a: $(patsubst %.c,$(B)/asan/%.o,$(call src,$(1)))
 	@mkdir -p $$(@D); rm -f $$@
-	ar rcs $$@ $$^
+	ar qcs $$@ $$^
 endef
 $(foreach r,$(ROOMS),$(eval $(call room,$(r))))
 
@@ -93,7 +93,7 @@ $(B)/clang/%.o: %.c
 define clang_room
 $(B)/clang/lib$(1).a: $(patsubst %.c,$(B)/clang/%.o,$(call src,$(1)))
 	@mkdir -p $$(@D); rm -f $$@
-	ar rcs $$@ $$^
+	ar qcs $$@ $$^
 endef
 $(foreach r,$(ROOMS),$(eval $(call clang_room,$(r))))
 .PHONY: clang
@@ -119,6 +119,7 @@ TOOLS := $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c))
 $(B)/tools/%: tests/tools/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -static -o $@ $<
+-include $(wildcard tests/tools/*.mk)
 .PHONY: tools
 tools: $(TOOLS)
 
@@ -154,7 +155,7 @@ MANDIR = $(DESTDIR)$(PREFIX)/share/man
 UNITDIR = $(DESTDIR)$(PREFIX)/lib/systemd/system
 SYSUSERSDIR = $(DESTDIR)$(PREFIX)/lib/sysusers.d
 TMPFILESDIR = $(DESTDIR)$(PREFIX)/lib/tmpfiles.d
-UNITS := $(notdir $(wildcard packaging/systemd/*.service packaging/systemd/*.target))
+UNITS := $(notdir $(wildcard packaging/systemd/*.service packaging/systemd/*.socket))
 MAN := $(wildcard man/*.[1578])
 .PHONY: install uninstall
 install: all
@@ -166,12 +167,13 @@ install: all
 		chmod 644 $(UNITDIR)/$$u || exit 1; done
 	install -m 644 packaging/systemd/sysusers.conf $(SYSUSERSDIR)/berth.conf
 	install -m 644 packaging/systemd/tmpfiles.conf $(TMPFILESDIR)/berth.conf
+	install -D -m 644 packaging/ssh/berth.conf $(DESTDIR)$(PREFIX)/share/berth-ssh/berth.conf
 	@[ -n "$(DESTDIR)" ] || scripts/after-install $(PREFIX)
 
 uninstall:
 	rm -f $(PROGRAMS:%=$(BINDIR)/%) $(UNITS:%=$(UNITDIR)/%) $(SYSUSERSDIR)/berth.conf $(TMPFILESDIR)/berth.conf
 	for m in $(MAN); do rm -f $(MANDIR)/man$${m##*.}/$${m##*/}; done
-	rm -rf $(DESTDIR)$(PREFIX)/share/berth
+	rm -rf $(DESTDIR)$(PREFIX)/share/berth $(DESTDIR)$(PREFIX)/share/berth-ssh
 
 .PHONY: clean
 clean:
