@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+#include "runtime/cleanup.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "instance/name.h"
+#include "runtime/cgroup.h"
+#include "runtime/layer.h"
+#include "runtime/netlink.h"
+#include "runtime/network.h"
+
+#define KILL_WAIT_MS 2000
+
+struct search {
+	const struct instance *inst;
+	const struct strvec *alive;
+	bool dry;
+	struct strvec *out;
+	struct error *err;
+	int result;
+};
+
+/* The error of the next step: the first failure is the one that is told. */
+static struct error *next_error(struct search *s)
+{
+	return s->result == 0 ? s->err : NULL;
+}
+
+static void note(struct search *s, int result)
+{
+	if (result < 0)
+		s->result = -1;
+}
+
+/* The names in PATH that do not start with "."; a missing folder has none. */
+static void list(struct search *s, const char *path, struct strvec *names)
+{
+	DIR *dir = opendir(path);
+	if (!dir) {
+		if (errno != ENOENT)
+			note(s, error_set(next_error(s), ERROR_SYSTEM, errno, "list '%s'", path));
+		return;
+	}
+	struct dirent *entry;
+	while ((entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			strvec_push(names, entry->d_name);
+	closedir(dir);
+	strvec_sort(names);
+}
+
+static void find_cgroups(struct search *s)
+{
+	_cleanup_strvec_ struct strvec seen = STRVEC_INIT;
+	for (unsigned i = 0; *cgroup_root(i); i++) {
+		_cleanup_strvec_ struct strvec names = STRVEC_INIT;
+		list(s, cgroup_root(i), &names);
+		for (size_t n = 0; n < names.n; n++) {
+			const char *id = names.v[n];
+			/* a group's own files stand beside its groups; no id has their names */
+			_cleanup_free_ char *procs =
+				xasprintf("%s/%s/cgroup.procs", cgroup_root(i), id);
+			if (!name_is_id(id) || strvec_has(s->alive, id) || strvec_has(&seen, id) ||
+			    !file_exists(AT_FDCWD, procs))
+				continue;
+			strvec_push(&seen, id);
+			strvec_pushf(s->out, "cgroup %s", id);
+			if (s->dry)
+				continue;
+			struct cgroup cg = CGROUP_INIT;
+			if (cgroup_open(id, &cg, NULL) == 0) {
+				cgroup_kill(&cg, KILL_WAIT_MS);
+				cgroup_close(&cg);
+			}
+			note(s, cgroup_remove(id, next_error(s)));
+		}
+	}
+}
+
+/* Who holds ADDRESS, as network_allocate wrote it; false when nobody does. */
+static bool address_holder(struct search *s, const char *address, char *out, size_t size)
+{
+	_cleanup_free_ char *path = instance_run(s->inst, "addresses/%s", address);
+	ssize_t n = readlink(path, out, size - 1);
+	if (n < 0)
+		return false;
+	out[n] = '\0';
+	return true;
+}
+
+struct link_search {
+	char prefix[NETWORK_NAME_MAX];
+	struct strvec names;
+};
+
+static void each_link(void *data, int index, const char *name, uint32_t group)
+{
+	struct link_search *links = data;
+	(void)index;
+	(void)group;
+	if (str_starts(name, links->prefix))
+		strvec_push(&links->names, name);
+}
+
+/* Interfaces whose address nobody holds: network_release would not find them. */
+static void find_interfaces(struct search *s)
+{
+	struct link_search links = {.names = STRVEC_INIT};
+	uint32_t subnet;
+	snprintf(links.prefix, sizeof(links.prefix), "b%u-", s->inst->number);
+	_cleanup_close_ int fd = netlink_open();
+	int r = fd < 0 ? fd : netlink_links(fd, each_link, &links);
+	if (r < 0)
+		note(s, error_set(next_error(s), ERROR_SYSTEM, -r, "list interfaces"));
+	else if (instance_subnet(s->inst, &subnet, next_error(s)) < 0)
+		note(s, -1);
+	for (size_t i = 0; s->result == 0 && i < links.names.n; i++) {
+		char text[NETWORK_TEXT_MAX], holder[NAME_ID_MAX + 1];
+		unsigned low;
+		if (sscanf(links.names.v[i] + strlen(links.prefix), "%4x", &low) != 1)
+			continue;
+		network_text(subnet | low, text);
+		if (address_holder(s, text, holder, sizeof(holder)))
+			continue;
+		strvec_pushf(s->out, "interface %s", links.names.v[i]);
+		if (!s->dry)
+			note(s, network_release(s->inst, subnet | low, next_error(s)));
+	}
+	strvec_release(&links.names);
+}
+
+static void find_addresses(struct search *s)
+{
+	_cleanup_free_ char *path = instance_run(s->inst, "addresses");
+	_cleanup_strvec_ struct strvec names = STRVEC_INIT;
+	list(s, path, &names);
+	for (size_t i = 0; i < names.n; i++) {
+		char holder[NAME_ID_MAX + 1];
+		uint32_t addr;
+		if (network_parse(names.v[i], &addr) < 0 ||
+		    !address_holder(s, names.v[i], holder, sizeof(holder)) ||
+		    strvec_has(s->alive, holder))
+			continue;
+		strvec_pushf(s->out, "address %s of %s", names.v[i], holder);
+		if (!s->dry)
+			note(s, network_release(s->inst, addr, next_error(s)));
+	}
+}
+
+/* proc(5): space, tab, newline and backslash are octal there. */
+static void unescape(char *text)
+{
+	char *to = text;
+	for (const char *p = text; *p;) {
+		unsigned value;
+		if (*p == '\\' && sscanf(p + 1, "%3o", &value) == 1 && strlen(p) >= 4) {
+			*to++ = (char)value;
+			p += 4;
+		} else {
+			*to++ = *p++;
+		}
+	}
+	*to = '\0';
+}
+
+/* Containers' mounts are in namespaces of their own; what shows here should not. */
+static void find_mounts(struct search *s)
+{
+	_cleanup_strbuf_ struct strbuf file = STRBUF_INIT;
+	_cleanup_free_ char *below = instance_run(s->inst, "containers/");
+	if (file_read(AT_FDCWD, "/proc/self/mountinfo", 64 << 20, &file, next_error(s)) < 0) {
+		note(s, -1);
+		return;
+	}
+	_cleanup_strvec_ struct strvec found = STRVEC_INIT;
+	char *text = file.data, *line;
+	while ((line = strsep(&text, "\n"))) {
+		char *field = NULL;
+		for (int i = 0; i < 5; i++)
+			field = strsep(&line, " ");
+		if (!field)
+			continue;
+		unescape(field);
+		const char *rest = str_skip(field, below);
+		if (!rest)
+			continue;
+		_cleanup_free_ char *id = xstrndup(rest, strcspn(rest, "/"));
+		if (!strvec_has(s->alive, id))
+			strvec_push(&found, field);
+	}
+	/* what was mounted last is unmounted first */
+	for (size_t i = found.n; i-- > 0;) {
+		strvec_pushf(s->out, "mount %s", found.v[i]);
+		if (!s->dry && umount2(found.v[i], MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
+			note(s, error_set(next_error(s), ERROR_SYSTEM, errno, "unmount '%s'",
+					  found.v[i]));
+	}
+}
+
+static void find_folders(struct search *s)
+{
+	_cleanup_free_ char *path = instance_run(s->inst, "containers");
+	_cleanup_strvec_ struct strvec names = STRVEC_INIT;
+	list(s, path, &names);
+	_cleanup_close_ int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	for (size_t i = 0; dir >= 0 && i < names.n; i++) {
+		if (strvec_has(s->alive, names.v[i]))
+			continue;
+		strvec_pushf(s->out, "container %s", names.v[i]);
+		if (!s->dry)
+			note(s, file_remove_tree(dir, names.v[i], next_error(s)));
+	}
+}
+
+int cleanup_run(const struct instance *inst, const struct strvec *alive, bool dry,
+		struct strvec *out, struct error *err)
+{
+	struct search s = {inst, alive, dry, out, err, 0};
+	/* processes first: they hold the rest */
+	find_cgroups(&s);
+	find_addresses(&s);
+	find_interfaces(&s);
+	find_mounts(&s);
+	find_folders(&s);
+	note(&s, layer_cleanup(inst, dry, out, next_error(&s)));
+	return s.result;
+}

@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: MIT
+# Small programs that the tests and benchmarks use.
+$(B)/tests/container: $(B)/obj/tests/tools/container.o $(call lib,runtime instance base)
+	$(LINK) -lseccomp -lcap -lmnl -lnftables -larchive -ljansson -lsodium
+
+# static: it runs in containers whatever their stack is
+$(B)/tests/probe: tests/security/probe.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) -O1 -static -o $@ $<
