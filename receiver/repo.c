@@ -359,8 +359,6 @@ static int queue_update(git_repository *repo, git_transaction *tx, const char *r
 		code = *now ? git_transaction_remove(tx, ref) : 0;
 		return code ? repo_git_error(err, code, "delete '%s'", ref) : 0;
 	}
-	if (!*now && check_ref_room(repo, ref, err))
-		return -1;
 	_cleanup_(git_object_freep) git_object *target = NULL;
 	git_oid_fromstr(&oid, new_hex);
 	code = git_object_lookup(&target, repo, &oid, GIT_OBJECT_ANY);
@@ -393,6 +391,8 @@ int repo_ref_update(const struct instance *inst, const char *app, const char *re
 	    (!is_none(old_hex) && !repo_is_hex(old_hex)))
 		return error_set(err, ERROR_INVALID, 0, "an object id is not 40 hex digits");
 	if (check_ref(ref, err) || repo_open(inst, app, &repo, err))
+		return -1;
+	if (is_none(old_hex) && check_ref_room(repo, ref, err))
 		return -1;
 	int code = git_transaction_new(&tx, repo);
 	if (!code)
