@@ -17,6 +17,7 @@
 #include "runtime/client.h"
 
 #define INPUT_MAX (64u << 20)
+#define INPUTS_MAX 1000
 #define APTFILE_MAX (64u << 10)
 
 /* A build under way. */
@@ -97,17 +98,39 @@ static bool matches(const struct strvec *patterns, const char *pair)
 	return false;
 }
 
+/* The input files that the source has. */
+static int list_inputs(const struct work *w, const struct pack *p, struct strvec *out,
+		       struct error *err)
+{
+	for (size_t i = 0; i < p->inputs.n; i++) {
+		const char *name = p->inputs.v[i];
+		size_t len = strlen(name);
+		if (name[len - 1] == '/') {
+			_cleanup_free_ char *folder = xstrndup(name, len - 1);
+			_cleanup_strvec_ struct strvec files = STRVEC_INIT;
+			if (source_list(w->source, folder, INPUTS_MAX, &files, err) < 0)
+				return -1;
+			strvec_push_all(out, files.v);
+		} else if (source_has(w->source, name)) {
+			strvec_push(out, name);
+		}
+	}
+	return 0;
+}
+
 /* Copies the pack's input files into the stage and adds them to the key. */
 static int add_inputs(struct work *w, const struct pack *p, struct hash *h, struct error *err)
 {
-	for (size_t i = 0; i < p->inputs.n; i++) {
+	_cleanup_strvec_ struct strvec names = STRVEC_INIT;
+
+	if (list_inputs(w, p, &names, err) < 0)
+		return -1;
+	for (size_t i = 0; i < names.n; i++) {
 		_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
-		if (!source_has(w->source, p->inputs.v[i]))
-			continue;
-		if (source_read(w->source, p->inputs.v[i], INPUT_MAX, &text, err) < 0 ||
-		    stage_add(&w->inputs, p->inputs.v[i], text.data, text.len, err) < 0)
+		if (source_read(w->source, names.v[i], INPUT_MAX, &text, err) < 0 ||
+		    stage_add(&w->inputs, names.v[i], text.data, text.len, err) < 0)
 			return -1;
-		hash_addstr(h, p->inputs.v[i]);
+		hash_addstr(h, names.v[i]);
 		hash_add(h, text.data, text.len);
 	}
 	hash_addstr(h, NULL);
@@ -156,6 +179,20 @@ static int make_env(struct work *w, struct error *err)
 	return w->b->config ? stage_add_env(&w->env, w->b->config, err) : 0;
 }
 
+/* ENV_DIR of the inputs: only what is part of their key. */
+static int make_inputs_env(const struct work *w, struct stage *env, struct error *err)
+{
+	const struct strvec *config = w->b->config;
+	_cleanup_strvec_ struct strvec some = STRVEC_INIT;
+
+	for (size_t i = 0; config && i < config->n; i++)
+		if (matches(&w->packs.v[0].config, config->v[i]))
+			strvec_push(&some, config->v[i]);
+	if (stage_make(w->b->inst, env, err) < 0)
+		return -1;
+	return stage_add_env(env, &some, err);
+}
+
 static void push_base(const struct work *w, struct strvec *layers)
 {
 	if (w->runtime)
@@ -166,11 +203,12 @@ static void push_base(const struct work *w, struct strvec *layers)
 static int compile_inputs(struct work *w, const char *key, struct error *err)
 {
 	const struct build *b = w->b;
+	_cleanup_stage_ struct stage env = STAGE_INIT;
 	struct buildstep step = {
-		.packs = &w->packs, .upper = w->deps, .env = &w->env, .inputs = &w->inputs};
+		.packs = &w->packs, .upper = w->deps, .env = &env, .inputs = &w->inputs};
 	_cleanup_report_ struct report report = REPORT_INIT;
 
-	if (make_env(w, err) < 0)
+	if (make_inputs_env(w, &env, err) < 0)
 		return -1;
 	strvec_init(&step.layers);
 	push_base(w, &step.layers);
@@ -184,8 +222,8 @@ static int compile_inputs(struct work *w, const char *key, struct error *err)
 	}
 	w->outcome.title = TAKE_PTR(report.title);
 	w->outcome.whole = report.whole;
-	w->outcome.release = report.release;
-	report.release = (struct release)RELEASE_INIT;
+	w->outcome.defaults = report.defaults;
+	report.defaults = (struct defaults)DEFAULTS_INIT;
 	return outcome_save(b->inst, key, &w->outcome, err);
 }
 
@@ -282,9 +320,9 @@ static void add_name(struct strbuf *names, const char *name)
 /* The Procfile's processes, then the defaults that it does not name. */
 static int discover(struct work *w, struct image *im, struct error *err)
 {
-	const struct release *defaults = w->upper && w->report.release.types.n > 0
-						 ? &w->report.release
-						 : &w->outcome.release;
+	const struct defaults *defaults = w->upper && w->report.defaults.types.n > 0
+						  ? &w->report.defaults
+						  : &w->outcome.defaults;
 	const struct procfile *pf = w->report.has_procfile ? &w->report.procfile : &w->procfile;
 	const struct pack *last = &w->packs.v[w->packs.n - 1];
 	_cleanup_strbuf_ struct strbuf declared = STRBUF_INIT, added = STRBUF_INIT;

@@ -13,7 +13,7 @@
 void outcome_release(struct outcome *o)
 {
 	free(o->title);
-	release_release(&o->release);
+	defaults_release(&o->defaults);
 }
 
 static json_t *list(const struct strvec *sv)
@@ -34,8 +34,8 @@ int outcome_save(const struct instance *inst, const char *key, const struct outc
 
 	json_object_set_new(doc, "title", json_string(o->title ? o->title : ""));
 	json_object_set_new(doc, "whole", json_boolean(o->whole));
-	json_object_set_new(doc, "types", list(&o->release.types));
-	json_object_set_new(doc, "env", list(&o->release.env));
+	json_object_set_new(doc, "types", list(&o->defaults.types));
+	json_object_set_new(doc, "env", list(&o->defaults.env));
 	_cleanup_free_ char *text = json_dumps(doc, JSON_COMPACT);
 	if (!text)
 		return error_set(err, ERROR_INVALID, 0, "a default process is not valid UTF-8");
@@ -66,7 +66,7 @@ int outcome_load(const struct instance *inst, const char *key, struct outcome *o
 		return error_set(err, ERROR_NOT_FOUND, 0, "'%s' is not readable", path);
 	o->title = xstrdup(title);
 	o->whole = json_is_true(json_object_get(doc, "whole"));
-	read_list(json_object_get(doc, "types"), &o->release.types);
-	read_list(json_object_get(doc, "env"), &o->release.env);
+	read_list(json_object_get(doc, "types"), &o->defaults.types);
+	read_list(json_object_get(doc, "env"), &o->defaults.env);
 	return 0;
 }

@@ -10,17 +10,17 @@
 #include <stdbool.h>
 
 #include "base/error.h"
-#include "buildpacks/release.h"
+#include "buildpacks/defaults.h"
 #include "instance/instance.h"
 
 struct outcome {
 	char *title; /* what bin/detect printed */
 	bool whole;
-	struct release release;
+	struct defaults defaults;
 };
 #define OUTCOME_INIT                                                                               \
 	{                                                                                          \
-		.release = RELEASE_INIT                                                            \
+		.defaults = DEFAULTS_INIT                                                          \
 	}
 
 void outcome_release(struct outcome *o);

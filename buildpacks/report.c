@@ -15,7 +15,7 @@ void report_release(struct report *r)
 {
 	free(r->title);
 	free(r->failed_step);
-	release_release(&r->release);
+	defaults_release(&r->defaults);
 	procfile_release(&r->procfile);
 }
 
@@ -88,14 +88,14 @@ static int take(struct report *r, const struct record *rec, struct error *err)
 		free(r->title);
 		r->title = clean(rec->data, rec->len);
 	} else if (str_equal(rec->kind, "release")) {
-		struct release release = RELEASE_INIT;
-		int result = release_parse(&release, rec->data, rec->len, err);
-		if (result < 0 || (release.types.n == 0 && release.env.n == 0)) {
-			release_release(&release);
+		struct defaults defaults = DEFAULTS_INIT;
+		int result = defaults_parse(&defaults, rec->data, rec->len, err);
+		if (result < 0 || (defaults.types.n == 0 && defaults.env.n == 0)) {
+			defaults_release(&defaults);
 			return result;
 		}
-		release_release(&r->release);
-		r->release = release;
+		defaults_release(&r->defaults);
+		r->defaults = defaults;
 	} else if (str_equal(rec->kind, "procfile")) {
 		procfile_release(&r->procfile);
 		r->has_procfile = true;

@@ -18,14 +18,14 @@
 
 #include "base/error.h"
 #include "buildpacks/procfile.h"
-#include "buildpacks/release.h"
+#include "buildpacks/defaults.h"
 
 #define REPORT_MAX (8u << 20)
 #define REPORT_TITLE_MAX 80
 
 struct report {
-	char *title;            /* of the last pack, cleaned for display; or NULL */
-	struct release release; /* the last pack's that said anything */
+	char *title;              /* of the last pack, cleaned for display; or NULL */
+	struct defaults defaults; /* the last pack's that said anything */
 	bool has_procfile;
 	struct procfile procfile;
 	bool whole;
@@ -35,7 +35,7 @@ struct report {
 };
 #define REPORT_INIT                                                                                \
 	{                                                                                          \
-		.release = RELEASE_INIT, .procfile = PROCFILE_INIT                                 \
+		.defaults = DEFAULTS_INIT, .procfile = PROCFILE_INIT                               \
 	}
 
 void report_release(struct report *r);

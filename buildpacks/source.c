@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "buildpacks/source.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -64,4 +65,31 @@ bool source_has(int dirfd, const char *name)
 	_cleanup_close_ int fd = open_file(dirfd, name, &st, NULL);
 
 	return fd >= 0;
+}
+
+int source_list(int dirfd, const char *folder, size_t max, struct strvec *out, struct error *err)
+{
+	int fd = file_open_beneath(dirfd, folder, O_RDONLY | O_DIRECTORY, 0, true, NULL);
+	size_t before = out->n;
+	int result = 0;
+
+	if (fd < 0)
+		return 0;
+	DIR *dir = fdopendir(fd);
+	if (!dir) {
+		close_fd(fd);
+		return error_set(err, ERROR_SYSTEM, errno, "list '%s'", folder);
+	}
+	for (struct dirent *e = readdir(dir); e && result == 0; e = readdir(dir)) {
+		_cleanup_free_ char *name = xasprintf("%s/%s", folder, e->d_name);
+		if (!source_has(dirfd, name))
+			continue;
+		if (out->n - before == max)
+			result = error_set(err, ERROR_INVALID, 0, "'%s' has more than %zu files",
+					   folder, max);
+		strvec_push(out, name);
+	}
+	closedir(dir);
+	strvec_sort(out);
+	return result;
 }

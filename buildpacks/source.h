@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/strbuf.h"
+#include "base/strvec.h"
 #include "instance/instance.h"
 
 /* Opens lib/sources/TREE/app; TREE is checked with name_is_id. */
@@ -20,6 +21,10 @@ int source_open(const struct instance *inst, const char *tree, int *out_fd, stru
 /* Appends the plain file NAME below DIRFD; ERROR_NOT_FOUND when there is none, ERROR_INVALID when
  * it is something else or has more than MAX bytes. */
 int source_read(int dirfd, const char *name, size_t max, struct strbuf *out, struct error *err);
+
+/* Adds the names ("FOLDER/NAME", sorted) of the plain files that are right in FOLDER to OUT; none
+ * when it is not there or no folder. More than MAX are ERROR_INVALID. */
+int source_list(int dirfd, const char *folder, size_t max, struct strvec *out, struct error *err);
 
 /* Whether NAME (a relative path) is there as a plain file. */
 bool source_has(int dirfd, const char *name);

@@ -42,7 +42,7 @@ static void test_records(void **state)
 	if (parse(&r, sb.data, &err) < 0)
 		fail_msg("%s", err.message);
 	assert_string_equal(r.title, "Node.js");
-	assert_string_equal(strvec_getenv(&r.release.types, "web"), "npm start");
+	assert_string_equal(strvec_getenv(&r.defaults.types, "web"), "npm start");
 	assert_true(r.whole);
 	assert_true(r.has_procfile);
 	assert_string_equal(procfile_command(&r.procfile, "web"), "./a");
@@ -75,26 +75,26 @@ static void test_title_is_clean(void **state)
 
 static void release_bad(const char *text, const char *part)
 {
-	_cleanup_release_ struct release r = RELEASE_INIT;
+	_cleanup_defaults_ struct defaults r = DEFAULTS_INIT;
 	struct error err = ERROR_INIT;
-	assert_int_equal(release_parse(&r, text, strlen(text), &err), -1);
+	assert_int_equal(defaults_parse(&r, text, strlen(text), &err), -1);
 	if (!strstr(err.message, part))
 		fail_msg("'%s' is not in '%s'", part, err.message);
 }
 
 static void test_release(void **state)
 {
-	_cleanup_release_ struct release r = RELEASE_INIT;
+	_cleanup_defaults_ struct defaults r = DEFAULTS_INIT;
 	struct error err = ERROR_INIT;
 	static const char text[] = "---\naddons: [x]\nconfig_vars:\n  A: b=c\n"
 				   "default_process_types:\n  web: 'x: y'\n  worker: \"w\"\n";
 	(void)state;
-	assert_int_equal(release_parse(&r, text, strlen(text), &err), 0);
+	assert_int_equal(defaults_parse(&r, text, strlen(text), &err), 0);
 	assert_string_equal(strvec_getenv(&r.env, "A"), "b=c");
 	assert_string_equal(strvec_getenv(&r.types, "web"), "x: y");
 	assert_int_equal(r.types.n, 2);
-	assert_int_equal(release_parse(&r, "", 0, &err), 0);
-	assert_int_equal(release_parse(&r, "default_process_types:\n", 23, &err), 0);
+	assert_int_equal(defaults_parse(&r, "", 0, &err), 0);
+	assert_int_equal(defaults_parse(&r, "default_process_types:\n", 23, &err), 0);
 	release_bad("a: [", "line ");
 	release_bad("default_process_types: [a]", "must be a mapping");
 	release_bad("default_process_types:\n  web: [a]", "must map names to texts");

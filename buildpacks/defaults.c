@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "buildpacks/release.h"
+#include "buildpacks/defaults.h"
 
 #include <stdbool.h>
 #include <yaml.h>
@@ -8,7 +8,7 @@
 #include "base/strbuf.h"
 #include "instance/name.h"
 
-void release_release(struct release *r)
+void defaults_release(struct defaults *r)
 {
 	strvec_release(&r->types);
 	strvec_release(&r->env);
@@ -31,7 +31,7 @@ static bool has_control(const char *s)
 	return false;
 }
 
-static int add_types(struct release *r, const char *type, const char *command, struct error *err)
+static int add_types(struct defaults *r, const char *type, const char *command, struct error *err)
 {
 	if (name_check_type(type, err) < 0)
 		return error_wrap(err, "default_process_types");
@@ -42,7 +42,7 @@ static int add_types(struct release *r, const char *type, const char *command, s
 	return 0;
 }
 
-static int add_env(struct release *r, const char *key, const char *value, struct error *err)
+static int add_env(struct defaults *r, const char *key, const char *value, struct error *err)
 {
 	if (name_check_key(key, err) < 0)
 		return error_wrap(err, "config_vars");
@@ -50,7 +50,7 @@ static int add_env(struct release *r, const char *key, const char *value, struct
 	return 0;
 }
 
-static int parse_map(yaml_document_t *doc, yaml_node_t *map, const char *name, struct release *r,
+static int parse_map(yaml_document_t *doc, yaml_node_t *map, const char *name, struct defaults *r,
 		     struct error *err)
 {
 	bool types = str_equal(name, "default_process_types");
@@ -73,7 +73,7 @@ static int parse_map(yaml_document_t *doc, yaml_node_t *map, const char *name, s
 	return 0;
 }
 
-static int parse_document(yaml_document_t *doc, struct release *r, struct error *err)
+static int parse_document(yaml_document_t *doc, struct defaults *r, struct error *err)
 {
 	yaml_node_t *root = yaml_document_get_root_node(doc);
 
@@ -97,15 +97,15 @@ static int parse_document(yaml_document_t *doc, struct release *r, struct error 
 	return 0;
 }
 
-int release_parse(struct release *r, const char *text, size_t len, struct error *err)
+int defaults_parse(struct defaults *r, const char *text, size_t len, struct error *err)
 {
 	yaml_parser_t parser;
 	yaml_document_t doc;
 	int result;
 
-	if (len > RELEASE_MAX)
+	if (len > DEFAULTS_MAX)
 		return error_set(err, ERROR_INVALID, 0, "bin/release: printed more than %u bytes",
-				 RELEASE_MAX);
+				 DEFAULTS_MAX);
 	if (!yaml_parser_initialize(&parser))
 		return error_set(err, ERROR_FAILED, 0, "bin/release: no YAML parser");
 	yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
