@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: MIT */
+#include "runtime/cgroup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/strbuf.h"
+
+#define V2_ROOT "/sys/fs/cgroup"
+#define CPU_PERIOD_US 100000
+
+/* Found by cgroup_init; the same for the whole life of the process. */
+static struct {
+	bool v2;
+	unsigned n;
+	struct {
+		char name[16];
+		char *path;
+	} trees[CGROUP_TREES];
+} found;
+
+static const char *const v1_wanted[] = {"memory", "pids", "cpu", "cpuacct", "devices", "freezer"};
+
+bool cgroup_is_v2(void)
+{
+	return found.v2;
+}
+
+const char *cgroup_root(unsigned i)
+{
+	return i < found.n ? found.trees[i].path : "";
+}
+
+static int write_at(int dirfd, const char *file, const char *text)
+{
+	_cleanup_close_ int fd = openat(dirfd, file, O_WRONLY | O_CLOEXEC);
+	size_t len = strlen(text);
+
+	if (fd < 0)
+		return -1;
+	return write(fd, text, len) == (ssize_t)len ? 0 : -1;
+}
+
+static int write_number(int dirfd, const char *file, uint64_t n)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)n);
+	return write_at(dirfd, file, text);
+}
+
+static ssize_t read_at(int dirfd, const char *file, char *buf, size_t size)
+{
+	_cleanup_close_ int fd = openat(dirfd, file, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	buf[0] = '\0';
+	if (fd < 0)
+		return -1;
+	n = read(fd, buf, size - 1);
+	buf[n > 0 ? n : 0] = '\0';
+	return n;
+}
+
+static uint64_t read_number(int dirfd, const char *file)
+{
+	char buf[64];
+
+	return read_at(dirfd, file, buf, sizeof(buf)) > 0 ? strtoull(buf, NULL, 10) : 0;
+}
+
+/* The number after KEY in a file of "KEY NUMBER" lines. */
+static uint64_t read_key(int dirfd, const char *file, const char *key)
+{
+	char buf[4096];
+	size_t len = strlen(key);
+
+	if (read_at(dirfd, file, buf, sizeof(buf)) <= 0)
+		return 0;
+	for (const char *p = buf; p && *p; p = strchr(p, '\n'), p = p ? p + 1 : NULL) {
+		if (!strncmp(p, key, len) && p[len] == ' ')
+			return strtoull(p + len + 1, NULL, 10);
+	}
+	return 0;
+}
+
+static int add_tree(const char *name, char *path, struct error *err)
+{
+	if (mkdir(path, 0755) < 0 && errno != EEXIST) {
+		error_set(err, ERROR_SYSTEM, errno, "make cgroup '%s'", path);
+		free(path);
+		return -1;
+	}
+	snprintf(found.trees[found.n].name, sizeof(found.trees[0].name), "%s", name);
+	found.trees[found.n++].path = path;
+	return 0;
+}
+
+/* Our own folder in the version 2 tree when it is a systemd service's: containers go beside it,
+ * into its slice, because a service's folder that has children cannot be entered again when the
+ * service restarts. Otherwise the top. */
+static char *v2_parent(void)
+{
+	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
+	const char *path;
+	char *slash;
+	size_t len;
+
+	if (file_read(AT_FDCWD, "/proc/self/cgroup", 65536, &sb, NULL) < 0)
+		return xstrdup("");
+	path = strstr(sb.data, "0::/");
+	if (!path)
+		return xstrdup("");
+	path += 3;
+	len = strcspn(path, "\n");
+	if (len < 8 || strncmp(path + len - 8, ".service", 8) || str_starts(path, "/user.slice"))
+		return xstrdup("");
+	char *out = xstrndup(path, len);
+	slash = strrchr(out, '/');
+	*slash = '\0';
+	return out;
+}
+
+/* Turns the controllers on for the children of PATH, one at a time: one that is missing must not
+ * keep the others off. */
+static void v2_enable(const char *path)
+{
+	static const char *const controllers[] = {"+memory", "+pids", "+cpu"};
+	_cleanup_close_ int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	for (size_t i = 0; fd >= 0 && i < ARRAY_SIZE(controllers); i++)
+		write_at(fd, "cgroup.subtree_control", controllers[i]);
+}
+
+static int init_v2(const struct instance *inst, struct error *err)
+{
+	_cleanup_free_ char *parent = v2_parent();
+	char *path = xasprintf(V2_ROOT "%s/berth-%u", parent, inst->number);
+
+	found.v2 = true;
+	if (add_tree("", path, err) < 0)
+		return -1;
+	for (char *p = path + strlen(V2_ROOT); p; p = strchr(p + 1, '/')) {
+		_cleanup_free_ char *prefix = xstrndup(path, (size_t)(p - path));
+
+		v2_enable(prefix);
+	}
+	v2_enable(path);
+	return 0;
+}
+
+/* Where hierarchy NAME is mounted, from "DEV DIR cgroup OPTIONS ..." lines. */
+static char *v1_mount(const char *mounts, const char *name)
+{
+	for (const char *p = mounts; p && *p; p = strchr(p, '\n'), p = p ? p + 1 : NULL) {
+		char dir[512], type[32], options[256];
+
+		if (sscanf(p, "%*s %511s %31s %255s", dir, type, options) != 3 ||
+		    strcmp(type, "cgroup") != 0)
+			continue;
+		for (char *o = options, *next; o; o = next) {
+			next = strchr(o, ',');
+			if (next)
+				*next++ = '\0';
+			if (!strcmp(o, name))
+				return xstrdup(dir);
+		}
+	}
+	return NULL;
+}
+
+static int init_v1(const struct instance *inst, struct error *err)
+{
+	_cleanup_strbuf_ struct strbuf mounts = STRBUF_INIT;
+
+	if (file_read(AT_FDCWD, "/proc/self/mounts", 4u << 20, &mounts, err) < 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(v1_wanted); i++) {
+		_cleanup_free_ char *dir = v1_mount(mounts.data, v1_wanted[i]);
+		bool twice = false;
+
+		if (!dir) {
+			if (i < 2)
+				return error_set(err, ERROR_UNSUPPORTED, 0,
+						 "cgroup hierarchy '%s' is not mounted",
+						 v1_wanted[i]);
+			continue;
+		}
+		char *path = xasprintf("%s/berth-%u", dir, inst->number);
+		for (unsigned t = 0; t < found.n; t++)
+			twice = twice || !strcmp(found.trees[t].path, path);
+		/* cpu and cpuacct are one hierarchy on most machines */
+		if (twice)
+			free(path);
+		else if (add_tree(v1_wanted[i], path, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int cgroup_init(const struct instance *inst, struct error *err)
+{
+	struct statfs fs;
+
+	memset(&found, 0, sizeof(found));
+	if (statfs(V2_ROOT, &fs) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "look at '%s'", V2_ROOT);
+	return fs.f_type == CGROUP2_SUPER_MAGIC ? init_v2(inst, err) : init_v1(inst, err);
+}
+
+static int open_trees(const char *id, bool make, struct cgroup *out, struct error *err)
+{
+	struct cgroup cg = {.v2 = found.v2};
+
+	for (unsigned i = 0; i < found.n; i++) {
+		_cleanup_free_ char *path = xasprintf("%s/%s", found.trees[i].path, id);
+		int fd;
+
+		if (make && mkdir(path, 0755) < 0 && errno != EEXIST) {
+			cgroup_close(&cg);
+			return error_set(err, ERROR_SYSTEM, errno, "make cgroup '%s'", path);
+		}
+		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0) {
+			int missing = errno == ENOENT;
+
+			cgroup_close(&cg);
+			return error_set(err, missing ? ERROR_NOT_FOUND : ERROR_SYSTEM, errno,
+					 "open cgroup '%s'", path);
+		}
+		memcpy(cg.trees[i].name, found.trees[i].name, sizeof(cg.trees[i].name));
+		cg.trees[i].dirfd = fd;
+		cg.n = i + 1;
+	}
+	*out = cg;
+	return 0;
+}
+
+int cgroup_open(const char *id, struct cgroup *out, struct error *err)
+{
+	return open_trees(id, false, out, err);
+}
+
+void cgroup_close(struct cgroup *cg)
+{
+	for (unsigned i = 0; i < cg->n; i++)
+		cg->trees[i].dirfd = close_fd(cg->trees[i].dirfd);
+	cg->n = 0;
+}
+
+static int tree(const struct cgroup *cg, const char *name)
+{
+	for (unsigned i = 0; i < cg->n; i++) {
+		if (cg->v2 || !strcmp(cg->trees[i].name, name))
+			return cg->trees[i].dirfd;
+	}
+	return -1;
+}
+
+static int limit_v2(int fd, const struct spec_limits *l)
+{
+	char text[64];
+	uint64_t swap = l->memory_swap > l->memory ? l->memory_swap - l->memory : 0;
+
+	if (write_number(fd, "memory.max", l->memory) < 0 ||
+	    write_number(fd, "pids.max", l->pids) < 0)
+		return -1;
+	write_number(fd, "memory.swap.max", swap);
+	write_at(fd, "memory.oom.group", "1");
+	write_number(fd, "cpu.weight", l->cpu_weight);
+	if (l->cpu_millis) {
+		snprintf(text, sizeof(text), "%llu %d",
+			 (unsigned long long)l->cpu_millis * CPU_PERIOD_US / 1000, CPU_PERIOD_US);
+		write_at(fd, "cpu.max", text);
+	}
+	return 0;
+}
+
+static void limit_devices_v1(int fd)
+{
+	static const char *const nodes[] = {"c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm", "c 1:8 rwm",
+					    "c 1:9 rwm", "c 5:0 rwm", "c 5:2 rwm", "c 136:* rwm"};
+
+	if (fd < 0 || write_at(fd, "devices.deny", "a") < 0)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(nodes); i++)
+		write_at(fd, "devices.allow", nodes[i]);
+}
+
+static int limit_v1(const struct cgroup *cg, const struct spec_limits *l)
+{
+	int memory = tree(cg, "memory"), pids = tree(cg, "pids"), cpu = tree(cg, "cpu");
+
+	if (write_number(memory, "memory.limit_in_bytes", l->memory) < 0 ||
+	    write_number(pids, "pids.max", l->pids) < 0)
+		return -1;
+	write_number(memory, "memory.memsw.limit_in_bytes",
+		     l->memory_swap > l->memory ? l->memory_swap : l->memory);
+	if (cpu >= 0) {
+		/* weight 100 is 1024 shares */
+		write_number(cpu, "cpu.shares", (uint64_t)l->cpu_weight * 1024 / 100 + 2);
+		if (l->cpu_millis)
+			write_number(cpu, "cpu.cfs_quota_us",
+				     (uint64_t)l->cpu_millis * CPU_PERIOD_US / 1000);
+	}
+	limit_devices_v1(tree(cg, "devices"));
+	return 0;
+}
+
+int cgroup_create(const char *id, const struct spec_limits *limits, struct cgroup *out,
+		  struct error *err)
+{
+	struct cgroup cg = CGROUP_INIT;
+
+	if (open_trees(id, true, &cg, err) < 0)
+		return -1;
+	if ((cg.v2 ? limit_v2(cg.trees[0].dirfd, limits) : limit_v1(&cg, limits)) < 0) {
+		error_set(err, ERROR_SYSTEM, errno, "set the limits of cgroup '%s'", id);
+		cgroup_close(&cg);
+		cgroup_remove(id, NULL);
+		return -1;
+	}
+	*out = cg;
+	return 0;
+}
+
+int cgroup_enter(const struct cgroup *cg)
+{
+	for (unsigned i = 0; i < cg->n; i++) {
+		int fd = openat(cg->trees[i].dirfd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+		ssize_t n;
+
+		if (fd < 0)
+			return -1;
+		n = write(fd, "0", 1);
+		fd = close_fd(fd);
+		if (n != 1)
+			return -1;
+	}
+	return 0;
+}
+
+void cgroup_usage(const struct cgroup *cg, struct cgroup_usage *out)
+{
+	memset(out, 0, sizeof(*out));
+	if (!cg->n)
+		return;
+	if (cg->v2) {
+		int fd = cg->trees[0].dirfd;
+
+		out->memory = read_number(fd, "memory.current");
+		out->memory_peak = read_number(fd, "memory.peak");
+		out->cpu_us = read_key(fd, "cpu.stat", "usage_usec");
+		out->pids = (uint32_t)read_number(fd, "pids.current");
+		out->oom_kills = read_key(fd, "memory.events", "oom_kill");
+		return;
+	}
+	int memory = tree(cg, "memory"), cpuacct = tree(cg, "cpuacct");
+
+	out->memory = read_number(memory, "memory.usage_in_bytes");
+	out->memory_peak = read_number(memory, "memory.max_usage_in_bytes");
+	out->cpu_us = read_number(cpuacct < 0 ? tree(cg, "cpu") : cpuacct, "cpuacct.usage") / 1000;
+	out->pids = (uint32_t)read_number(tree(cg, "pids"), "pids.current");
+	out->oom_kills = read_key(memory, "memory.oom_control", "oom_kill");
+}
+
+/* Version 1 cannot kill a group at once: it is read and killed until it stays empty. A pid that was
+ * read is the cgroup's at that moment; the pids controller keeps the list short. */
+static bool kill_listed(const struct cgroup *cg)
+{
+	char buf[65536];
+	ssize_t n = read_at(cg->trees[0].dirfd, "cgroup.procs", buf, sizeof(buf));
+
+	for (char *p = buf; n > 0 && *p;) {
+		pid_t pid = (pid_t)strtol(p, &p, 10);
+
+		if (pid > 1)
+			kill(pid, SIGKILL);
+		while (*p == '\n')
+			p++;
+	}
+	return n > 0;
+}
+
+void cgroup_kill(const struct cgroup *cg, int wait_ms)
+{
+	int64_t until = clock_ms() + wait_ms;
+
+	if (!cg->n)
+		return;
+	if (cg->v2)
+		write_at(cg->trees[0].dirfd, "cgroup.kill", "1");
+	while (kill_listed(cg) && clock_ms() < until)
+		clock_sleep_ms(2);
+}
+
+int cgroup_remove(const char *id, struct error *err)
+{
+	int64_t until = clock_ms() + 2000;
+	int failed = 0;
+
+	for (unsigned i = 0; i < found.n; i++) {
+		_cleanup_free_ char *path = xasprintf("%s/%s", found.trees[i].path, id);
+
+		while (rmdir(path) < 0 && errno != ENOENT) {
+			if (errno != EBUSY || clock_ms() >= until) {
+				failed = error_set(err, ERROR_SYSTEM, errno, "remove cgroup '%s'",
+						   path);
+				break;
+			}
+			clock_sleep_ms(1);
+		}
+	}
+	return failed;
+}

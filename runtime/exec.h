@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A further program in a running container: its namespaces, cgroup, user, filters and limits, as if
+ * the container had started it itself. Runs in a fork of the container's shim, which knows what was
+ * asked for at its start: nothing is read back from the container.
+ */
+#ifndef RUNTIME_EXEC_H
+#define RUNTIME_EXEC_H
+
+#include "runtime/container.h"
+#include "runtime/wire.h"
+
+/* Serves the request FRAME (WIRE_EXEC after the id; descriptors: stdin, stdout, stderr unless tty)
+ * of the client on CONN to its end. The exit status for _exit. */
+int exec_main(const struct container_setup *setup, const struct container_run *run,
+	      struct wire_frame *frame, struct wire_reader *reader, int conn, const int *stdio);
+
+#endif

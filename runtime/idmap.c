@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+#include "runtime/idmap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/strbuf.h"
+
+void idmap_cache_release(struct idmap_cache *cache)
+{
+	for (unsigned i = 0; i < cache->n; i++)
+		close(cache->fds[i]);
+	cache->n = 0;
+}
+
+static int write_map(pid_t pid, const char *file, uid_t inside, uid_t outside, uint32_t count,
+		     struct error *err)
+{
+	char path[64], text[64];
+	int n = snprintf(text, sizeof(text), "%u %u %u\n", inside, outside, count);
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "open '%s'", path);
+	if (write(fd, text, (size_t)n) != n)
+		return error_set(err, ERROR_SYSTEM, errno, "write '%s'", path);
+	return 0;
+}
+
+int idmap_write(pid_t pid, uid_t inside, uid_t outside, gid_t gid_inside, gid_t gid_outside,
+		uint32_t count, struct error *err)
+{
+	if (write_map(pid, "uid_map", inside, outside, count, err) < 0)
+		return -1;
+	return write_map(pid, "gid_map", gid_inside, gid_outside, count, err);
+}
+
+/* Holds the new namespace until its descriptor is open. It shares the parent's memory, so that
+ * making it copies no page tables: it makes system calls only. */
+static int hold(void *arg)
+{
+	(void)arg;
+	syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	for (;;)
+		syscall(SYS_pause);
+	return 0;
+}
+
+static int make_userns(const struct idmap *map, int *out_fd, struct error *err)
+{
+	static _Alignas(16) char stack[16384];
+	char path[64];
+	int fd = -1;
+	pid_t pid = clone(hold, stack + sizeof(stack), CLONE_NEWUSER | CLONE_VM | SIGCHLD, NULL);
+
+	if (pid < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "make a user namespace");
+	/* In the map's namespace the ids on disk are the ones inside. */
+	int failed = idmap_write(pid, map->uid, map->to, map->gid, map->to, map->count, err);
+	if (!failed) {
+		snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			failed = error_set(err, ERROR_SYSTEM, errno, "open '%s'", path);
+	}
+	kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	if (failed)
+		return -1;
+	*out_fd = fd;
+	return 0;
+}
+
+static int cached_userns(struct idmap_cache *cache, const struct idmap *map, struct error *err)
+{
+	int fd = -1;
+
+	for (unsigned i = 0; i < cache->n; i++) {
+		if (!memcmp(&cache->maps[i], map, sizeof(*map)))
+			return cache->fds[i];
+	}
+	if (cache->n == IDMAP_CACHE) {
+		error_set(err, ERROR_INVALID, 0, "the layers have more than %d different owners",
+			  IDMAP_CACHE);
+		return -1;
+	}
+	if (make_userns(map, &fd, err) < 0)
+		return -1;
+	cache->maps[cache->n] = *map;
+	cache->fds[cache->n++] = fd;
+	return fd;
+}
+
+int idmap_clone(struct idmap_cache *cache, int dirfd, const struct idmap *map, int read_only,
+		int *out_fd, struct error *err)
+{
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
+				  .propagation = MS_PRIVATE};
+
+	if (read_only)
+		attr.attr_set |= MOUNT_ATTR_RDONLY;
+	if (map) {
+		int userns = cached_userns(cache, map, err);
+
+		if (userns < 0)
+			return -1;
+		attr.attr_set |= MOUNT_ATTR_IDMAP;
+		attr.userns_fd = (__u64)userns;
+	}
+	_cleanup_close_ int fd =
+		open_tree(dirfd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	if (fd < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "copy a mount");
+	if (mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
+		return error_set(err, ERROR_SYSTEM, errno,
+				 map ? "map the owners of a mount" : "set up a mount");
+	*out_fd = TAKE_FD(fd);
+	return 0;
+}

@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: MIT */
+#include "runtime/rootfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/strbuf.h"
+#include "runtime/layer.h"
+
+#define CA_BUNDLE "/etc/ssl/certs/ca-certificates.crt"
+#define SAFE (MS_NOSUID | MS_NODEV)
+
+void rootfs_init(struct rootfs *r)
+{
+	memset(r, 0, sizeof(*r));
+	r->upper = r->work = r->ca = -1;
+}
+
+void rootfs_close(struct rootfs *r)
+{
+	for (unsigned i = 0; i < r->n_layers; i++)
+		r->layers[i].fd = close_fd(r->layers[i].fd);
+	for (unsigned i = 0; i < r->n_mounts; i++)
+		r->mounts[i].fd = close_fd(r->mounts[i].fd);
+	r->upper = close_fd(r->upper);
+	r->work = close_fd(r->work);
+	r->ca = close_fd(r->ca);
+	r->n_layers = r->n_mounts = 0;
+}
+
+/* The container's own user, in the host's numbers. */
+static uid_t user_of(const struct container_spec *spec, uid_t base)
+{
+	return spec->profile == SPEC_LAYER ? base : base + INSTANCE_APP_UID;
+}
+
+static int open_layers(const struct instance *inst, const struct container_spec *spec,
+		       struct rootfs *r, struct error *err)
+{
+	uid_t base = instance_range_base(inst, spec->range);
+
+	for (size_t i = 0; i < spec->layers.n; i++) {
+		struct rootfs_source *s = &r->layers[i];
+		uid_t owner;
+		uint32_t count;
+
+		if (layer_open(inst, spec->layers.v[i], &s->fd, &owner, &count, err) < 0)
+			return -1;
+		r->n_layers = (unsigned)i + 1;
+		if (count == 1) {
+			s->mapped = true;
+			s->map = (struct idmap){inst->uid, inst->gid, user_of(spec, base), 1};
+		} else if (owner != base) {
+			s->mapped = true;
+			s->map = (struct idmap){owner, owner, base, count};
+		}
+	}
+	if (!spec->upper)
+		return 0;
+	if (layer_create_upper(inst, spec->upper, spec->range, &r->upper, &r->work, err) < 0)
+		return -1;
+	r->made_upper = true;
+	return 0;
+}
+
+/* lib/cache/ID and lib/volumes/ID: made when missing. One that another range left is mapped, so
+ * that an app that got a new range finds its files its own. */
+static int open_kept(const struct instance *inst, const char *folder, const char *id,
+		     const struct container_spec *spec, struct rootfs_source *out,
+		     struct error *err)
+{
+	_cleanup_free_ char *path = instance_lib(inst, "%s", folder);
+	_cleanup_close_ int dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	uid_t base = instance_range_base(inst, spec->range), user = user_of(spec, base);
+	struct stat st;
+
+	if (dir < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "open '%s'", path);
+	if (mkdirat(dir, id, 0700) == 0) {
+		if (fchownat(dir, id, user, user, AT_SYMLINK_NOFOLLOW) < 0 ||
+		    fchmodat(dir, id, 0755, 0) < 0)
+			return error_set(err, ERROR_SYSTEM, errno, "make '%s/%s'", path, id);
+	} else if (errno != EEXIST) {
+		return error_set(err, ERROR_SYSTEM, errno, "make '%s/%s'", path, id);
+	}
+	_cleanup_close_ int fd = file_open_beneath(dir, id, O_RDONLY | O_DIRECTORY, 0, true, err);
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "look at '%s/%s'", path, id);
+	uid_t owner = st.st_uid & ~(INSTANCE_RANGE_SIZE - 1);
+	if (owner != base) {
+		out->mapped = true;
+		out->map = (struct idmap){owner, owner, base, INSTANCE_RANGE_SIZE};
+	}
+	out->fd = TAKE_FD(fd);
+	return 0;
+}
+
+/* A folder that user berth filled: seen as the container user's own. */
+static int open_given(const struct instance *inst, char *folder, const char *id, bool mapped,
+		      const struct container_spec *spec, struct rootfs_source *out,
+		      struct error *err)
+{
+	_cleanup_free_ char *path = folder;
+	_cleanup_close_ int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd;
+
+	if (dir < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "open '%s'", path);
+	fd = id ? file_open_beneath(dir, id, O_RDONLY | O_DIRECTORY, 0, true, err) : TAKE_FD(dir);
+	if (fd < 0)
+		return error_wrap(err, "mount '%s'", path);
+	out->fd = fd;
+	out->mapped = mapped;
+	out->map = (struct idmap){inst->uid, inst->gid,
+				  user_of(spec, instance_range_base(inst, spec->range)), 1};
+	return 0;
+}
+
+static int open_mount(const struct instance *inst, const struct container_spec *spec,
+		      const struct spec_mount *m, struct rootfs_source *out, struct error *err)
+{
+	switch (m->kind) {
+	case SPEC_MOUNT_CACHE:
+		return open_kept(inst, "cache", m->id, spec, out, err);
+	case SPEC_MOUNT_VOLUME:
+		return open_kept(inst, "volumes", m->id, spec, out, err);
+	case SPEC_MOUNT_STAGE:
+		return open_given(inst, instance_run(inst, "stage"), m->id, true, spec, out, err);
+	case SPEC_MOUNT_PACKS:
+		if (!strcmp(m->id, "bundled"))
+			return open_given(inst, xasprintf("%s/buildpacks", inst->share), NULL,
+					  false, spec, out, err);
+		return open_given(inst, instance_lib(inst, "packs"), m->id, true, spec, out, err);
+	}
+	return error_set(err, ERROR_INVALID, 0, "mount kind %d is not known", (int)m->kind);
+}
+
+int rootfs_open(const struct instance *inst, const struct container_spec *spec, struct rootfs *r,
+		struct error *err)
+{
+	if (open_layers(inst, spec, r, err) < 0)
+		return -1;
+	for (size_t i = 0; i < spec->n_mounts; i++) {
+		if (open_mount(inst, spec, &spec->mounts[i], &r->mounts[i], err) < 0)
+			return -1;
+		r->n_mounts = (unsigned)i + 1;
+	}
+	r->ca = open(CA_BUNDLE, O_RDONLY | O_CLOEXEC);
+	return 0;
+}
+
+/* --- building ------------------------------------------------------------------------------- */
+
+/* Detached copies of everything, made while still in the host's namespace: the kernel copies only
+ * mounts of the caller's own. */
+struct copies {
+	int layers[SPEC_MAX_LAYERS], mounts[SPEC_MAX_MOUNTS];
+	int upper, ca;
+	unsigned n_layers, n_mounts;
+	struct idmap_cache cache;
+};
+
+static void copies_release(struct copies *c)
+{
+	for (unsigned i = 0; i < c->n_layers; i++)
+		c->layers[i] = close_fd(c->layers[i]);
+	for (unsigned i = 0; i < c->n_mounts; i++)
+		c->mounts[i] = close_fd(c->mounts[i]);
+	c->upper = close_fd(c->upper);
+	c->ca = close_fd(c->ca);
+	idmap_cache_release(&c->cache);
+}
+
+static int copy_sources(const struct container_spec *spec, const struct rootfs *r, struct copies *c,
+			struct error *err)
+{
+	for (unsigned i = 0; i < r->n_layers; i++) {
+		const struct rootfs_source *s = &r->layers[i];
+
+		if (idmap_clone(&c->cache, s->fd, s->mapped ? &s->map : NULL, 1, &c->layers[i],
+				err) < 0)
+			return error_wrap(err, "layer '%s'", spec->layers.v[i]);
+		c->n_layers = i + 1;
+	}
+	for (unsigned i = 0; i < r->n_mounts; i++) {
+		const struct rootfs_source *s = &r->mounts[i];
+		bool given = spec->mounts[i].kind == SPEC_MOUNT_STAGE ||
+			     spec->mounts[i].kind == SPEC_MOUNT_PACKS;
+
+		if (idmap_clone(&c->cache, s->fd, s->mapped ? &s->map : NULL,
+				given || spec->mounts[i].read_only, &c->mounts[i], err) < 0)
+			return error_wrap(err, "mount '%s'", spec->mounts[i].dest);
+		c->n_mounts = i + 1;
+	}
+	if (r->upper >= 0) {
+		/* One mount for both folders, which overlayfs asks for. */
+		_cleanup_close_ int parent =
+			openat(r->upper, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		if (parent < 0 || idmap_clone(&c->cache, parent, NULL, 0, &c->upper, err) < 0)
+			return error_wrap(err, "layer '%s'", spec->upper);
+	}
+	if (r->ca >= 0 && idmap_clone(&c->cache, r->ca, NULL, 1, &c->ca, err) < 0)
+		return error_wrap(err, "mount '%s'", CA_BUNDLE);
+	return 0;
+}
+
+static int fail(struct error *err, const char *what, const char *name)
+{
+	return error_set(err, ERROR_SYSTEM, errno, "%s '%s'", what, name);
+}
+
+static int place(int fd, const char *name, struct error *err)
+{
+	if (mkdir(name, 0755) < 0)
+		return fail(err, "make", name);
+	if (move_mount(fd, "", AT_FDCWD, name, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return fail(err, "mount layer", name);
+	return 0;
+}
+
+static int open_in(int root, const char *path, uint64_t flags, uint64_t resolve)
+{
+	struct open_how how = {.flags = flags | O_CLOEXEC, .resolve = resolve};
+
+	return (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+}
+
+/* Opens DEST (an absolute path) inside ROOT as a place to mount on; what is missing is made and
+ * given to OWNER. With FILE, the last component is a file. */
+static int destination(int root, const char *dest, bool file, uid_t owner, int *out_fd,
+		       struct error *err)
+{
+	char path[1100];
+	uint64_t in_root = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+	int fd = open_in(root, dest, O_PATH | (file ? 0 : O_DIRECTORY), in_root);
+	size_t len = strlen(dest);
+
+	for (size_t i = 1; fd < 0 && errno == ENOENT && i <= len; i++) {
+		if (dest[i] != '/' && dest[i] != '\0')
+			continue;
+		bool last = dest[i] == '\0';
+		const char *name;
+		size_t parent_len;
+
+		snprintf(path, sizeof(path), "%.*s", (int)i, dest);
+		name = strrchr(path, '/') + 1;
+		parent_len = (size_t)(name - path);
+		_cleanup_close_ int seen = open_in(root, path, O_PATH, in_root);
+		if (seen < 0 && errno == ENOENT) {
+			char parent[1100];
+
+			snprintf(parent, sizeof(parent), "%.*s", (int)parent_len, path);
+			_cleanup_close_ int dir =
+				open_in(root, parent, O_PATH | O_DIRECTORY, in_root);
+			if (dir < 0)
+				break;
+			int made = last && file ? mknodat(dir, name, S_IFREG | 0644, 0)
+						: mkdirat(dir, name, 0755);
+			if (made < 0 || fchownat(dir, name, owner, owner, AT_SYMLINK_NOFOLLOW) < 0)
+				break;
+		}
+		if (last)
+			fd = open_in(root, dest, O_PATH | (file ? 0 : O_DIRECTORY), in_root);
+		else
+			errno = ENOENT;
+	}
+	if (fd < 0)
+		return fail(err, "make the mount point", dest);
+	*out_fd = fd;
+	return 0;
+}
+
+static int mount_fd_at(int mount, int root, const char *dest, bool file, uid_t owner,
+		       struct error *err)
+{
+	_cleanup_close_ int at = -1;
+
+	if (destination(root, dest, file, owner, &at, err) < 0)
+		return -1;
+	if (move_mount(mount, "", at, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		return fail(err, "mount on", dest);
+	return 0;
+}
+
+/* Mounts a new FSTYPE on DEST; gives its root in *out_fd when that is not NULL. */
+static int mount_new_at(const char *fstype, int root, const char *dest, unsigned long flags,
+			const char *options, uid_t owner, int *out_fd, struct error *err)
+{
+	_cleanup_close_ int at = -1;
+	char link[64];
+
+	if (destination(root, dest, false, owner, &at, err) < 0)
+		return -1;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", at);
+	if (mount(fstype, link, fstype, flags, options) < 0)
+		return fail(err, "mount on", dest);
+	if (!out_fd)
+		return 0;
+	*out_fd = open_in(root, dest, O_RDONLY | O_DIRECTORY, RESOLVE_IN_ROOT);
+	return *out_fd < 0 ? fail(err, "open", dest) : 0;
+}
+
+static int mount_overlay(const struct container_spec *spec, const struct rootfs *r,
+			 struct copies *c, uid_t base, struct error *err)
+{
+	_cleanup_strbuf_ struct strbuf o = STRBUF_INIT;
+	char name[16];
+
+	(void)spec;
+	if (mkdir("r", 0755) < 0 || mkdir("e", 0555) < 0)
+		return fail(err, "make", "r");
+	strbuf_addstr(&o, "lowerdir=");
+	for (unsigned i = 0; i < c->n_layers; i++) {
+		snprintf(name, sizeof(name), "%u", i);
+		if (place(c->layers[i], name, err) < 0)
+			return -1;
+		strbuf_addf(&o, "%s%u", i ? ":" : "", i);
+	}
+	if (r->upper >= 0) {
+		if (place(c->upper, "U", err) < 0)
+			return -1;
+		strbuf_addstr(&o, ",upperdir=U/data,workdir=U/work");
+	} else {
+		if (mkdir("u", 0755) < 0 || mkdir("w", 0700) < 0 || chown("u", base, base) < 0)
+			return fail(err, "make", "u");
+		strbuf_addstr(&o, ",upperdir=u,workdir=w");
+	}
+	/* No redirects are written or followed, so layers mean the same in any stack. "volatile": a
+	 * kept layer is made durable by its commit, not by every unmount. */
+	strbuf_addstr(&o, ",redirect_dir=nofollow,metacopy=off,index=off,volatile");
+	if (mount("overlay", "r", "overlay", SAFE, o.data) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "mount the layers");
+	return 0;
+}
+
+static int make_nodes(int dev, uid_t base, struct error *err)
+{
+	static const struct {
+		const char *name;
+		unsigned major, minor;
+	} nodes[] = {{"null", 1, 3},   {"zero", 1, 5},    {"full", 1, 7},
+		     {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
+	static const char *const links[][2] = {{"/proc/self/fd", "fd"},
+					       {"/proc/self/fd/0", "stdin"},
+					       {"/proc/self/fd/1", "stdout"},
+					       {"/proc/self/fd/2", "stderr"},
+					       {"pts/ptmx", "ptmx"}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(nodes); i++) {
+		if (mknodat(dev, nodes[i].name, S_IFCHR | 0666,
+			    makedev(nodes[i].major, nodes[i].minor)) < 0 ||
+		    fchownat(dev, nodes[i].name, base, base, 0) < 0)
+			return fail(err, "make device", nodes[i].name);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(links); i++) {
+		if (symlinkat(links[i][0], dev, links[i][1]) < 0)
+			return fail(err, "make device", links[i][1]);
+	}
+	return 0;
+}
+
+static int mount_dev(const struct container_spec *spec, int root, uid_t base, int *out_console,
+		     struct error *err)
+{
+	struct mount_attr ro = {.attr_set = MOUNT_ATTR_RDONLY};
+	_cleanup_close_ int dev = -1, pts = -1, master = -1;
+	char options[128];
+	int unlock = 0;
+
+	/* the one mount on which device nodes work */
+	snprintf(options, sizeof(options), "mode=755,size=64k,nr_inodes=64,uid=%u,gid=%u", base,
+		 base);
+	if (mount_new_at("tmpfs", root, "/dev", MS_NOSUID | MS_NOEXEC, options, base, &dev, err) <
+	    0)
+		return -1;
+	if (make_nodes(dev, base, err) < 0)
+		return -1;
+	snprintf(options, sizeof(options), "newinstance,ptmxmode=0666,mode=0620,gid=%u", base + 5);
+	if (mount_new_at("devpts", root, "/dev/pts", MS_NOSUID | MS_NOEXEC, options, base, &pts,
+			 err) < 0)
+		return -1;
+	snprintf(options, sizeof(options), "mode=1777,size=64m,uid=%u,gid=%u", base, base);
+	if (mount_new_at("tmpfs", root, "/dev/shm", SAFE | MS_NOEXEC, options, base, NULL, err) < 0)
+		return -1;
+	if (mount_setattr(dev, "", AT_EMPTY_PATH, &ro, sizeof(ro)) < 0)
+		return fail(err, "protect", "/dev");
+	if (!spec->tty)
+		return 0;
+	master = openat(pts, "ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (master < 0 || ioctl(master, TIOCSPTLCK, &unlock) < 0 ||
+	    fchownat(pts, "0", user_of(spec, base), base + 5, 0) < 0)
+		return fail(err, "open", "/dev/pts/ptmx");
+	*out_console = TAKE_FD(master);
+	return 0;
+}
+
+static int put_text(int root, const char *name, const char *dest, const char *text, uid_t base,
+		    struct error *err)
+{
+	_cleanup_close_ int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	_cleanup_close_ int copy = -1;
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+					      MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY};
+
+	if (fd < 0 || fchown(fd, base, base) < 0)
+		return fail(err, "make", name);
+	if (file_write_all(fd, text, strlen(text), err) < 0)
+		return -1;
+	copy = open_tree(AT_FDCWD, name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (copy < 0 || mount_setattr(copy, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
+		return fail(err, "mount", dest);
+	return mount_fd_at(copy, root, dest, true, base, err);
+}
+
+static int mount_etc(const struct container_spec *spec, int root, const struct rootfs_view *view,
+		     struct error *err)
+{
+	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
+	const char *host = spec->hostname ? spec->hostname : spec->id;
+
+	strbuf_addf(&sb, "%s\n", host);
+	if (put_text(root, "hostname", "/etc/hostname", sb.data, view->base, err) < 0)
+		return -1;
+	strbuf_reset(&sb);
+	strbuf_addstr(&sb, "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n");
+	strbuf_addf(&sb, "%s\t%s\n", view->address[0] ? view->address : "127.0.1.1", host);
+	if (put_text(root, "hosts", "/etc/hosts", sb.data, view->base, err) < 0)
+		return -1;
+	return put_text(root, "resolv", "/etc/resolv.conf", view->resolv, view->base, err);
+}
+
+/* /app, writable on a read-only root: the same overlay, mounted on itself. */
+static int mount_app(int root, uid_t user, struct error *err)
+{
+	_cleanup_close_ int at = -1, copy = -1;
+
+	if (destination(root, "/app", false, user, &at, err) < 0)
+		return -1;
+	copy = open_tree(at, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	if (copy < 0 ||
+	    move_mount(copy, "", at, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		return fail(err, "mount", "/app");
+	return 0;
+}
+
+/* What the first process mounts on must be folders, not links of the image. */
+static int check_places(int root, uid_t base, struct error *err)
+{
+	static const char *const places[] = {"proc", "sys", "dev", "tmp", "etc"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		_cleanup_close_ int fd = open_in(root, places[i], O_PATH | O_DIRECTORY,
+						 RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+
+		if (fd >= 0)
+			continue;
+		if (errno != ENOENT)
+			return fail(err, "use the image's folder", places[i]);
+		if (mkdirat(root, places[i], 0755) < 0 ||
+		    fchownat(root, places[i], base, base, AT_SYMLINK_NOFOLLOW) < 0)
+			return fail(err, "make", places[i]);
+	}
+	return 0;
+}
+
+static int mount_root(const struct container_spec *spec, const struct rootfs_view *view,
+		      struct copies *c, int *out_console, struct error *err)
+{
+	struct mount_attr ro = {.attr_set = MOUNT_ATTR_RDONLY};
+	_cleanup_close_ int root = open("r", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	uid_t user = user_of(spec, view->base);
+	char options[160];
+
+	if (root < 0)
+		return fail(err, "open", "r");
+	if (check_places(root, view->base, err) < 0 ||
+	    mount_dev(spec, root, view->base, out_console, err) < 0)
+		return -1;
+	snprintf(options, sizeof(options), "mode=1777,size=%llu,uid=%u,gid=%u",
+		 (unsigned long long)view->disk, view->base, view->base);
+	if (mount_new_at("tmpfs", root, "/tmp", SAFE, options, view->base, NULL, err) < 0 ||
+	    mount_etc(spec, root, view, err) < 0)
+		return -1;
+	if (c->ca >= 0 && mount_fd_at(c->ca, root, CA_BUNDLE, true, view->base, err) < 0)
+		return -1;
+	if (spec->profile != SPEC_LAYER && mount_app(root, user, err) < 0)
+		return -1;
+	for (unsigned i = 0; i < c->n_mounts; i++) {
+		if (mount_fd_at(c->mounts[i], root, spec->mounts[i].dest, false, user, err) < 0)
+			return -1;
+	}
+	if (spec->profile != SPEC_LAYER &&
+	    mount_setattr(root, "", AT_EMPTY_PATH, &ro, sizeof(ro)) < 0)
+		return fail(err, "protect", "/");
+	return 0;
+}
+
+static int build(const struct instance *inst, const struct container_spec *spec,
+		 const struct rootfs *r, const struct rootfs_view *view, struct copies *c,
+		 int *out_console, struct error *err)
+{
+	_cleanup_free_ char *top = instance_run(inst, "containers");
+	char options[128];
+
+	if (unshare(CLONE_NEWNS) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "make a mount namespace");
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return fail(err, "make private", "/");
+	snprintf(options, sizeof(options), "mode=755,size=%llu,nr_inodes=%llu",
+		 (unsigned long long)view->disk, (unsigned long long)view->disk / 2048 + 1024);
+	if (mount("tmpfs", top, "tmpfs", SAFE, options) < 0)
+		return fail(err, "mount on", top);
+	if (chdir(top) < 0)
+		return fail(err, "enter", top);
+	if (mount_overlay(spec, r, c, view->base, err) < 0)
+		return -1;
+	return mount_root(spec, view, c, out_console, err);
+}
+
+int rootfs_mount(const struct instance *inst, const struct container_spec *spec,
+		 const struct rootfs *r, const struct rootfs_view *view, int *out_console,
+		 struct error *err)
+{
+	struct copies c;
+	mode_t mask = umask(0);
+	int failed;
+
+	memset(&c, 0, sizeof(c));
+	c.upper = c.ca = -1;
+	failed = copy_sources(spec, r, &c, err);
+	if (!failed)
+		failed = build(inst, spec, r, view, &c, out_console, err);
+	copies_release(&c);
+	umask(mask);
+	return failed;
+}

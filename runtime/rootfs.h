@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The root file system of a container. rootfs_open finds everything that a spec names and holds it
+ * (layers stay locked while the descriptors are open); rootfs_mount builds the tree in a new mount
+ * namespace that the caller enters, so that nothing is ever mounted on the host:
+ *
+ *   .    a tmpfs of limits.disk bytes: 0, 1, ... the lower layers, u and w the overlay's upper and
+ *        work folders (or U, a kept layer), e an empty folder to mask with, r the root
+ *   r    the overlay, read-only for apps and builds; on it /app, /tmp, /dev, /etc files, mounts
+ *
+ * /proc, /sys and the pivot are left to the container's own first process (container.h).
+ * Destinations inside an image are looked up with the image as the root (openat2(2),
+ * RESOLVE_IN_ROOT), so its links cannot lead out of it.
+ */
+#ifndef RUNTIME_ROOTFS_H
+#define RUNTIME_ROOTFS_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "instance/instance.h"
+#include "runtime/idmap.h"
+#include "runtime/spec.h"
+
+struct rootfs_source {
+	int fd;
+	bool mapped;
+	struct idmap map; /* when mapped */
+};
+
+struct rootfs {
+	struct rootfs_source layers[SPEC_MAX_LAYERS];
+	unsigned n_layers;
+	struct rootfs_source mounts[SPEC_MAX_MOUNTS];
+	unsigned n_mounts;
+	int upper, work; /* -1: a scratch tmpfs */
+	int ca;          /* the host's CA bundle, or -1 */
+	bool made_upper;
+};
+
+/* SPEC must outlive it. The caller calls rootfs_close also after a failure. */
+void rootfs_init(struct rootfs *r);
+int rootfs_open(const struct instance *inst, const struct container_spec *spec, struct rootfs *r,
+		struct error *err);
+void rootfs_close(struct rootfs *r);
+
+struct rootfs_view {
+	uid_t base;          /* first id of the container's range */
+	uint64_t disk;       /* bytes of the scratch tmpfs, and of /tmp */
+	const char *address; /* for /etc/hosts, "" without network */
+	const char *resolv;  /* text of /etc/resolv.conf */
+};
+
+/* Enters a new mount namespace, builds the tree in it and makes "." its top. With spec->tty,
+ * *out_console is the master of the container's /dev/pts/0. */
+int rootfs_mount(const struct instance *inst, const struct container_spec *spec,
+		 const struct rootfs *r, const struct rootfs_view *view, int *out_console,
+		 struct error *err);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The system calls that a container may make (seccomp(2)). Two programs, both always installed: an
+ * allow list of calls (unknown ones answer ENOSYS, so that libraries fall back; the known dangerous
+ * ones EPERM), and a list of refused arguments: families of socket(2), flags of clone(2), requests
+ * of ioctl(2). Calls of a foreign ABI kill the process.
+ *
+ * Compiled once, when berth-runtime starts; every container installs the same bytes.
+ */
+#ifndef RUNTIME_SECCOMP_H
+#define RUNTIME_SECCOMP_H
+
+#include <linux/filter.h>
+
+#include "base/error.h"
+#include "runtime/spec.h"
+
+struct seccomp_filter {
+	struct sock_fprog calls, arguments;
+};
+
+/* Compiles the programs of every profile. */
+int seccomp_init_filters(struct error *err);
+/* Installs them for PROFILE in this process, which has no_new_privs. System calls only; gives 0 or
+ * -1 with errno. */
+int seccomp_install(enum spec_profile profile);
+
+#endif

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: MIT */
+#include "runtime/server.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/sock.h"
+#include "instance/name.h"
+#include "runtime/cgroup.h"
+#include "runtime/cleanup.h"
+#include "runtime/import.h"
+#include "runtime/layer.h"
+#include "runtime/network.h"
+#include "runtime/shim.h"
+#include "runtime/spec.h"
+#include "runtime/status.h"
+#include "runtime/wire.h"
+
+/* --- folders -------------------------------------------------------------------------------- */
+
+static int own(const char *path, mode_t mode, uid_t uid, gid_t gid, struct error *err)
+{
+	if (mkdir(path, mode & 07777) < 0 && errno != EEXIST)
+		return error_set(err, ERROR_SYSTEM, errno, "make '%s'", path);
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fchown(fd, uid, gid) < 0 || fchmod(fd, mode) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "take '%s' over", path);
+	return 0;
+}
+
+int server_prepare(const struct instance *inst, struct error *err)
+{
+	static const struct {
+		const char *name;
+		bool in_run;
+		mode_t mode;
+		bool group;
+	} folders[] = {{"layers", false, 0700, false},   {"cache", false, 0700, false},
+		       {"volumes", false, 0700, false},  {"logs", false, 0750, true},
+		       {"containers", true, 0750, true}, {"addresses", true, 0755, false}};
+
+	/* Sticky and root's: user berth makes its own folders in them and cannot swap ours. */
+	if (file_make_dirs(inst->lib, 0755, err) < 0 || file_make_dirs(inst->run, 0755, err) < 0 ||
+	    own(inst->lib, 01775, 0, inst->gid, err) < 0 ||
+	    own(inst->run, 01775, 0, inst->gid, err) < 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+		_cleanup_free_ char *path = xasprintf(
+			"%s/%s", folders[i].in_run ? inst->run : inst->lib, folders[i].name);
+
+		if (own(path, folders[i].mode, 0, folders[i].group ? inst->gid : 0, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* --- containers ----------------------------------------------------------------------------- */
+
+static int begin(const struct instance *inst, int conn, struct wire_frame *f, struct error *err)
+{
+	_cleanup_spec_ struct container_spec spec;
+	int stdio[3] = {-1, -1, -1};
+
+	container_spec_init(&spec);
+	if (container_spec_decode(&spec, f->payload.data, f->payload.len, err) < 0)
+		return -1;
+	strbuf_release(&f->payload);
+	if (spec.tty && f->type != WIRE_ATTACH)
+		return error_set(err, ERROR_INVALID, 0, "only an attached container has a tty");
+	if (f->type == WIRE_ATTACH && !spec.tty) {
+		if (f->nfds != 3)
+			return error_set(err, ERROR_INVALID, 0, "attach needs three descriptors");
+		for (int i = 0; i < 3; i++)
+			stdio[i] = TAKE_FD(f->fds[i]);
+	}
+	if (setsid() < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "setsid");
+	_exit(shim_main(inst, &spec, conn, f->type == WIRE_ATTACH ? stdio : NULL));
+}
+
+static int take_id(struct wire_reader *r, char out[NAME_ID_MAX + 1], struct error *err)
+{
+	_cleanup_free_ char *id = wire_get_str(r, NAME_ID_MAX);
+
+	if (!id || !name_is_id(id))
+		return error_set(err, ERROR_INVALID, 0, "'%.200s' is not an id", id ? id : "");
+	snprintf(out, NAME_ID_MAX + 1, "%s", id);
+	return 0;
+}
+
+static int connect_shim(const struct instance *inst, const char *id, int *out_fd, struct error *err)
+{
+	_cleanup_free_ char *folder = instance_run(inst, "containers/%s", id);
+	_cleanup_close_ int dir = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	char path[64];
+
+	if (dir < 0)
+		return error_set(err, ERROR_NOT_FOUND, 0, "container '%s' is not there", id);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/control", dir);
+	return sock_connect(path, SOCK_STREAM, out_fd, err);
+}
+
+/* Hands the whole session over to the shim: the client's connection and its descriptors. */
+static int serve_exec(const struct instance *inst, int conn, struct wire_frame *f,
+		      struct error *err)
+{
+	struct wire_reader r;
+	char id[NAME_ID_MAX + 1];
+	_cleanup_close_ int shim = -1;
+	int fds[4] = {conn, f->fds[0], f->fds[1], f->fds[2]};
+
+	wire_reader_init(&r, f->payload.data, f->payload.len);
+	if (take_id(&r, id, err) < 0)
+		return -1;
+	uint32_t tty = wire_get_u32(&r);
+	if (!tty && f->nfds != 3)
+		return error_set(err, ERROR_INVALID, 0, "exec needs three descriptors");
+	if (connect_shim(inst, id, &shim, err) < 0)
+		return error_set(err, ERROR_NOT_FOUND, 0, "container '%s' is not running", id);
+	if (wire_send(shim, WIRE_EXEC, &f->payload, fds, tty ? 1 : 4, err) < 0)
+		return -1;
+	_exit(0);
+}
+
+/* What a container without a shim left: as its shim would have done. */
+static int forget(const struct instance *inst, const char *id, struct error *err)
+{
+	struct container_status st;
+	struct cgroup cg = CGROUP_INIT;
+	uint32_t address;
+	_cleanup_free_ char *top = instance_run(inst, "containers");
+	_cleanup_close_ int dir = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "open '%s'", top);
+	if (cgroup_open(id, &cg, NULL) == 0) {
+		cgroup_kill(&cg, 5000);
+		cgroup_close(&cg);
+		if (cgroup_remove(id, err) < 0)
+			return -1;
+	}
+	if (status_read(inst, id, &st, NULL) == 0 && st.state != CONTAINER_EXITED &&
+	    st.address[0] && network_parse(st.address, &address) == 0 &&
+	    network_release(inst, address, err) < 0)
+		return -1;
+	return file_remove_tree(dir, id, err);
+}
+
+static int serve_stop(const struct instance *inst, struct wire_reader *r, struct error *err)
+{
+	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
+	_cleanup_frame_ struct wire_frame answer;
+	char id[NAME_ID_MAX + 1];
+	struct container_status st;
+	_cleanup_close_ int shim = -1;
+
+	wire_frame_init(&answer);
+	if (take_id(r, id, err) < 0)
+		return -1;
+	uint32_t timeout = wire_get_u32(r);
+	if (!wire_reader_done(r))
+		return error_set(err, ERROR_INVALID, 0, "the request is malformed");
+	wire_put_str(&sb, id);
+	wire_put_u32(&sb, timeout);
+	if (connect_shim(inst, id, &shim, NULL) == 0 &&
+	    wire_send(shim, WIRE_STOP, &sb, NULL, 0, NULL) == 0 &&
+	    wire_recv(shim, &answer, NULL) == 0 && answer.type == WIRE_OK)
+		return 0;
+	/* It has gone meanwhile, or is about to. */
+	for (int i = 0; i < 1000; i++) {
+		if (status_read(inst, id, &st, NULL) < 0 || !status_shim_alive(&st))
+			break;
+		usleep(5000);
+	}
+	return forget(inst, id, err);
+}
+
+static void fill_usage(struct container_status *s)
+{
+	struct cgroup cg = CGROUP_INIT;
+	struct cgroup_usage u;
+
+	if (s->state != CONTAINER_EXITED && !status_shim_alive(s))
+		s->state = CONTAINER_LOST;
+	if (s->state != CONTAINER_RUNNING || cgroup_open(s->id, &cg, NULL) < 0)
+		return;
+	cgroup_usage(&cg, &u);
+	cgroup_close(&cg);
+	s->memory = u.memory;
+	s->cpu_us = u.cpu_us;
+	s->pids = u.pids;
+}
+
+/* Calls EACH with the status of every container. */
+static int each_container(const struct instance *inst,
+			  void (*each)(struct container_status *s, void *data), void *data,
+			  struct error *err)
+{
+	_cleanup_free_ char *top = instance_run(inst, "containers");
+	DIR *d = opendir(top);
+
+	if (!d)
+		return error_set(err, ERROR_SYSTEM, errno, "open '%s'", top);
+	for (struct dirent *e; (e = readdir(d));) {
+		struct container_status s;
+
+		if (!name_is_id(e->d_name))
+			continue;
+		if (status_read(inst, e->d_name, &s, NULL) < 0) {
+			/* being made or being removed, or its shim died in between */
+			memset(&s, 0, sizeof(s));
+			snprintf(s.id, sizeof(s.id), "%.*s", NAME_ID_MAX, e->d_name);
+			s.state = CONTAINER_LOST;
+		}
+		each(&s, data);
+	}
+	closedir(d);
+	return 0;
+}
+
+struct listing {
+	struct strbuf items;
+	uint32_t n;
+};
+
+static void add_status(struct container_status *s, void *data)
+{
+	struct listing *l = data;
+
+	fill_usage(s);
+	status_encode(s, &l->items);
+	l->n++;
+}
+
+static int serve_list(const struct instance *inst, struct strbuf *out, struct error *err)
+{
+	struct listing l = {STRBUF_INIT, 0};
+	int failed = each_container(inst, add_status, &l, err);
+
+	if (!failed) {
+		wire_put_u32(out, l.n);
+		strbuf_add(out, l.items.data, l.items.len);
+	}
+	strbuf_release(&l.items);
+	return failed;
+}
+
+static void add_alive(struct container_status *s, void *data)
+{
+	if (status_shim_alive(s))
+		strvec_push(data, s->id);
+}
+
+static int serve_cleanup(const struct instance *inst, struct wire_reader *r, struct strbuf *out,
+			 struct error *err)
+{
+	_cleanup_strvec_ struct strvec alive = STRVEC_INIT, found = STRVEC_INIT;
+	uint32_t dry = wire_get_u32(r);
+
+	if (!wire_reader_done(r) || dry > 1)
+		return error_set(err, ERROR_INVALID, 0, "the request is malformed");
+	if (each_container(inst, add_alive, &alive, err) < 0 ||
+	    cleanup_run(inst, &alive, dry, &found, err) < 0)
+		return -1;
+	wire_put_list(out, &found);
+	return 0;
+}
+
+/* --- the rest ------------------------------------------------------------------------------- */
+
+static int remove_kept(const struct instance *inst, const char *folder, const char *id,
+		       struct error *err)
+{
+	_cleanup_free_ char *path = instance_lib(inst, "%s", folder);
+	_cleanup_close_ int dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (dir < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "open '%s'", path);
+	return file_remove_tree(dir, id, err);
+}
+
+static int serve_id(const struct instance *inst, struct wire_frame *f, struct wire_reader *r,
+		    struct error *err)
+{
+	char id[NAME_ID_MAX + 1];
+
+	if (take_id(r, id, err) < 0)
+		return -1;
+	if (!wire_reader_done(r))
+		return error_set(err, ERROR_INVALID, 0, "the request is malformed");
+	switch (f->type) {
+	case WIRE_LAYER_COMMIT:
+		return layer_commit(inst, id, err);
+	case WIRE_LAYER_REMOVE:
+		return layer_remove(inst, id, err);
+	case WIRE_LAYER_EXISTS:
+		return layer_exists(inst, id)
+			       ? 0
+			       : error_set(err, ERROR_NOT_FOUND, 0, "layer '%s' is not there", id);
+	case WIRE_LAYER_IMPORT:
+		if (f->nfds != 1)
+			return error_set(err, ERROR_INVALID, 0, "import needs a descriptor");
+		return import_tar(inst, id, 0, f->fds[0], err);
+	case WIRE_CACHE_REMOVE:
+		return remove_kept(inst, "cache", id, err);
+	case WIRE_VOLUME_REMOVE:
+		return remove_kept(inst, "volumes", id, err);
+	default:
+		return error_set(err, ERROR_INVALID, 0, "request %d is not known", (int)f->type);
+	}
+}
+
+static int serve_layer_list(const struct instance *inst, struct strbuf *out, struct error *err)
+{
+	_cleanup_strvec_ struct strvec ids = STRVEC_INIT;
+
+	if (layer_list(inst, &ids, err) < 0)
+		return -1;
+	wire_put_list(out, &ids);
+	return 0;
+}
+
+static int serve(const struct instance *inst, int conn, struct wire_frame *f, struct strbuf *out,
+		 struct error *err)
+{
+	struct wire_reader r;
+
+	if (wire_recv(conn, f, err) < 0)
+		return -1;
+	wire_reader_init(&r, f->payload.data, f->payload.len);
+	switch (f->type) {
+	case WIRE_START:
+	case WIRE_ATTACH:
+		return begin(inst, conn, f, err);
+	case WIRE_EXEC:
+		return serve_exec(inst, conn, f, err);
+	case WIRE_STOP:
+		return serve_stop(inst, &r, err);
+	case WIRE_LIST:
+		return serve_list(inst, out, err);
+	case WIRE_LAYER_LIST:
+		return serve_layer_list(inst, out, err);
+	case WIRE_CLEANUP:
+		return serve_cleanup(inst, &r, out, err);
+	default:
+		return serve_id(inst, f, &r, err);
+	}
+}
+
+int server_main(const struct instance *inst, int conn)
+{
+	_cleanup_frame_ struct wire_frame f;
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+
+	wire_frame_init(&f);
+	if (serve(inst, conn, &f, &out, &err) < 0) {
+		wire_send_error(conn, &err);
+		return 1;
+	}
+	return wire_send(conn, WIRE_OK, &out, NULL, 0, NULL) < 0;
+}

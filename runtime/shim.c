@@ -1,0 +1,569 @@
+/* SPDX-License-Identifier: MIT */
+#include "runtime/shim.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/sock.h"
+#include "runtime/cgroup.h"
+#include "runtime/container.h"
+#include "runtime/exec.h"
+#include "runtime/layer.h"
+#include "runtime/limits.h"
+#include "runtime/logfile.h"
+#include "runtime/network.h"
+#include "runtime/restart.h"
+#include "runtime/status.h"
+
+#define DEFAULT_STOP_MS 30000
+#define STOPPERS 8
+#define READ_SIZE 16384
+/* Output that is read before the other events get their turn. */
+#define READ_ROUNDS 64
+
+struct shim {
+	const struct instance *inst;
+	const struct container_spec *spec;
+	struct container_setup setup;
+	struct container_run run;
+	struct container_status status;
+	struct rootfs rootfs;
+	struct cgroup cgroup;
+	struct restart restart;
+	struct logfile log;
+	struct strbuf resolv;
+	bool attached, has_log;
+	int conn;     /* the session, -1 when detached or gone */
+	int folder;   /* run/containers/ID */
+	int control;  /* listening */
+	int output;   /* the read end of the program's output */
+	int stdio[3]; /* for the next start */
+	char address[NETWORK_TEXT_MAX];
+	int64_t started_ms, kill_ms, time_ms, next_ms; /* clock_ms, 0: not set */
+	uint64_t oom_before;
+	bool running, stopping, timed_out, disk_full, done;
+	int stoppers[STOPPERS]; /* connections that wait for the end of a stop */
+	unsigned n_stoppers;
+};
+
+/* --- small parts ---------------------------------------------------------------------------- */
+
+void shim_send_result(int conn, const struct runtime_result *result)
+{
+	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
+
+	wire_put_u32(&sb, (uint32_t)result->exit_code);
+	wire_put_u32(&sb, result->oom_killed);
+	wire_put_u32(&sb, result->timed_out);
+	wire_put_u32(&sb, result->disk_full);
+	wire_put_u64(&sb, result->memory_peak);
+	wire_send(conn, WIRE_RESULT, &sb, NULL, 0, NULL);
+}
+
+int shim_read_signal(int conn)
+{
+	_cleanup_frame_ struct wire_frame f;
+	struct wire_reader r;
+	uint32_t sig;
+
+	wire_frame_init(&f);
+	if (wire_recv(conn, &f, NULL) < 0)
+		return 0;
+	wire_reader_init(&r, f.payload.data, f.payload.len);
+	sig = wire_get_u32(&r);
+	if (f.type != WIRE_SIGNAL || !wire_reader_done(&r) || sig < 1 || sig > 31)
+		return -1;
+	return (int)sig;
+}
+
+static void publish(struct shim *s, enum container_state state)
+{
+	static const char *const names[] = {"", "starting", "up", "crashed", "down", "lost"};
+
+	if (s->has_log && state != s->status.state && s->status.state)
+		logfile_say(&s->log, "State changed from %s to %s", names[s->status.state],
+			    names[state]);
+	s->status.state = state;
+	s->status.pid = s->running ? s->run.pid : 0;
+	status_write(s->folder, &s->status, NULL);
+}
+
+/* --- beginning ------------------------------------------------------------------------------ */
+
+/* The folder is the container's name: making it is what makes ids unique. One whose shim is on its
+ * way out is waited for. */
+static int make_folder(struct shim *s, struct error *err)
+{
+	_cleanup_free_ char *path = instance_run(s->inst, "containers/%s", s->spec->id);
+	int64_t until = clock_ms() + 2000;
+
+	while (mkdir(path, 0750) < 0) {
+		struct container_status old;
+
+		if (errno != EEXIST)
+			return error_set(err, ERROR_SYSTEM, errno, "make '%s'", path);
+		if (clock_ms() > until || status_read(s->inst, s->spec->id, &old, NULL) < 0 ||
+		    old.state != CONTAINER_EXITED || !status_shim_alive(&old))
+			return error_set(err, ERROR_EXISTS, 0, "container '%s' exists already",
+					 s->spec->id);
+		clock_sleep_ms(5);
+	}
+	s->folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->folder < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "open '%s'", path);
+	snprintf(s->status.id, sizeof(s->status.id), "%s", s->spec->id);
+	snprintf(s->status.label, sizeof(s->status.label), "%s",
+		 s->spec->label ? s->spec->label : "");
+	s->status.shim = getpid();
+	s->status.shim_start = status_process_start(getpid());
+	s->status.state = CONTAINER_STARTING;
+	return status_write(s->folder, &s->status, err);
+}
+
+static int make_control(struct shim *s, struct error *err)
+{
+	/* by the folder's descriptor: the path may be longer than a socket's name can be */
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/control", s->folder);
+	return sock_listen(path, SOCK_STREAM, 0600, (uid_t)-1, (gid_t)-1, &s->control, err);
+}
+
+static int make_network(struct shim *s, struct error *err)
+{
+	if (s->spec->network != SPEC_NET_EGRESS)
+		return 0;
+	if (network_gateway(s->inst, &s->setup.gateway, err) < 0 ||
+	    network_allocate(s->inst, s->spec->id, &s->setup.address, err) < 0)
+		return -1;
+	network_text(s->setup.address, s->address);
+	memcpy(s->status.address, s->address, sizeof(s->address));
+	return 0;
+}
+
+static int make_output(struct shim *s, struct error *err)
+{
+	int fds[2];
+
+	if (s->attached)
+		return 0;
+	_cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null < 0 || pipe2(fds, O_CLOEXEC) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "make a pipe");
+	/* one pipe for both keeps the order of what the program wrote */
+	s->stdio[0] = TAKE_FD(null);
+	s->stdio[1] = fds[1];
+	s->stdio[2] = fcntl(fds[1], F_DUPFD_CLOEXEC, 3);
+	s->output = fds[0];
+	if (s->stdio[2] < 0 || fcntl(s->output, F_SETFL, O_NONBLOCK) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "make a pipe");
+	return 0;
+}
+
+static void close_stdio(struct shim *s)
+{
+	for (int i = 0; i < 3; i++)
+		s->stdio[i] = close_fd(s->stdio[i]);
+}
+
+static int prepare(struct shim *s, struct error *err)
+{
+	if (limits_resolve(s->inst, s->spec, &s->setup.limits, err) < 0 || make_folder(s, err) < 0)
+		return -1;
+	s->status.memory_limit = s->setup.limits.memory;
+	restart_init(&s->restart, s->spec);
+	if (s->spec->log_app && !s->attached) {
+		_cleanup_free_ char *logs = instance_lib(s->inst, "logs");
+
+		if (logfile_open(&s->log, logs, s->spec->log_app, s->spec->log_name,
+				 s->spec->log_max, s->inst->gid, err) < 0)
+			return -1;
+		s->has_log = true;
+	}
+	if (make_control(s, err) < 0 ||
+	    cgroup_create(s->spec->id, &s->setup.limits, &s->cgroup, err) < 0 ||
+	    make_network(s, err) < 0 || rootfs_open(s->inst, s->spec, &s->rootfs, err) < 0 ||
+	    network_resolv_conf(s->inst, &s->resolv, err) < 0)
+		return -1;
+	return 0;
+}
+
+static int start_once(struct shim *s, struct error *err)
+{
+	struct cgroup_usage usage;
+
+	if (make_output(s, err) < 0)
+		return -1;
+	cgroup_usage(&s->cgroup, &usage);
+	s->oom_before = usage.oom_kills;
+	s->setup.inst = s->inst;
+	s->setup.spec = s->spec;
+	s->setup.rootfs = &s->rootfs;
+	s->setup.cgroup = &s->cgroup;
+	s->setup.address_text = s->address;
+	s->setup.resolv = s->resolv.data;
+	memcpy(s->setup.stdio, s->stdio, sizeof(s->stdio));
+	int failed = container_start(&s->setup, &s->run, err);
+	close_stdio(s);
+	if (failed) {
+		s->output = close_fd(s->output);
+		return -1;
+	}
+	s->running = true;
+	s->started_ms = clock_ms();
+	s->time_ms = s->setup.limits.time_ms ? s->started_ms + s->setup.limits.time_ms : 0;
+	s->status.started_us = clock_unix_us();
+	s->status.next_start_us = 0;
+	return 0;
+}
+
+/* --- end ------------------------------------------------------------------------------------ */
+
+static void remove_folder(struct shim *s)
+{
+	_cleanup_free_ char *path = instance_run(s->inst, "containers/%s", s->spec->id);
+
+	unlinkat(s->folder, "control", 0);
+	unlinkat(s->folder, "status", 0);
+	unlinkat(s->folder, "status.new", 0);
+	rmdir(path);
+}
+
+/* Gives back what the container had on the host. */
+static void release(struct shim *s)
+{
+	cgroup_kill(&s->cgroup, 2000);
+	cgroup_close(&s->cgroup);
+	cgroup_remove(s->spec->id, NULL);
+	if (s->setup.address)
+		network_release(s->inst, s->setup.address, NULL);
+	s->setup.address = 0;
+}
+
+static void finish(struct shim *s, bool forget)
+{
+	struct error err = ERROR_INIT;
+
+	rootfs_close(&s->rootfs);
+	if (s->conn >= 0) {
+		struct runtime_result result;
+		struct cgroup_usage usage;
+
+		memset(&result, 0, sizeof(result));
+		cgroup_usage(&s->cgroup, &usage);
+		result.exit_code = s->status.exit_code;
+		result.oom_killed = s->status.oom_killed;
+		result.timed_out = s->timed_out;
+		result.disk_full = s->disk_full;
+		result.memory_peak = usage.memory_peak;
+		publish(s, CONTAINER_EXITED);
+		shim_send_result(s->conn, &result);
+		s->conn = close_fd(s->conn);
+	}
+	release(s);
+	if (forget)
+		remove_folder(s);
+	else {
+		unlinkat(s->folder, "control", 0);
+		publish(s, CONTAINER_EXITED);
+	}
+	for (unsigned i = 0; i < s->n_stoppers; i++)
+		wire_send(s->stoppers[i], WIRE_OK, NULL, NULL, 0, NULL);
+	if (s->has_log)
+		logfile_close(&s->log);
+	error_clear(&err);
+}
+
+/* --- running -------------------------------------------------------------------------------- */
+
+static void drain(struct shim *s, bool all)
+{
+	static char buf[READ_SIZE];
+
+	for (int i = 0; s->output >= 0 && (all || i < READ_ROUNDS); i++) {
+		ssize_t n = read(s->output, buf, sizeof(buf));
+
+		if (n > 0 && s->has_log)
+			logfile_feed(&s->log, buf, (size_t)n);
+		if (n == 0)
+			s->output = close_fd(s->output);
+		if (n < 0 && errno != EINTR)
+			break;
+	}
+	if (s->has_log)
+		logfile_flush(&s->log);
+}
+
+static void begin_stop(struct shim *s, int timeout_ms)
+{
+	s->stopping = true;
+	if (!s->running) {
+		s->done = true;
+		return;
+	}
+	if (s->kill_ms && clock_ms() + timeout_ms >= s->kill_ms)
+		return;
+	if (!s->kill_ms && timeout_ms > 0)
+		container_signal(&s->run, SIGTERM);
+	s->kill_ms = clock_ms() + timeout_ms;
+}
+
+static void ended(struct shim *s)
+{
+	struct cgroup_usage usage;
+	int64_t lived = clock_ms() - s->started_ms, delay;
+	bool failed;
+
+	s->status.exit_code = container_reap(&s->run);
+	s->running = false;
+	drain(s, true);
+	if (s->has_log)
+		logfile_finish(&s->log);
+	s->output = close_fd(s->output);
+	cgroup_usage(&s->cgroup, &usage);
+	s->status.oom_killed = usage.oom_kills > s->oom_before;
+	failed = s->status.exit_code != 0 || s->status.oom_killed;
+	if (s->has_log && s->status.oom_killed)
+		logfile_say(&s->log, "Error R14: the memory limit of %llu MB was reached",
+			    (unsigned long long)(s->setup.limits.memory >> 20));
+	if (s->has_log)
+		logfile_say(&s->log, "Process exited with status %d", s->status.exit_code);
+	delay = s->stopping || s->attached || s->timed_out
+			? -1
+			: restart_after(&s->restart, failed, lived);
+	if (delay < 0) {
+		s->done = true;
+		return;
+	}
+	s->kill_ms = s->time_ms = 0;
+	s->next_ms = clock_ms() + delay;
+	s->status.next_start_us = clock_unix_us() + delay * 1000;
+	publish(s, CONTAINER_BACKOFF);
+}
+
+static void start_again(struct shim *s)
+{
+	struct error err = ERROR_INIT;
+
+	s->next_ms = 0;
+	s->status.restarts++;
+	publish(s, CONTAINER_STARTING);
+	if (start_once(s, &err) == 0) {
+		publish(s, CONTAINER_RUNNING);
+		return;
+	}
+	if (s->has_log)
+		logfile_say(&s->log, "Cannot start: %s", err.message);
+	int64_t delay = restart_after(&s->restart, true, 0);
+	if (delay < 0) {
+		s->done = true;
+		return;
+	}
+	s->next_ms = clock_ms() + delay;
+	publish(s, CONTAINER_BACKOFF);
+}
+
+/* --- control -------------------------------------------------------------------------------- */
+
+static void answer_error(int fd, enum error_code code, const char *text)
+{
+	struct error err = ERROR_INIT;
+
+	error_set(&err, code, 0, "%s", text);
+	wire_send_error(fd, &err);
+}
+
+static void serve_exec(struct shim *s, struct wire_frame *f, struct wire_reader *r)
+{
+	pid_t pid;
+
+	if (f->fds[0] < 0)
+		return;
+	if (!s->running || s->stopping) {
+		answer_error(f->fds[0], ERROR_BUSY, "the container is not running");
+		return;
+	}
+	pid = fork();
+	if (pid == 0) {
+		s->control = close_fd(s->control);
+		s->output = close_fd(s->output);
+		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+		_exit(exec_main(&s->setup, &s->run, f, r, f->fds[0], f->fds + 1));
+	}
+	if (pid < 0)
+		answer_error(f->fds[0], ERROR_SYSTEM, "fork failed");
+}
+
+/* Only root reaches this socket, and berth-runtime has checked what it sends. */
+static void serve_control(struct shim *s)
+{
+	_cleanup_close_ int fd = accept4(s->control, NULL, NULL, SOCK_CLOEXEC);
+	struct timeval patience = {1, 0};
+	_cleanup_frame_ struct wire_frame f;
+	struct wire_reader r;
+
+	wire_frame_init(&f);
+	if (fd < 0)
+		return;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	if (wire_recv(fd, &f, NULL) < 0)
+		return;
+	wire_reader_init(&r, f.payload.data, f.payload.len);
+	free(wire_get_str(&r, NAME_ID_MAX));
+	if (f.type == WIRE_EXEC) {
+		serve_exec(s, &f, &r);
+	} else if (f.type == WIRE_STOP) {
+		int timeout = (int)wire_get_u32(&r);
+
+		if (timeout < 0)
+			timeout = s->spec->stop_ms ? (int)s->spec->stop_ms : DEFAULT_STOP_MS;
+		if (s->n_stoppers == STOPPERS) {
+			answer_error(fd, ERROR_BUSY, "the container is being stopped");
+			return;
+		}
+		s->stoppers[s->n_stoppers++] = TAKE_FD(fd);
+		begin_stop(s, timeout);
+	}
+}
+
+/* --- the loop ------------------------------------------------------------------------------- */
+
+static int wait_ms(const struct shim *s)
+{
+	int64_t now = clock_ms(), first = 0;
+	const int64_t times[] = {s->kill_ms, s->time_ms, s->next_ms};
+
+	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
+		if (times[i] && (!first || times[i] < first))
+			first = times[i];
+	}
+	if (!first)
+		return -1;
+	return first <= now ? 0 : first - now > 3600000 ? 3600000 : (int)(first - now);
+}
+
+static void check_times(struct shim *s)
+{
+	int64_t now = clock_ms();
+
+	if (s->running && s->kill_ms && now >= s->kill_ms) {
+		container_signal(&s->run, SIGKILL);
+		s->kill_ms = 0;
+	}
+	if (s->running && s->time_ms && now >= s->time_ms) {
+		s->timed_out = true;
+		s->time_ms = 0;
+		container_signal(&s->run, SIGKILL);
+	}
+	if (!s->running && s->next_ms && now >= s->next_ms)
+		start_again(s);
+}
+
+static void serve_session(struct shim *s)
+{
+	int sig = shim_read_signal(s->conn);
+
+	if (sig == 0) {
+		s->conn = close_fd(s->conn);
+		s->stopping = true;
+		container_signal(&s->run, SIGKILL);
+	} else if (sig > 0) {
+		container_signal(&s->run, sig);
+	}
+}
+
+static void loop(struct shim *s)
+{
+	while (!s->done) {
+		struct pollfd fds[] = {{s->running ? s->run.pidfd : -1, POLLIN, 0},
+				       {s->output, POLLIN, 0},
+				       {s->control, POLLIN, 0},
+				       {s->conn, POLLIN, 0}};
+
+		if (poll(fds, ARRAY_SIZE(fds), wait_ms(s)) < 0 && errno != EINTR)
+			break;
+		/* sessions of runtime_exec are our children too; none is waited for */
+		if (fds[1].revents)
+			drain(s, false);
+		if (fds[0].revents)
+			ended(s);
+		else if (fds[3].revents)
+			serve_session(s);
+		if (fds[2].revents && !s->done)
+			serve_control(s);
+		if (!s->done)
+			check_times(s);
+		while (!s->running && waitpid(-1, NULL, WNOHANG) > 0)
+			;
+	}
+}
+
+/* --- entry ---------------------------------------------------------------------------------- */
+
+static int announce(struct shim *s)
+{
+	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
+	int failed;
+
+	publish(s, CONTAINER_RUNNING);
+	wire_put_str(&sb, s->address);
+	failed = wire_send(s->conn, WIRE_OK, &sb, &s->run.console, s->run.console >= 0, NULL);
+	s->run.console = close_fd(s->run.console);
+	if (!s->attached)
+		s->conn = close_fd(s->conn);
+	return failed;
+}
+
+static void give_up(struct shim *s, const struct error *err)
+{
+	bool upper = s->rootfs.made_upper;
+
+	rootfs_close(&s->rootfs);
+	if (upper)
+		layer_remove(s->inst, s->spec->upper, NULL);
+	release(s);
+	if (s->folder >= 0)
+		remove_folder(s);
+	if (s->has_log) {
+		logfile_say(&s->log, "Cannot start: %s", err->message);
+		logfile_close(&s->log);
+	}
+	wire_send_error(s->conn, err);
+}
+
+int shim_main(const struct instance *inst, const struct container_spec *spec, int conn,
+	      const int *stdio)
+{
+	static struct shim s;
+	struct error err = ERROR_INIT;
+
+	prctl(PR_SET_NAME, "berth-shim", 0, 0, 0);
+	s = (struct shim){.inst = inst, .spec = spec, .conn = conn, .attached = stdio != NULL};
+	s.folder = s.control = s.output = -1;
+	s.log.fd = s.log.dirfd = -1;
+	rootfs_init(&s.rootfs);
+	strbuf_init(&s.resolv);
+	for (int i = 0; i < 3; i++)
+		s.stdio[i] = stdio ? stdio[i] : -1;
+	s.run = (struct container_run){-1, -1, -1};
+	if (prepare(&s, &err) < 0 || start_once(&s, &err) < 0) {
+		give_up(&s, &err);
+		return 1;
+	}
+	if (announce(&s) < 0 && s.attached)
+		container_signal(&s.run, SIGKILL);
+	loop(&s);
+	finish(&s, s.attached || s.stopping);
+	return 0;
+}

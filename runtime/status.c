@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+#include "runtime/status.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+
+#define STATUS_MAGIC 0x62745301u
+
+struct status_file {
+	uint32_t magic;
+	uint32_t size;
+	struct container_status status;
+};
+
+uint64_t status_process_start(pid_t pid)
+{
+	char path[64], buf[1024];
+	const char *p;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (pid <= 0 || fd < 0)
+		return 0;
+	n = read(fd, buf, sizeof(buf) - 1);
+	if (n <= 0)
+		return 0;
+	buf[n] = '\0';
+	/* The name may hold anything; the fields go on after the last parenthesis, at field 3. */
+	p = strrchr(buf, ')');
+	if (!p || strlen(p) < 3 || p[2] == 'Z' || p[2] == 'X')
+		return 0;
+	for (int field = 2; p && field < 22; field++)
+		p = strchr(p + 1, ' ');
+	return p ? strtoull(p + 1, NULL, 10) : 0;
+}
+
+bool status_shim_alive(const struct container_status *s)
+{
+	return s->shim > 0 && s->shim_start && status_process_start(s->shim) == s->shim_start;
+}
+
+int status_write(int dirfd, const struct container_status *s, struct error *err)
+{
+	struct status_file f;
+
+	memset(&f, 0, sizeof(f));
+	f.magic = STATUS_MAGIC;
+	f.size = sizeof(f);
+	f.status = *s;
+	/* No fsync: run/ does not outlive the machine's boot. */
+	_cleanup_close_ int fd = openat(
+		dirfd, "status.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
+	if (fd < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "write the status of '%s'", s->id);
+	if (file_write_all(fd, &f, sizeof(f), err) < 0)
+		return -1;
+	if (renameat(dirfd, "status.new", dirfd, "status") < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "write the status of '%s'", s->id);
+	return 0;
+}
+
+int status_read(const struct instance *inst, const char *id, struct container_status *out,
+		struct error *err)
+{
+	_cleanup_free_ char *path = instance_run(inst, "containers/%s/status", id);
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	struct status_file f;
+
+	if (fd < 0)
+		return error_set(err, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_SYSTEM,
+				 errno == ENOENT ? 0 : errno, "container '%s' is not there", id);
+	if (read(fd, &f, sizeof(f)) != sizeof(f) || f.magic != STATUS_MAGIC || f.size != sizeof(f))
+		return error_set(err, ERROR_INVALID, 0, "the status of '%s' is damaged", id);
+	f.status.id[sizeof(f.status.id) - 1] = '\0';
+	f.status.label[sizeof(f.status.label) - 1] = '\0';
+	f.status.address[sizeof(f.status.address) - 1] = '\0';
+	*out = f.status;
+	return 0;
+}
+
+void status_encode(const struct container_status *s, struct strbuf *out)
+{
+	wire_put_str(out, s->id);
+	wire_put_str(out, s->label);
+	wire_put_str(out, s->address);
+	wire_put_u32(out, (uint32_t)s->state);
+	wire_put_u32(out, (uint32_t)s->pid);
+	wire_put_u32(out, (uint32_t)s->shim);
+	wire_put_u64(out, s->shim_start);
+	wire_put_u32(out, (uint32_t)s->exit_code);
+	wire_put_u32(out, s->oom_killed);
+	wire_put_u32(out, s->restarts);
+	wire_put_u64(out, (uint64_t)s->started_us);
+	wire_put_u64(out, (uint64_t)s->next_start_us);
+	wire_put_u64(out, s->memory);
+	wire_put_u64(out, s->memory_limit);
+	wire_put_u64(out, s->cpu_us);
+	wire_put_u32(out, s->pids);
+}
+
+static void get_text(struct wire_reader *r, char *out, size_t size)
+{
+	_cleanup_free_ char *s = wire_get_str(r, size - 1);
+
+	snprintf(out, size, "%s", s ? s : "");
+}
+
+void status_decode(struct wire_reader *r, struct container_status *out)
+{
+	memset(out, 0, sizeof(*out));
+	get_text(r, out->id, sizeof(out->id));
+	get_text(r, out->label, sizeof(out->label));
+	get_text(r, out->address, sizeof(out->address));
+	out->state = (enum container_state)wire_get_u32(r);
+	out->pid = (pid_t)wire_get_u32(r);
+	out->shim = (pid_t)wire_get_u32(r);
+	out->shim_start = wire_get_u64(r);
+	out->exit_code = (int)wire_get_u32(r);
+	out->oom_killed = wire_get_u32(r) != 0;
+	out->restarts = wire_get_u32(r);
+	out->started_us = (int64_t)wire_get_u64(r);
+	out->next_start_us = (int64_t)wire_get_u64(r);
+	out->memory = wire_get_u64(r);
+	out->memory_limit = wire_get_u64(r);
+	out->cpu_us = wire_get_u64(r);
+	out->pids = wire_get_u32(r);
+}

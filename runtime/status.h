@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * run/containers/ID: the folder of one container, made by its shim and root's.
+ *   status    a struct container_status, replaced as a whole: what its shim last said
+ *   control   the shim's socket, for berth-runtime only
+ * A process is named by its pid and the time it began (proc(5), field 22), because pids come again.
+ */
+#ifndef RUNTIME_STATUS_H
+#define RUNTIME_STATUS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "instance/instance.h"
+#include "runtime/client.h"
+#include "runtime/wire.h"
+
+/* When process PID began, in clock ticks since boot; 0 when there is none. */
+uint64_t status_process_start(pid_t pid);
+/* The shim that wrote S still runs. */
+bool status_shim_alive(const struct container_status *s);
+
+/* Writes S into the folder DIRFD, in one rename. */
+int status_write(int dirfd, const struct container_status *s, struct error *err);
+/* ERROR_NOT_FOUND when there is no such container. */
+int status_read(const struct instance *inst, const char *id, struct container_status *out,
+		struct error *err);
+
+/* As part of a message. */
+void status_encode(const struct container_status *s, struct strbuf *out);
+void status_decode(struct wire_reader *r, struct container_status *out);
+
+#endif
