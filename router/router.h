@@ -2,7 +2,8 @@
 /*
  * The router's table: which host name goes to which containers of which app. The table file
  * (lib/router/routes.json) is the truth: it is replaced whole and durably, and nginx is told the
- * difference over run/router.sock; no reload. A starting nginx reads the file.
+ * difference over run/router/control.sock (nginx makes its sockets open to all, so it is their
+ * folder that is private); no reload. A starting nginx reads the file.
  *
  * Only the holder of the routes lock changes the table; router_apply takes it.
  */
@@ -59,8 +60,13 @@ int router_replace(const struct instance *inst, const struct router_app *apps, s
 int router_in_flight(const struct instance *inst, const char *backend_id, long *out,
 		     struct error *err);
 /* Per-app counters as a JSON document: {"APP": {"requests": N, "status": {"2xx": N, ...},
- * "latency": {"le": [..seconds..], "count": [...], "sum": S}, "in_flight": N}} */
+ * "latency": {"le": [..seconds..], "count": [...], "sum": S},
+ * "bytes": {"in": N, "out": N}, "in_flight": N}}; "count" is not cumulative and has one more
+ * element than "le". Up to a second old. "{}" when nginx does not run. */
 int router_stats(const struct instance *inst, struct strbuf *out, struct error *err);
+/* Renames every log of lib/router/logs/APP.log that has more than MAX_BYTES to APP.log.1, replacing
+ * an earlier one; nginx goes on in a new file. Called now and then by berthd. */
+int router_rotate_logs(const struct instance *inst, uint64_t max_bytes, struct error *err);
 /* The URL of a host on this instance: "http://HOST", with the port when it is not the scheme's. */
 char *router_url(const struct instance *inst, const char *host);
 
