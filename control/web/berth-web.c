@@ -4,7 +4,6 @@
  * makes its socket and becomes user berth-web; started by systemd it gets both.
  */
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sodium.h>
 #include <sys/socket.h>
@@ -56,7 +55,6 @@ static int serve(const char *root, struct error *err)
 	if (service_listen(path, SOCK_STREAM, 0660, inst.web_uid, inst.gid, &fd, err) < 0 ||
 	    service_become(inst.web_uid, inst.web_gid, err) < 0)
 		return -1;
-	signal(SIGPIPE, SIG_IGN);
 	if (chdir("/") < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "change to /");
 	return server_run(&inst, fd, err);

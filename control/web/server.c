@@ -32,6 +32,9 @@ static void log_http(void *cls, const char *fmt, va_list ap)
 	(void)cls;
 	strbuf_vaddf(&line, fmt, ap);
 	strbuf_trim(&line);
+	/* said whenever a client went away in the middle, which is no one's fault here */
+	if (str_starts(line.data, "Application reported internal error"))
+		return;
 	log_warning("http: %s", line.data);
 }
 
@@ -142,6 +145,8 @@ int server_run(const struct instance *inst, int listen_fd, struct error *err)
 				 err) < 0)
 		return -1;
 	s.web.max_upload = max;
+	/* a command may end before it has read the whole upload */
+	signal(SIGPIPE, SIG_IGN);
 	if (open_signals(&signals, err) < 0 ||
 	    add(&s, &s.on_signal, signals, signal_ready, err) < 0 ||
 	    open_http(&s, listen_fd, err) < 0)
