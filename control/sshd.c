@@ -4,6 +4,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -69,18 +71,38 @@ static int add_path(struct strbuf *out, const char *keyword, const char *path, b
 	return 0;
 }
 
-static int add_place(const struct instance *inst, struct strbuf *out, struct error *err)
+static bool is_address(const char *text)
 {
-	const char *address = instance_setting(inst, "ssh", "address", "0.0.0.0");
 	unsigned char binary[16];
+
+	return inet_pton(AF_INET, text, binary) == 1 || inet_pton(AF_INET6, text, binary) == 1;
+}
+
+static int add_places(const struct instance *inst, struct strbuf *out, struct error *err)
+{
+	const char *text = instance_setting(inst, "ssh", "address", NULL);
 	unsigned long long port;
+	int n = 0;
 
 	if (instance_setting_u64(inst, "ssh", "port", 1, 65535, 22, &port, err))
 		return -1;
-	if (inet_pton(AF_INET, address, binary) != 1 && inet_pton(AF_INET6, address, binary) != 1)
-		return error_set(err, ERROR_INVALID, 0,
-				 "setting [ssh] address: '%s' is not an IP address", address);
-	strbuf_addf(out, "Port %llu\nListenAddress %s\n", port, address);
+	if (!text)
+		text = file_exists(AT_FDCWD, "/proc/net/if_inet6") ? "0.0.0.0 [::]" : "0.0.0.0";
+	strbuf_addf(out, "Port %llu\n", port);
+	for (; *(text += strspn(text, " \t,")); n++) {
+		size_t len = strcspn(text, " \t,");
+		bool brackets = len > 2 && *text == '[' && text[len - 1] == ']';
+		_cleanup_free_ char *address =
+			brackets ? xstrndup(text + 1, len - 2) : xstrndup(text, len);
+		if (!is_address(address))
+			return error_set(err, ERROR_INVALID, 0,
+					 "setting [ssh] address: '%s' is not an IP address",
+					 address);
+		strbuf_addf(out, "ListenAddress %s\n", address);
+		text += len;
+	}
+	if (!n)
+		return error_set(err, ERROR_INVALID, 0, "setting [ssh] address is empty");
 	return 0;
 }
 
@@ -123,7 +145,7 @@ static int write_config(const struct instance *inst, struct error *err)
 	_cleanup_free_ char *keys = instance_lib(inst, "ssh/authorized_keys");
 
 	strbuf_addstr(&text, "# written by Berth whenever this sshd starts\n");
-	if (add_place(inst, &text, err))
+	if (add_places(inst, &text, err))
 		return -1;
 	for (size_t i = 0; i < ARRAY_SIZE(host_key_types); i++) {
 		_cleanup_free_ char *key = host_key_path(inst, host_key_types[i]);
@@ -179,6 +201,18 @@ int sshd_command(const struct instance *inst, struct strvec *argv, struct error 
 	strvec_push(argv, "-f");
 	strvec_push(argv, config);
 	return 0;
+}
+
+gid_t sshd_terminal_group(void)
+{
+	const struct group *tty = getgrnam("tty");
+	_cleanup_close_ int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	char name[64];
+	struct stat st;
+
+	if (!tty || master < 0 || ptsname_r(master, name, sizeof(name)) || stat(name, &st))
+		return (gid_t)-1;
+	return st.st_gid == tty->gr_gid ? (gid_t)-1 : tty->gr_gid;
 }
 
 /* ---- authorized_keys ---- */

@@ -8,7 +8,7 @@
  * A host that serves git through the machine's own sshd on port 22 needs none of this but
  * authorized_keys: "Match User berth" with AuthorizedKeysFile pointing at it.
  *
- * Settings: [ssh] enabled (no), address (0.0.0.0), port (22).
+ * Settings: [ssh] enabled (no), address (one or more, "0.0.0.0 [::]"), port (22).
  */
 #ifndef CONTROL_SSHD_H
 #define CONTROL_SSHD_H
@@ -34,6 +34,11 @@ int sshd_configure(const struct instance *inst, struct error *err);
 
 /* What to execute, in the foreground, logging to stderr. */
 int sshd_command(const struct instance *inst, struct strvec *argv, struct error *err);
+
+/* sshd gives a session's terminal to the group "tty" and ends the session when it may not. Where
+ * /dev/pts is mounted without gid=, an unprivileged sshd may only as a member of that group: its
+ * gid then, otherwise -1. For whoever starts sshd as root. */
+gid_t sshd_terminal_group(void);
 
 /* Replaces lib/ssh/authorized_keys; sessions that are open stay so. Every key becomes
  *   restrict,pty,command="PREFIX/bin/berth [--root ROOT] door --key NAME" TYPE BASE64 NAME

@@ -74,6 +74,7 @@ struct identity {
 	uid_t uid;
 	gid_t gid;
 	bool drop;
+	gid_t terminals;                    /* a further group, for sshd's; -1: none */
 	const struct unit_sockets *sockets; /* stay open across exec; may be NULL */
 	pid_t parent;
 };
@@ -81,8 +82,10 @@ struct identity {
 static void take_identity(void *data)
 {
 	const struct identity *id = data;
-	if (id->drop && (setgroups(0, NULL) < 0 || setresgid(id->gid, id->gid, id->gid) < 0 ||
-			 setresuid(id->uid, id->uid, id->uid) < 0))
+	size_t n = id->terminals != (gid_t)-1;
+	if (id->drop &&
+	    (setgroups(n, &id->terminals) < 0 || setresgid(id->gid, id->gid, id->gid) < 0 ||
+	     setresuid(id->uid, id->uid, id->uid) < 0))
 		_exit(126);
 	for (size_t i = 0; id->sockets && i < id->sockets->n; i++)
 		if (fcntl(id->sockets->fds[i], F_SETFD, 0) < 0)
@@ -212,6 +215,7 @@ int unit_start(const struct instance *inst, enum unit s, int log_fd,
 		.uid = inst->uid,
 		.gid = inst->gid,
 		.drop = table[s].user == USER_BERTH && geteuid() == 0,
+		.terminals = s == UNIT_SSHD ? sshd_terminal_group() : (gid_t)-1,
 		.sockets = sockets,
 		.parent = getpid(),
 	};
