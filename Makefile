@@ -15,7 +15,13 @@ BASEFLAGS := -std=gnu11 -D_GNU_SOURCE -I. -DBERTH_VERSION='"$(VERSION)"' -includ
 CFLAGS ?= -O2 -g
 WERROR ?=
 LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
+# the checks that the sanitizers insert make these two see paths that are not there
+SAN_WARN := -Wno-format-truncation -Wno-null-dereference
 SAN := -fsanitize=address,undefined -fno-omit-frame-pointer -O1 -g
+
+# one short line for each step; V=1 shows the commands
+Q = $(if $(V),,@)
+say = $(if $(V),,@printf '  %-6s %s\n' $(1) $@)
 
 ROOMS := base instance receiver buildpacks runtime router plugins control
 # berth*.c holds a main(); everything else in a room is its library
@@ -29,11 +35,13 @@ all: $(PROGRAMS:%=$(B)/bin/%) share
 
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(BASEFLAGS) $(WARN) $(GCC_WARN) $(HARDEN) $(WERROR) $(CFLAGS) $(PKG_CFLAGS) -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) $(BASEFLAGS) $(WARN) $(GCC_WARN) $(HARDEN) $(WERROR) $(CFLAGS) $(PKG_CFLAGS) -c -o $@ $<
 
 $(B)/asan/%.o: %.c
 	@mkdir -p $(@D)
-	$(ASAN_CC) $(BASEFLAGS) $(WARN) $(WERROR) $(SAN) $(PKG_CFLAGS) -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(ASAN_CC) $(BASEFLAGS) $(WARN) $(SAN_WARN) $(WERROR) $(SAN) $(PKG_CFLAGS) -c -o $@ $<
 
 define room
 $(B)/lib/lib$(1).a: $(call obj,$(call src,$(1)))
@@ -45,7 +53,7 @@ $(B)/asan/lib$(1).a: $(patsubst %.c,$(B)/asan/%.o,$(call src,$(1)))
 endef
 $(foreach r,$(ROOMS),$(eval $(call room,$(r))))
 
-LINK = @mkdir -p $(@D); $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
+LINK = @mkdir -p $(@D); $(if $(V),,printf '  %-6s %s\n' LINK $@;) $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
 $(B)/bin/berth: $(B)/obj/control/berth.o $(call lib,control receiver router runtime instance base)
 	$(LINK) -ljansson -lsodium -lgit2
 $(B)/bin/berthd: $(B)/obj/control/berthd.o $(call lib,control receiver buildpacks runtime router plugins instance base)
@@ -73,12 +81,14 @@ TEST_LIBS := -lgit2 -ljansson -lsqlite3 -lsodium -larchive -lcurl -lyaml -lsecco
 define unit_room
 $(B)/unit/$(1)/%: tests/unit/$(1)/%.c $(call unit_libs,$(1))
 	@mkdir -p $$(@D)
-	$(ASAN_CC) $(BASEFLAGS) $(SAN) $(WERROR) $(PKG_CFLAGS) -o $$@ $$< -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group \
+	$$(call say,TEST)
+	$$(Q)$(ASAN_CC) $(BASEFLAGS) $(SAN) $(WERROR) $(PKG_CFLAGS) -o $$@ $$< -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group \
 		-Wl,--as-needed -lcmocka $(TEST_LIBS)
 endef
 $(foreach r,$(ROOMS),$(eval $(call unit_room,$(r))))
-.PHONY: unit
-unit: $(UNIT)
+.PHONY: unit unit-build
+unit-build: $(UNIT)
+unit: unit-build
 	@for t in $(UNIT); do $$t || exit 1; done
 
 # everything once with clang, ready for its fuzzer: tests/fuzz/NOUN.c names its room in the first
@@ -89,7 +99,8 @@ FUZZ_SAN := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=un
 CLANG_SOURCES := $(wildcard $(foreach r,$(ROOMS),$(r)/*.c $(r)/*/*.c))
 $(B)/clang/%.o: %.c
 	@mkdir -p $(@D)
-	$(CLANG) $(BASEFLAGS) $(WARN) $(WERROR) $(FUZZ_SAN) $(PKG_CFLAGS) -c -o $@ $<
+	$(call say,CLANG)
+	$(Q)$(CLANG) $(BASEFLAGS) $(WARN) -Wno-format-nonliteral $(WERROR) $(FUZZ_SAN) $(PKG_CFLAGS) -c -o $@ $<
 define clang_room
 $(B)/clang/lib$(1).a: $(patsubst %.c,$(B)/clang/%.o,$(call src,$(1)))
 	@mkdir -p $$(@D); rm -f $$@
@@ -104,7 +115,8 @@ fuzz_room = $(firstword $(shell sed -n '1,3s,.*/\* room: \([a-z]*\).*,\1,p' $(1)
 define fuzz_target
 $(B)/fuzz/$(1): tests/fuzz/$(1).c $(foreach r,$(sort $(call fuzz_room,tests/fuzz/$(1).c) instance base),$(B)/clang/lib$(r).a)
 	@mkdir -p $$(@D)
-	$(CLANG) $(BASEFLAGS) -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined $(PKG_CFLAGS) -o $$@ $$< \
+	$$(call say,FUZZ)
+	$$(Q)$(CLANG) $(BASEFLAGS) -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined $(PKG_CFLAGS) -o $$@ $$< \
 		-Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group -Wl,--as-needed $(TEST_LIBS)
 endef
 $(foreach f,$(wildcard tests/fuzz/*.c),$(eval $(call fuzz_target,$(basename $(notdir $(f))))))

@@ -239,8 +239,11 @@ int unit_start(const struct instance *inst, enum unit s, int log_fd,
 	c->err = log_fd;
 	c->new_session = true;
 	c->in_child = take_identity;
+	/* cppcheck-suppress autoVariables */
 	c->in_child_data = &id;
-	return child_start(c, err);
+	int failed = child_start(c, err);
+	c->in_child_data = NULL;
+	return failed;
 }
 
 /* nginx removes its unix sockets when it ends, but does not replace those of one that was killed.
