@@ -206,6 +206,7 @@ static const struct folder lib_folders[] = {
 	{"router", 0750, BERTH},
 	{"ssh", 0700, BERTH},
 	{"plugins", 0755, BERTH},
+	{"plugins-data", 0711, PLUGIN},
 	{"layers", 0711, ROOT},
 	{"cache", 0711, ROOT},
 	{"volumes", 0711, ROOT},

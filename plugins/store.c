@@ -549,8 +549,8 @@ int plugin_store_update(const struct instance *inst, const char *name, const cha
 				 name);
 	if (!str_equal(o.kind, "folder"))
 		return error_set(err, ERROR_INVALID, 0,
-				 "plugin '%s' was sent from '%s': send it again with "
-				 "plugin:install --update",
+				 "plugin '%s' was sent from '%s', which cannot be asked again: "
+				 "plugin:uninstall it and send the new one",
 				 name, o.address);
 	*out_changed = true;
 	return install_folder(&s, o.address, how, err);
