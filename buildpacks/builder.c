@@ -193,6 +193,16 @@ static int make_inputs_env(const struct work *w, struct stage *env, struct error
 	return stage_add_env(env, &some, err);
 }
 
+/* A layer's id. One that was made from the same inputs may still be in use, so names repeat never.
+ */
+static char *random_id(const char *kind)
+{
+	char random[25];
+
+	random_hex(random, 24);
+	return xasprintf("%s-%s", kind, random);
+}
+
 static void push_base(const struct work *w, struct strvec *layers)
 {
 	if (w->runtime)
@@ -220,6 +230,7 @@ static int compile_inputs(struct work *w, const char *key, struct error *err)
 		runtime_layer_remove(b->inst, w->deps, NULL);
 		return -1;
 	}
+	w->outcome.layer = xstrdup(w->deps);
 	w->outcome.title = TAKE_PTR(report.title);
 	w->outcome.whole = report.whole;
 	w->outcome.defaults = report.defaults;
@@ -236,9 +247,9 @@ static int ensure_inputs(struct work *w, struct error *err)
 
 	if (make_key(w, key, err) < 0)
 		return -1;
-	w->deps = xasprintf("deps-%s", key);
-	if (runtime_layer_exists(b->inst, w->deps) &&
-	    outcome_load(b->inst, key, &w->outcome, &why) == 0) {
+	if (outcome_load(b->inst, key, &w->outcome, &why) == 0 &&
+	    runtime_layer_exists(b->inst, w->outcome.layer)) {
+		w->deps = xstrdup(w->outcome.layer);
 		say_step(b->out, "%s app detected",
 			 *w->outcome.title ? w->outcome.title : w->packs.v[0].title);
 		if (w->packs.v[0].inputs.n > 0)
@@ -247,6 +258,9 @@ static int ensure_inputs(struct work *w, struct error *err)
 							      : "its settings are");
 		return 0;
 	}
+	outcome_release(&w->outcome);
+	w->outcome = (struct outcome)OUTCOME_INIT;
+	w->deps = random_id("deps");
 	return compile_inputs(w, key, err);
 }
 
@@ -254,12 +268,9 @@ static int compile_whole(struct work *w, struct error *err)
 {
 	const struct build *b = w->b;
 	struct buildstep step = {.packs = &w->packs, .env = &w->env};
-	char random[25];
-
 	if (make_env(w, err) < 0)
 		return -1;
-	random_hex(random, 24);
-	w->upper = xasprintf("app-%s", random);
+	w->upper = random_id("app");
 	step.upper = w->upper;
 	strvec_init(&step.layers);
 	if (w->deps)

@@ -116,9 +116,6 @@ static int run(const struct build *b, const struct buildstep *step, struct repor
 int buildstep_run(const struct build *b, const struct buildstep *step, struct report *out,
 		  struct error *err)
 {
-	/* what a build that was killed may have left behind */
-	if (runtime_layer_remove(b->inst, step->upper, err) < 0)
-		return -1;
 	if (run(b, step, out, err) < 0) {
 		runtime_layer_remove(b->inst, step->upper, NULL);
 		return -1;

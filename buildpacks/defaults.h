@@ -23,7 +23,7 @@ struct defaults {
 	}
 
 void defaults_release(struct defaults *r);
-#define _cleanup_defaults_ _cleanup_(release_release)
+#define _cleanup_defaults_ _cleanup_(defaults_release)
 
 /* Adds to R; a later entry of the same name wins. R is unspecified, but releasable, on failure. */
 int defaults_parse(struct defaults *r, const char *text, size_t len, struct error *err);

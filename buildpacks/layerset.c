@@ -164,10 +164,10 @@ static int make_layer(const struct instance *inst, const char *stack, const char
 	int64_t start = clock_ms();
 
 	fill_spec(inst, stack, id, r, &spec);
-	/* what a build that was killed may have left behind */
-	if (runtime_layer_remove(inst, id, err) < 0 ||
-	    pump_run(inst, &spec, &pump, &result, err) < 0)
+	if (pump_run(inst, &spec, &pump, &result, err) < 0) {
+		runtime_layer_remove(inst, id, NULL);
 		return -1;
+	}
 	if (result.exit_code != 0 || result.oom_killed || result.timed_out || result.disk_full) {
 		runtime_layer_remove(inst, id, NULL);
 		say_lines(user->err, tail.data);

@@ -12,6 +12,7 @@
 
 void outcome_release(struct outcome *o)
 {
+	free(o->layer);
 	free(o->title);
 	defaults_release(&o->defaults);
 }
@@ -32,6 +33,7 @@ int outcome_save(const struct instance *inst, const char *key, const struct outc
 	_cleanup_free_ char *path = instance_lib(inst, "builds/%s.json", key);
 	json_auto_t *doc = json_object();
 
+	json_object_set_new(doc, "layer", json_string(o->layer));
 	json_object_set_new(doc, "title", json_string(o->title ? o->title : ""));
 	json_object_set_new(doc, "whole", json_boolean(o->whole));
 	json_object_set_new(doc, "types", list(&o->defaults.types));
@@ -62,8 +64,10 @@ int outcome_load(const struct instance *inst, const char *key, struct outcome *o
 		return -1;
 	json_auto_t *doc = json_loadb(text.data, text.len, 0, NULL);
 	const char *title = json_string_value(json_object_get(doc, "title"));
-	if (!title)
+	const char *layer = json_string_value(json_object_get(doc, "layer"));
+	if (!title || !layer)
 		return error_set(err, ERROR_NOT_FOUND, 0, "'%s' is not readable", path);
+	o->layer = xstrdup(layer);
 	o->title = xstrdup(title);
 	o->whole = json_is_true(json_object_get(doc, "whole"));
 	read_list(json_object_get(doc, "types"), &o->defaults.types);

@@ -14,6 +14,7 @@
 #include "instance/instance.h"
 
 struct outcome {
+	char *layer; /* its id; the layer may have been removed since */
 	char *title; /* what bin/detect printed */
 	bool whole;
 	struct defaults defaults;
