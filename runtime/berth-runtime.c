@@ -4,12 +4,16 @@
  * run/runtime.sock, from root and user berth only, and serves each in a process of its own; it
  * keeps no state, so killing it loses nothing.
  *
- *   berth-runtime [--root DIR]
+ *   berth-runtime [--root DIR] [--teardown]
+ *
+ * With --teardown it removes what it keeps on the machine for this instance, and ends: the table, the
+ * gateway address, interfaces, groups. For when no other one serves and all containers are stopped.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -22,6 +26,7 @@
 #include "base/sock.h"
 #include "instance/instance.h"
 #include "runtime/cgroup.h"
+#include "runtime/cleanup.h"
 #include "runtime/network.h"
 #include "runtime/seccomp.h"
 #include "runtime/server.h"
@@ -102,25 +107,45 @@ static int run(const struct instance *inst, char *title, size_t title_len, struc
 	}
 }
 
+static int tear_down(const struct instance *inst, struct error *err)
+{
+	static const struct strvec nobody = STRVEC_INIT;
+	_cleanup_strvec_ struct strvec found = STRVEC_INIT;
+
+	if (cgroup_init(inst, err) < 0 || cleanup_run(inst, &nobody, false, &found, err) < 0 ||
+	    network_destroy(inst, err) < 0)
+		return -1;
+	for (unsigned i = 0; *cgroup_root(i); i++)
+		if (rmdir(cgroup_root(i)) < 0 && errno != ENOENT)
+			return error_set(err, ERROR_SYSTEM, errno, "remove '%s'", cgroup_root(i));
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	_cleanup_instance_ struct instance inst = {.root = NULL};
 	struct error err = ERROR_INIT;
 	const char *root = NULL;
+	bool teardown = false;
 	size_t title_len;
 
 	log_open("berth-runtime");
-	if (argc == 3 && !strcmp(argv[1], "--root")) {
-		root = argv[2];
-	} else if (argc != 1) {
-		log_error("usage: berth-runtime [--root DIR]");
-		return 2;
+	for (int i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "--root") && i + 1 < argc) {
+			root = argv[++i];
+		} else if (!strcmp(argv[i], "--teardown")) {
+			teardown = true;
+		} else {
+			log_error("usage: berth-runtime [--root DIR] [--teardown]");
+			return 2;
+		}
 	}
 	/* Not dumpable: neither this process nor a fork of it is ever readable by another user. */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	signal(SIGPIPE, SIG_IGN);
 	title_len = (size_t)(argv[argc - 1] + strlen(argv[argc - 1]) - argv[0]);
-	if (instance_open(&inst, root, &err) < 0 || run(&inst, argv[0], title_len, &err) < 0) {
+	if (instance_open(&inst, root, &err) < 0 ||
+	    (teardown ? tear_down(&inst, &err) : run(&inst, argv[0], title_len, &err)) < 0) {
 		log_error("%s", err.message);
 		return error_exit_status(err.code);
 	}

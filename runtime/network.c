@@ -108,6 +108,8 @@ static void write_rules(struct strbuf *sb, const struct instance *inst, uint32_t
 		"ct status dnat jump refuse\n"
 		"ip daddr @resolvers meta l4proto { tcp, udp } th dport 53 accept\n"
 		"ip daddr { 0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16, 224.0.0.0/3 } jump refuse\n"
+		/* what clouds keep elsewhere: metadata of Azure and Alibaba */
+		"ip daddr { 168.63.129.16, 100.100.100.200 } jump refuse\n"
 		"ip daddr { 10.200.0.0-10.%u.255.255 } jump refuse\n"
 		"ip daddr %s/16 jump refuse\n"
 		"}\n",
