@@ -25,7 +25,7 @@ say = $(if $(V),,@printf '  %-6s %s\n' $(1) $@)
 
 ROOMS := base instance receiver buildpacks runtime router plugins control
 # berth*.c holds a main(); everything else in a room is its library
-src = $(filter-out $(1)/berth%.c $(1)/%/berth%.c,$(wildcard $(1)/*.c $(1)/*/*.c))
+src = $(foreach f,$(wildcard $(1)/*.c $(1)/*/*.c),$(if $(filter berth%,$(notdir $(f))),,$(f)))
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 lib = $(patsubst %,$(B)/lib/lib%.a,$(1))
 
@@ -46,10 +46,12 @@ $(B)/asan/%.o: %.c
 define room
 $(B)/lib/lib$(1).a: $(call obj,$(call src,$(1)))
 	@mkdir -p $$(@D); rm -f $$@
-	ar qcs $$@ $$^
+	$$(call say,AR)
+	$$(Q)ar qcs $$@ $$^
 $(B)/asan/lib$(1).a: $(patsubst %.c,$(B)/asan/%.o,$(call src,$(1)))
 	@mkdir -p $$(@D); rm -f $$@
-	ar qcs $$@ $$^
+	$$(call say,AR)
+	$$(Q)ar qcs $$@ $$^
 endef
 $(foreach r,$(ROOMS),$(eval $(call room,$(r))))
 
@@ -104,7 +106,8 @@ $(B)/clang/%.o: %.c
 define clang_room
 $(B)/clang/lib$(1).a: $(patsubst %.c,$(B)/clang/%.o,$(call src,$(1)))
 	@mkdir -p $$(@D); rm -f $$@
-	ar qcs $$@ $$^
+	$$(call say,AR)
+	$$(Q)ar qcs $$@ $$^
 endef
 $(foreach r,$(ROOMS),$(eval $(call clang_room,$(r))))
 .PHONY: clang
