@@ -142,7 +142,7 @@ static int refuse_type(const char *name, struct error *err)
 	char shown[41];
 	size_t n = 0;
 
-	for (; name[n] && n < sizeof(shown) - 1; n++)
+	for (; n < sizeof(shown) - 1 && name[n]; n++)
 		shown[n] = (char)((unsigned char)name[n] < 0x20 || name[n] == 0x7f ? '?' : name[n]);
 	shown[n] = '\0';
 	return error_set(err, ERROR_INVALID, 0,

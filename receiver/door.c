@@ -226,6 +226,11 @@ static int serve_git(const struct instance *inst, const char *key, const char *s
 	struct error err = ERROR_INIT;
 	int status;
 
+	if (isatty(STDOUT_FILENO)) { /* which would change the bytes of git's protocol */
+		error_set(&err, ERROR_USAGE, 0, "git-%s needs no terminal: leave out ssh's -t",
+			  service);
+		return door_fail(&err);
+	}
 	if (ask_allowed(inst, key, service, app, &status, &err))
 		return door_fail(&err);
 	if (status)
