@@ -56,8 +56,8 @@ endef
 $(foreach r,$(ROOMS),$(eval $(call room,$(r))))
 
 LINK = @mkdir -p $(@D); $(if $(V),,printf '  %-6s %s\n' LINK $@;) $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
-$(B)/bin/berth: $(B)/obj/control/berth.o $(call lib,control receiver router runtime instance base)
-	$(LINK) -ljansson -lsodium -lgit2
+$(B)/bin/berth: $(B)/obj/control/berth.o $(call lib,control receiver router runtime plugins instance base)
+	$(LINK) -ljansson -lsodium -lgit2 -lyaml
 $(B)/bin/berthd: $(B)/obj/control/berthd.o $(call lib,control receiver buildpacks runtime router plugins instance base)
 	$(LINK) -lgit2 -ljansson -lsqlite3 -lsodium -larchive -lcurl -lyaml
 $(B)/bin/berth-runtime: $(B)/obj/runtime/berth-runtime.o $(call lib,runtime instance base)

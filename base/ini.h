@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 
+#include "base/cleanup.h"
 #include "base/error.h"
 
 struct ini_entry {

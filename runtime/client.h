@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "base/strvec.h"
 #include "instance/instance.h"
@@ -31,18 +32,18 @@ struct container_status {
 	char id[NAME_ID_MAX + 1];
 	char label[256];
 	enum container_state state;
-	pid_t pid;             /* its init, in the host's numbers; 0 unless running */
-	pid_t shim;            /* berth-shim, and when that process began (proc(5), field 22) */
+	pid_t pid;  /* its init, in the host's numbers; 0 unless running */
+	pid_t shim; /* berth-shim, and when that process began (proc(5), field 22) */
 	uint64_t shim_start;
 	char address[RUNTIME_ADDRESS_MAX]; /* "" without network */
-	int exit_code;         /* of the last run: 0 to 255, 128 + signal */
-	bool oom_killed;       /* the last run hit its memory limit */
-	uint32_t restarts;     /* since the container was made */
-	int64_t started_us;    /* unix time of the last start */
-	int64_t next_start_us; /* for CONTAINER_BACKOFF */
-	uint64_t memory;       /* bytes in use now, 0 unless running */
+	int exit_code;                     /* of the last run: 0 to 255, 128 + signal */
+	bool oom_killed;                   /* the last run hit its memory limit */
+	uint32_t restarts;                 /* since the container was made */
+	int64_t started_us;                /* unix time of the last start */
+	int64_t next_start_us;             /* for CONTAINER_BACKOFF */
+	uint64_t memory;                   /* bytes in use now, 0 unless running */
 	uint64_t memory_limit;
-	uint64_t cpu_us;       /* processor time used by the current run */
+	uint64_t cpu_us; /* processor time used by the current run */
 	uint32_t pids;
 };
 
@@ -71,10 +72,10 @@ int runtime_exec(const struct instance *inst, const char *id, const struct strve
 int runtime_session_signal(struct runtime_session *s, int sig, struct error *err);
 
 struct runtime_result {
-	int exit_code;     /* 0 to 255, 128 + signal */
-	bool oom_killed;   /* the memory limit was hit */
-	bool timed_out;    /* limits.time_ms was reached */
-	bool disk_full;    /* limits.disk was reached */
+	int exit_code;        /* 0 to 255, 128 + signal */
+	bool oom_killed;      /* the memory limit was hit */
+	bool timed_out;       /* limits.time_ms was reached */
+	bool disk_full;       /* limits.disk was reached */
 	uint64_t memory_peak; /* bytes */
 };
 /* Blocks until the end. For a loop of one's own: poll s->fd for POLLIN first. */

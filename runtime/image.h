@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "base/strvec.h"
 #include "instance/instance.h"
@@ -40,8 +41,8 @@ const char *image_command(const struct image *im, const char *type);
 int image_save(const struct instance *inst, struct image *im, struct error *err);
 int image_load(const struct instance *inst, const char *id, struct image *im, struct error *err);
 
-/* argv that starts COMMAND as Heroku does: bash sources .profile.d scripts in name order and .profile in
- * /app, then execs it. */
+/* argv that starts COMMAND as Heroku does: bash sources .profile.d scripts in name order and
+ * .profile in /app, then execs it. */
 void image_launch_argv(const char *command, struct strvec *argv);
 
 #endif

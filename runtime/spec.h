@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "base/strbuf.h"
 #include "base/strvec.h"
@@ -23,10 +24,10 @@
 
 enum spec_profile {
 	SPEC_APP = 1,   /* runs as INSTANCE_APP_UID, no capabilities, root read-only, /app and /tmp
-	                 * writable, "open" egress */
+			 * writable, "open" egress */
 	SPEC_BUILD = 2, /* the same, for build scripts */
 	SPEC_LAYER = 3, /* root of its own user namespace, with the capabilities that a package
-	                 * manager needs, root writable: makes runtime layers */
+			 * manager needs, root writable: makes runtime layers */
 };
 
 enum spec_network {
@@ -38,9 +39,9 @@ enum spec_mount_kind {
 	SPEC_MOUNT_CACHE = 1,  /* lib/cache/ID, made when missing, owned by the container's user */
 	SPEC_MOUNT_VOLUME = 2, /* lib/volumes/ID, likewise */
 	SPEC_MOUNT_STAGE = 3,  /* run/stage/ID: a folder that `berth` filled; seen as the container
-	                        * user's own, read-only */
+				* user's own, read-only */
 	SPEC_MOUNT_PACKS = 4,  /* ID "bundled": share/berth/buildpacks; otherwise lib/packs/ID, a
-	                        * folder that `berth` filled; read-only */
+				* folder that `berth` filled; read-only */
 };
 
 struct spec_mount {
@@ -58,20 +59,20 @@ enum spec_restart {
 
 /* 0 means the default of the profile for each. */
 struct spec_limits {
-	uint64_t memory;       /* bytes */
-	uint64_t memory_swap;  /* bytes of memory and swap together; 0: same as memory */
-	uint32_t cpu_weight;   /* 1 to 10000, default 100 */
-	uint32_t cpu_millis;   /* thousandths of a core, 0: no quota */
+	uint64_t memory;      /* bytes */
+	uint64_t memory_swap; /* bytes of memory and swap together; 0: same as memory */
+	uint32_t cpu_weight;  /* 1 to 10000, default 100 */
+	uint32_t cpu_millis;  /* thousandths of a core, 0: no quota */
 	uint32_t pids;
 	uint32_t nofile;
-	uint64_t disk;         /* bytes of the writable layer: the size of the scratch tmpfs, or the
-	                        * watched size of `upper` */
-	uint32_t time_ms;      /* the container is killed when it has run that long; 0: never */
+	uint64_t disk;    /* bytes of the writable layer: the size of the scratch tmpfs, or the
+			   * watched size of `upper` */
+	uint32_t time_ms; /* the container is killed when it has run that long; 0: never */
 };
 
 struct container_spec {
-	char *id;       /* name_is_id; unique on the instance while the container exists */
-	char *label;    /* at most 255 bytes that mean nothing here and come back in its status */
+	char *id;    /* name_is_id; unique on the instance while the container exists */
+	char *label; /* at most 255 bytes that mean nothing here and come back in its status */
 	enum spec_profile profile;
 	uint32_t range; /* index of its id range: the app's own; 0 for SPEC_LAYER */
 	/* Overlay layers, topmost first: "layer/ID" or "source/TREE". A layer remembers the range
@@ -88,15 +89,15 @@ struct container_spec {
 	struct spec_limits limits;
 	struct spec_mount *mounts;
 	size_t n_mounts;
-	bool tty;           /* attached only: a terminal of its own */
+	bool tty; /* attached only: a terminal of its own */
 	/* detached only: where its output goes: lib/logs/LOG_APP/LOG_NAME.log, and how it is named
 	 * in the lines: "TIME app[LOG_NAME]: ..." */
 	char *log_app;
 	char *log_name;
-	uint64_t log_max;      /* bytes before a file is rotated; 0: 10 MiB. Kept: 5 files */
+	uint64_t log_max; /* bytes before a file is rotated; 0: 10 MiB. Kept: 5 files */
 	enum spec_restart restart;
-	uint32_t restart_max;  /* for SPEC_RESTART_ON_FAILURE; 0: 10 */
-	uint32_t stop_ms;      /* SIGTERM to SIGKILL; 0: 30 s */
+	uint32_t restart_max; /* for SPEC_RESTART_ON_FAILURE; 0: 10 */
+	uint32_t stop_ms;     /* SIGTERM to SIGKILL; 0: 30 s */
 };
 
 void container_spec_init(struct container_spec *spec);
@@ -108,8 +109,7 @@ void container_spec_add_mount(struct container_spec *spec, enum spec_mount_kind 
 
 /* Checks every field; the error names the first that is wrong. */
 int container_spec_check(const struct container_spec *spec, struct error *err);
-int container_spec_encode(const struct container_spec *spec, struct strbuf *out,
-			  struct error *err);
+int container_spec_encode(const struct container_spec *spec, struct strbuf *out, struct error *err);
 /* SPEC must be initialised and empty. Refuses anything that container_spec_check refuses,
  * unknown or repeated fields, and trailing bytes. */
 int container_spec_decode(struct container_spec *spec, const void *data, size_t len,

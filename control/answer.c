@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+#include "control/answer.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/strbuf.h"
+
+static void put(FILE *to, const char *mark, const char *fmt, va_list ap)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	strbuf_addstr(&text, mark);
+	strbuf_vaddf(&text, fmt, ap);
+	strbuf_addch(&text, '\n');
+	/* one write per line, so that lines of several writers do not mix */
+	fwrite(text.data, 1, text.len, to);
+	fflush(to);
+}
+
+void answer_step(struct context *c, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	put(c->out, "-----> ", fmt, ap);
+	va_end(ap);
+}
+
+void answer_header(struct context *c, const char *fmt, ...)
+{
+	if (!c->terminal || c->quiet)
+		return;
+	va_list ap;
+	va_start(ap, fmt);
+	put(c->out, "=====> ", fmt, ap);
+	va_end(ap);
+}
+
+void answer_detail(struct context *c, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	put(c->out, "       ", fmt, ap);
+	va_end(ap);
+}
+
+void answer_line(struct context *c, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	put(c->out, "", fmt, ap);
+	va_end(ap);
+}
+
+void answer_warning(const char *fmt, ...)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	_cleanup_strbuf_ struct strbuf marked = STRBUF_INIT;
+	va_list ap;
+	va_start(ap, fmt);
+	strbuf_vaddf(&text, fmt, ap);
+	va_end(ap);
+	for (const char *p = text.data; *p;) {
+		size_t len = strcspn(p, "\n");
+		strbuf_addstr(&marked, " !     ");
+		strbuf_add(&marked, p, len);
+		strbuf_addch(&marked, '\n');
+		p += len + (p[len] == '\n');
+	}
+	fflush(stdout);
+	fwrite(marked.data, 1, marked.len, stderr);
+	fflush(stderr);
+}

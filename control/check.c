@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+#include "control/check.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "buildpacks/appjson.h"
+#include "control/answer.h"
+#include "receiver/export.h"
+
+#define LISTEN_TIMEOUT_S 60
+#define LIVE_MS 1000
+#define ANSWER_MAX (1u << 20)
+
+static int crashed(struct context *c, const struct app *app, const struct process *p,
+		   struct error *err)
+{
+	struct container_status now;
+	if (process_status(c->inst, p->status.id, &now, err) < 0)
+		return -1;
+	if (now.state == CONTAINER_RUNNING && now.restarts == 0)
+		return 0;
+	if (now.state == CONTAINER_STARTING && now.restarts == 0)
+		return 0;
+	_cleanup_free_ char *name = xasprintf("%s.%u", p->type, p->n);
+	process_say_log(c, app, name, p->status.started_us);
+	if (now.oom_killed)
+		return error_set(err, ERROR_FAILED, 0,
+				 "%s used more than its %llu MB of memory and was killed", name,
+				 (unsigned long long)(now.memory_limit >> 20));
+	return error_set(err, ERROR_FAILED, 0,
+			 "%s crashed right after its start (exit status %d): see 'logs %s'", name,
+			 now.exit_code, app->name);
+}
+
+static bool accepts(const char *address, int port)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+	if (inet_pton(AF_INET, address, &to.sin_addr) != 1)
+		return false;
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return false;
+	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0)
+		return true;
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+	int failure = 0;
+	socklen_t len = sizeof(failure);
+	return errno == EINPROGRESS && poll(&p, 1, 1000) == 1 &&
+	       getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &len) == 0 && failure == 0;
+}
+
+/* Waits until PORT of P accepts; looks for a crash between tries. */
+static int wait_listening(struct context *c, const struct app *app, const struct process *p,
+			  int port, int timeout_s, struct error *err)
+{
+	int64_t deadline = clock_ms() + (int64_t)timeout_s * 1000, next_look = 0, pause = 2;
+	while (!accepts(p->status.address, port)) {
+		int64_t now = clock_ms();
+		if (now >= next_look) {
+			if (crashed(c, app, p, err) < 0)
+				return -1;
+			next_look = now + 100;
+		}
+		if (now >= deadline) {
+			_cleanup_free_ char *name = xasprintf("%s.%u", p->type, p->n);
+			process_say_log(c, app, name, p->status.started_us);
+			return error_set(err, ERROR_TIMEOUT, 0,
+					 "%s did not listen on port %d (the PORT it is given) "
+					 "within %d s",
+					 name, port, timeout_s);
+		}
+		clock_sleep_ms(pause);
+		pause = pause < 50 ? pause + 2 : 50;
+	}
+	return 0;
+}
+
+static size_t collect(char *data, size_t size, size_t n, void *to)
+{
+	strbuf_add(to, data, size * n);
+	return size * n;
+}
+
+/* One HTTP request of a check: passes on 2xx and 3xx with the wanted content. */
+static int request(const struct appjson_check *check, const struct process *p, struct error *err)
+{
+	_cleanup_free_ char *url = xasprintf(
+		"%s://%s:%d%s", check->scheme ? check->scheme : "http", p->status.address,
+		check->port > 0 ? check->port : PROCESS_PORT, check->path ? check->path : "/");
+	_cleanup_strbuf_ struct strbuf body = STRBUF_INIT;
+	strbuf_cap(&body, ANSWER_MAX);
+	CURL *curl = curl_easy_init();
+	if (!curl)
+		return error_set(err, ERROR_SYSTEM, 0, "libcurl does not start");
+	struct curl_slist *headers = NULL;
+	for (size_t i = 0; i < check->headers.n; i++)
+		headers = curl_slist_append(headers, check->headers.v[i]);
+	curl_easy_setopt(curl, CURLOPT_URL, url);
+	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(curl, CURLOPT_PROXY, "");
+	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)(check->timeout > 0 ? check->timeout : 5));
+	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
+	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, collect);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &body);
+	CURLcode code = curl_easy_perform(curl);
+	long status = 0;
+	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+	curl_slist_free_all(headers);
+	curl_easy_cleanup(curl);
+	if (code != CURLE_OK)
+		return error_set(err, ERROR_FAILED, 0, "GET %s: %s", url, curl_easy_strerror(code));
+	if (status < 200 || status > 399)
+		return error_set(err, ERROR_FAILED, 0, "GET %s answered %ld", url, status);
+	if (check->content && !memmem(body.data, body.len, check->content, strlen(check->content)))
+		return error_set(err, ERROR_FAILED, 0, "GET %s: the answer lacks '%s'", url,
+				 check->content);
+	return 0;
+}
+
+/* A check's command inside the container: passes on exit status 0. */
+static int run_command(struct context *c, const struct appjson_check *check,
+		       const struct process *p, struct error *err)
+{
+	_cleanup_session_ struct runtime_session session = RUNTIME_SESSION_INIT;
+	_cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	struct strvec env = STRVEC_INIT;
+	struct runtime_result result;
+	int stdio[3] = {null, null, null};
+	if (runtime_exec(c->inst, p->status.id, &check->command, &env, false, stdio, &session,
+			 err) < 0)
+		return -1;
+	int seconds = check->timeout > 0 ? check->timeout : 5;
+	struct pollfd end = {.fd = session.fd, .events = POLLIN};
+	if (poll(&end, 1, seconds * 1000) == 0)
+		return error_set(err, ERROR_TIMEOUT, 0, "'%s' took longer than %d s",
+				 check->command.v[0], seconds);
+	if (runtime_session_wait(&session, &result, err) < 0)
+		return -1;
+	if (result.exit_code != 0)
+		return error_set(err, ERROR_FAILED, 0, "'%s' ended with status %d",
+				 check->command.v[0], result.exit_code);
+	return 0;
+}
+
+static int try_check(struct context *c, const struct app *app, const struct appjson_check *check,
+		     const struct process *p, struct error *err)
+{
+	if (check->command.n)
+		return run_command(c, check, p, err);
+	if (check->uptime > 0) {
+		for (int64_t end = clock_ms() + (int64_t)check->uptime * 1000; clock_ms() < end;) {
+			if (crashed(c, app, p, err) < 0)
+				return -1;
+			clock_sleep_ms(200);
+		}
+		return 0;
+	}
+	if (check->listening > 0 && !check->path)
+		return wait_listening(c, app, p, check->port > 0 ? check->port : PROCESS_PORT,
+				      LISTEN_TIMEOUT_S, err);
+	return request(check, p, err);
+}
+
+static int run_check(struct context *c, const struct app *app, const struct appjson_check *check,
+		     const struct process *p, struct error *err)
+{
+	int attempts = check->attempts > 0 ? check->attempts : 3;
+	const char *name = check->name ? check->name : check->path ? check->path : "check";
+	if (check->initial_delay > 0)
+		clock_sleep_ms((int64_t)check->initial_delay * 1000);
+	for (int i = 1;; i++) {
+		struct error why = ERROR_INIT;
+		if (try_check(c, app, check, p, &why) == 0)
+			return 0;
+		if (crashed(c, app, p, err) < 0)
+			return -1;
+		if (i < attempts) {
+			answer_detail(c, "Attempt %d of %d of '%s' for %s.%u: %s", i, attempts,
+				      name, p->type, p->n, why.message);
+			clock_sleep_ms((int64_t)(check->wait >= 0 ? check->wait : 5) * 1000);
+			continue;
+		}
+		_cleanup_free_ char *process = xasprintf("%s.%u", p->type, p->n);
+		process_say_log(c, app, process, p->status.started_us);
+		*err = why;
+		return error_wrap(err, "health check '%s' of %s failed %d times", name, process, i);
+	}
+}
+
+static void read_appjson(struct context *c, const struct release *r, struct appjson *aj)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	struct error ignored = ERROR_INIT;
+	/* a wrong app.json failed the build already; a missing one is usual */
+	if (r->tree &&
+	    export_read_file(c->inst, r->tree, "app.json", APPJSON_MAX, &text, &ignored) == 0)
+		appjson_parse(aj, text.data, text.len, &ignored);
+}
+
+static int check_process(struct context *c, const struct app *app, const struct appjson *aj,
+			 const struct process *p, struct error *err)
+{
+	bool web = strcmp(p->type, "web") == 0, any = false;
+	if (web && wait_listening(c, app, p, PROCESS_PORT, LISTEN_TIMEOUT_S, err) < 0)
+		return -1;
+	for (size_t i = 0; i < aj->n_checks; i++) {
+		const struct appjson_check *check = &aj->checks[i];
+		if (check->kind != APPJSON_STARTUP || strcmp(check->process, p->type) != 0)
+			continue;
+		any = true;
+		if (run_check(c, app, check, p, err) < 0)
+			return -1;
+	}
+	if (web || any)
+		return 0;
+	/* what has no port must at least not crash at once */
+	int64_t lived = (clock_unix_us() - p->status.started_us) / 1000;
+	if (lived < LIVE_MS)
+		clock_sleep_ms(LIVE_MS - lived);
+	return crashed(c, app, p, err);
+}
+
+int check_started(struct context *c, const struct app *app, const struct release *r,
+		  struct process *procs, size_t n, struct error *err)
+{
+	_cleanup_appjson_ struct appjson aj;
+	appjson_init(&aj);
+	if (n > 0)
+		read_appjson(c, r, &aj);
+	for (size_t i = 0; i < n; i++)
+		if (check_process(c, app, &aj, &procs[i], err) < 0)
+			return -1;
+	return 0;
+}

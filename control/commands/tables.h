@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* The command groups, one file each; control/command.c lists them for help. */
+#ifndef CONTROL_COMMANDS_TABLES_H
+#define CONTROL_COMMANDS_TABLES_H
+
+#include "control/command.h"
+
+extern const struct command apps_commands[];
+extern const struct command config_commands[];
+extern const struct command domains_commands[];
+extern const struct command git_commands[];
+extern const struct command keys_commands[];
+extern const struct command logs_commands[];
+extern const struct command plugin_commands[];
+extern const struct command ps_commands[];
+extern const struct command releases_commands[];
+extern const struct command router_commands[];
+extern const struct command run_commands[];
+extern const struct command stack_commands[];
+extern const struct command system_commands[];
+extern const struct command tokens_commands[];
+
+#endif

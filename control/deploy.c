@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: MIT */
+#include "control/deploy.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/random.h"
+#include "buildpacks/appjson.h"
+#include "buildpacks/builder.h"
+#include "control/answer.h"
+#include "control/config.h"
+#include "control/domain.h"
+#include "control/lock.h"
+#include "control/oneoff.h"
+#include "control/release.h"
+#include "control/rollout.h"
+#include "control/trigger.h"
+#include "receiver/export.h"
+#include "receiver/repo.h"
+#include "router/router.h"
+
+#define RELEASE_TIMEOUT_S 3600
+
+int deploy_stack(struct context *c, const struct app *app, char **out, struct error *err)
+{
+	const char *fallback = instance_setting(c->inst, "build", "stack", "debian-12");
+	_cleanup_free_ char *stack = NULL;
+	if (setting_get(&c->db, app->id, "stack", fallback, &stack, err) < 0)
+		return -1;
+	if (!runtime_layer_exists(c->inst, stack))
+		return error_set(
+			err, ERROR_NOT_FOUND, 0,
+			"stack '%s' is not here: make it with 'scripts/stack stack.tar' and "
+			"'berth stack:import %s < stack.tar'",
+			stack, stack);
+	*out = TAKE_PTR(stack);
+	return 0;
+}
+
+char *deploy_url(struct context *c, const struct app *app)
+{
+	_cleanup_strvec_ struct strvec hosts = STRVEC_INIT;
+	struct error ignored = ERROR_INIT;
+	if (domain_list(&c->db, app->id, &hosts, &ignored) < 0 || hosts.n == 0)
+		return NULL;
+	return router_url(c->inst, hosts.v[0]);
+}
+
+/* Times of the steps, for the last lines of a push. */
+struct timing {
+	int64_t start, last;
+	struct strbuf text;
+};
+
+static void timing_mark(struct timing *t, const char *step)
+{
+	int64_t now = clock_ms();
+	strbuf_addf(&t->text, "%s%s %.2f s", t->text.len ? ", " : "", step,
+		    (double)(now - t->last) / 1000.0);
+	t->last = now;
+}
+
+static int export_source(struct context *c, const struct app *app, const char *commit,
+			 const char *previous, char tree[REPO_HEX_SIZE], struct error *err)
+{
+	_cleanup_export_ struct export_stats stats;
+	export_stats_init(&stats);
+	if (repo_commit_tree(c->inst, app->name, commit, tree, err) < 0 ||
+	    export_tree(c->inst, app->name, tree, previous, NULL, &stats, err) < 0)
+		return -1;
+	for (size_t i = 0; i < stats.warnings.n; i++)
+		answer_warning("%s", stats.warnings.v[i]);
+	return 0;
+}
+
+static int build_image(struct context *c, const struct app *app, const struct release *r,
+		       const char *previous_image, struct image *im, struct error *err)
+{
+	_cleanup_free_ char *stack = NULL;
+	if (deploy_stack(c, app, &stack, err) < 0 ||
+	    trigger_run(c, app, "pre-build", NULL, err) < 0)
+		return -1;
+	struct build b = {
+		.inst = c->inst,
+		.app = app->name,
+		.range = app->range,
+		.tree = r->tree,
+		.commit = r->commit,
+		.stack = stack,
+		.config = &r->config,
+		.previous_image = previous_image,
+		.out = fileno(c->out),
+		.err = STDERR_FILENO,
+		.cancel_fd = -1,
+	};
+	fflush(c->out);
+	if (builder_run(&b, im, err) < 0)
+		return -1;
+	return trigger_run(c, app, "post-build", im->id, err);
+}
+
+/* Config vars that app.json asks for and that are not set: its defaults, generated secrets, and a
+ * clear no to a required one that is missing. Only a first deploy sets them. */
+static int take_appjson(struct context *c, const struct app *app, struct release *r,
+			struct error *err)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	_cleanup_appjson_ struct appjson aj;
+	_cleanup_strvec_ struct strvec fresh = STRVEC_INIT;
+	struct error missing = ERROR_INIT;
+	appjson_init(&aj);
+	if (export_read_file(c->inst, r->tree, "app.json", APPJSON_MAX, &text, &missing) < 0) {
+		if (missing.code == ERROR_NOT_FOUND)
+			return 0;
+		*err = missing;
+		return -1;
+	}
+	if (appjson_parse(&aj, text.data, text.len, err) < 0)
+		return -1;
+	for (size_t i = 0; i < aj.n_env; i++) {
+		const struct appjson_env *e = &aj.env[i];
+		if (strvec_getenv(&r->config, e->key) && !e->sync)
+			continue;
+		char secret[65];
+		const char *value = e->value;
+		if (!value && e->secret) {
+			random_hex(secret, 64);
+			value = secret;
+		}
+		if (!value && e->required)
+			return error_set(err, ERROR_INVALID, 0,
+					 "app.json requires config '%s': set it with 'config:set "
+					 "%s %s=...' and push again",
+					 e->key, app->name, e->key);
+		if (!value)
+			continue;
+		strvec_setenv(&fresh, e->key, value);
+		strvec_setenv(&r->config, e->key, value);
+	}
+	for (size_t i = 0; i < aj.n_formation; i++)
+		if (aj.formation[i].quantity >= 0 && app->release == 0)
+			formation_set(&r->formation, aj.formation[i].type,
+				      (unsigned)aj.formation[i].quantity);
+	return fresh.n ? config_set(c, app->id, &fresh, err) : 0;
+}
+
+/* `web` runs once unless scaled otherwise; other types wait to be scaled up. */
+static void complete_formation(const struct image *im, struct strvec *formation)
+{
+	for (size_t i = 0; i < im->n_processes; i++) {
+		const char *type = im->processes[i].type;
+		if (strcmp(type, "release") != 0 && !strvec_getenv(formation, type))
+			formation_set(formation, type, strcmp(type, "web") == 0);
+	}
+}
+
+static int run_release_process(struct context *c, const struct app *app, const struct release *r,
+			       const struct image *im, struct error *err)
+{
+	const char *command = image_command(im, "release");
+	if (!command)
+		return 0;
+	answer_step(c, "Running release command");
+	int status = 0;
+	struct oneoff one = {
+		.command = command,
+		.name = "release",
+		.stdio = {-1, fileno(c->out), fileno(c->out)},
+		.time_s = RELEASE_TIMEOUT_S,
+	};
+	if (oneoff_run(c, app, r, im, &one, &status, err) < 0)
+		return error_wrap(err, "release command");
+	if (status != 0)
+		return error_set(err, ERROR_FAILED, 0,
+				 "the release command '%s' failed with status %d", command, status);
+	return 0;
+}
+
+/* From the image to a release that answers. */
+static int launch(struct context *c, struct app *app, struct release *r, const struct image *im,
+		  struct timing *t, struct error *err)
+{
+	if (release_create(c, app, r, false, err) < 0)
+		return -1;
+	struct error ignored = ERROR_INIT;
+	if (trigger_run(c, app, "pre-deploy", im->id, err) < 0 ||
+	    run_release_process(c, app, r, im, err) < 0) {
+		release_fail(c, r, &ignored);
+		return -1;
+	}
+	answer_step(c, "Launching");
+	if (rollout_release(c, app, r, err) < 0)
+		return -1;
+	timing_mark(t, "launch");
+	return 0;
+}
+
+static void report(struct context *c, const struct app *app, const struct release *r,
+		   const struct timing *t)
+{
+	_cleanup_free_ char *url = deploy_url(c, app);
+	answer_step(c, "Launched v%lld in %.2f s (%s)", (long long)r->version,
+		    (double)(clock_ms() - t->start) / 1000.0, t->text.data);
+	if (formation_get(&r->formation, "web", 0) == 0)
+		answer_detail(c, "No web process runs: nothing answers over HTTP");
+	else if (url)
+		answer_detail(c, "%s deployed to Berth", url);
+	else
+		answer_detail(c, "No domain yet: add one with 'domains:add %s NAME'", app->name);
+}
+
+/* Builds and launches COMMIT as release R, which has the config and formation to start from. */
+static int build_and_launch(struct context *c, struct app *app, struct release *r,
+			    const struct release *current, struct error *err)
+{
+	char tree[REPO_HEX_SIZE];
+	struct timing t = {clock_ms(), clock_ms(), STRBUF_INIT};
+	_cleanup_image_ struct image im;
+	image_init(&im);
+	if (export_source(c, app, r->commit, current->tree, tree, err) < 0)
+		return -1;
+	r->tree = xstrdup(tree);
+	timing_mark(&t, "source");
+	int result = -1;
+	if (take_appjson(c, app, r, err) == 0 &&
+	    build_image(c, app, r, current->image, &im, err) == 0) {
+		timing_mark(&t, "build");
+		r->image = xstrdup(im.id);
+		complete_formation(&im, &r->formation);
+		result = launch(c, app, r, &im, &t, err);
+	}
+	if (result == 0)
+		report(c, app, r, &t);
+	strbuf_release(&t.text);
+	return result;
+}
+
+/* The current release, or an empty one before the first. */
+static int load_current(struct context *c, const struct app *app, struct release *out,
+			struct error *err)
+{
+	struct error why = ERROR_INIT;
+	if (release_load(c, app, 0, out, &why) == 0)
+		return 0;
+	if (why.code == ERROR_NOT_FOUND && app->release == 0)
+		return 0;
+	*err = why;
+	return -1;
+}
+
+/* Whether the ref may move to the commit, now that the lock is held: it is where the pusher saw
+ * it, or at an ancestor of the commit, as after the push that this one waited for. */
+static int check_ref(struct context *c, const struct app *app, const struct deploy *d,
+		     char now[REPO_HEX_SIZE], struct error *err)
+{
+	bool follows = false;
+	if (repo_ref(c->inst, app->name, d->ref, now, err) < 0)
+		return -1;
+	if (strcmp(now, d->old) == 0)
+		return 0;
+	if (*now && repo_is_descendant(c->inst, app->name, d->commit, now, &follows, err) < 0)
+		return -1;
+	if (!*now || follows)
+		return 0;
+	return error_set(err, ERROR_BUSY, 0,
+			 "the branch was moved by another push meanwhile: fetch, then push again");
+}
+
+static void settle(struct context *c, const struct release *r)
+{
+	fflush(NULL);
+	pid_t pid = fork();
+	if (pid != 0)
+		return;
+	setsid();
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (int fd = 0; fd < 3 && null >= 0; fd++)
+		dup2(null, fd);
+	close_range(3, ~0U, 0);
+	struct error ignored = ERROR_INIT;
+	export_settle(c->inst, r->tree, &ignored);
+	_exit(0);
+}
+
+static int deploy_locked(struct context *c, struct app *app, const struct deploy *d,
+			 struct error *err)
+{
+	char now[REPO_HEX_SIZE] = "";
+	_cleanup_release_ struct release current;
+	_cleanup_release_ struct release r;
+	release_init(&current);
+	release_init(&r);
+	/* what was read before the wait for the lock may be old */
+	if (app_find_id(&c->db, app->id, app, err) < 0)
+		return -1;
+	if (app->locked)
+		return error_set(err, ERROR_BUSY, 0,
+				 "app '%s' is locked: 'apps:unlock %s' allows deploys again",
+				 app->name, app->name);
+	if (d->ref && check_ref(c, app, d, now, err) < 0)
+		return -1;
+	if (load_current(c, app, &current, err) < 0 ||
+	    config_merged(c, app->id, &r.config, err) < 0 ||
+	    formation_load(&c->db, app->id, &r.formation, err) < 0)
+		return -1;
+	r.commit = xstrdup(d->commit);
+	r.description = xstrdup(d->description);
+	if (build_and_launch(c, app, &r, &current, err) < 0)
+		return -1;
+	if (d->ref &&
+	    repo_ref_update(c->inst, app->name, d->ref, d->commit, now, d->description, err) < 0)
+		return error_wrap(err, "the release runs, but the branch could not be moved");
+	settle(c, &r);
+	return trigger_run(c, app, "post-deploy", r.image, err);
+}
+
+int deploy_run(struct context *c, struct app *app, const struct deploy *d, struct error *err)
+{
+	_cleanup_free_ char *what = xasprintf("deploy of %.8s", d->commit);
+	_cleanup_close_ int lock = -1;
+	if (lock_leave_ticket(c, app, d->commit, err) < 0 ||
+	    lock_take(c, app, what, &lock, err) < 0)
+		return -1;
+	if (!lock_ticket_is_newest(c, app, d->commit))
+		return error_set(err, ERROR_BUSY, 0,
+				 "a newer push came while this one waited: it is deployed instead");
+	return deploy_locked(c, app, d, err);
+}
+
+int deploy_rebuild(struct context *c, struct app *app, struct error *err)
+{
+	_cleanup_release_ struct release current;
+	_cleanup_close_ int lock = -1;
+	release_init(&current);
+	if (release_load(c, app, 0, &current, err) < 0)
+		return -1;
+	if (!current.commit)
+		return error_set(err, ERROR_NOT_FOUND, 0,
+				 "app '%s' has no source yet: push to it first", app->name);
+	struct deploy d = {.commit = current.commit, .description = "Rebuild"};
+	if (lock_take(c, app, "rebuild", &lock, err) < 0)
+		return -1;
+	return deploy_locked(c, app, &d, err);
+}
+
+static void replace_string(char **to, const char *value)
+{
+	if (!value)
+		return;
+	free(*to);
+	*to = xstrdup(value);
+}
+
+static void replace_list(struct strvec *to, const struct strvec *value)
+{
+	if (!value)
+		return;
+	strvec_release(to);
+	strvec_push_all(to, value->v);
+}
+
+int deploy_change(struct context *c, struct app *app, const struct deploy_change *change,
+		  struct error *err)
+{
+	_cleanup_release_ struct release r;
+	release_init(&r);
+	if (load_current(c, app, &r, err) < 0)
+		return -1;
+	if (!r.image && app->release == 0 && formation_load(&c->db, app->id, &r.formation, err) < 0)
+		return -1;
+	if (!change->config && app->release == 0 && config_merged(c, app->id, &r.config, err) < 0)
+		return -1;
+	replace_list(&r.config, change->config);
+	replace_list(&r.formation, change->formation);
+	replace_string(&r.image, change->image);
+	replace_string(&r.tree, change->tree);
+	replace_string(&r.commit, change->commit);
+	replace_string(&r.description, change->description);
+	free(r.user);
+	r.user = NULL;
+	if (release_create(c, app, &r, change->keep_running && r.generation > 0, err) < 0)
+		return -1;
+	return rollout_release(c, app, &r, err);
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+#include "control/oneoff.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+
+/* The caller's terminal while a session has it. */
+struct terminal {
+	int in, out; /* its descriptors */
+	struct termios saved;
+	bool raw;
+};
+
+static void terminal_restore(struct terminal *t)
+{
+	if (t->raw)
+		tcsetattr(t->in, TCSADRAIN, &t->saved);
+	t->raw = false;
+}
+
+static void terminal_raw(struct terminal *t)
+{
+	struct termios raw;
+	if (tcgetattr(t->in, &t->saved) < 0)
+		return;
+	raw = t->saved;
+	cfmakeraw(&raw);
+	t->raw = tcsetattr(t->in, TCSADRAIN, &raw) == 0;
+}
+
+static void copy_size(const struct terminal *t, int console)
+{
+	struct winsize size;
+	if (ioctl(t->out, TIOCGWINSZ, &size) == 0)
+		ioctl(console, TIOCSWINSZ, &size);
+}
+
+/* One read from FROM, all of it written to TO; false at the end. */
+static bool pass(int from, int to)
+{
+	char chunk[16384];
+	struct error ignored = ERROR_INIT;
+	ssize_t n = read(from, chunk, sizeof(chunk));
+	if (n < 0)
+		return errno == EINTR || errno == EAGAIN;
+	return n > 0 && file_write_all(to, chunk, (size_t)n, &ignored) == 0;
+}
+
+static void on_signal(int signals, struct runtime_session *s, const struct terminal *t)
+{
+	struct signalfd_siginfo info;
+	struct error ignored = ERROR_INIT;
+	if (read(signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return;
+	if (info.ssi_signo == SIGWINCH) {
+		if (s->console >= 0)
+			copy_size(t, s->console);
+	} else if (info.ssi_signo == SIGHUP) {
+		/* the client went away: so does the container */
+		runtime_session_signal(s, SIGKILL, &ignored);
+	} else {
+		runtime_session_signal(s, (int)info.ssi_signo, &ignored);
+	}
+}
+
+/* Between the caller and the container until the container ends and its terminal is drained. */
+static int converse(struct runtime_session *s, const struct terminal *t, int signals,
+		    struct error *err)
+{
+	bool input = true, output = s->console >= 0, ended = false;
+	while (!ended || output) {
+		struct pollfd p[] = {
+			{.fd = ended ? -1 : s->fd, .events = POLLIN},
+			{.fd = signals, .events = POLLIN},
+			{.fd = output ? s->console : -1, .events = POLLIN},
+			{.fd = output && input ? t->in : -1, .events = POLLIN},
+		};
+		/* a terminal that a left-over process keeps open is not waited for */
+		int n = poll(p, 4, ended ? 200 : -1);
+		if (n < 0 && errno != EINTR)
+			return error_set(err, ERROR_SYSTEM, errno, "poll");
+		if (n == 0)
+			break;
+		if (n < 0)
+			continue;
+		if (p[1].revents)
+			on_signal(signals, s, t);
+		if (p[2].revents)
+			output = pass(s->console, t->out);
+		if (p[3].revents)
+			input = pass(t->in, s->console);
+		if (p[0].revents)
+			ended = true;
+	}
+	return 0;
+}
+
+static int attend(struct runtime_session *s, bool terminal, const int stdio[3], const sigset_t *set,
+		  struct runtime_result *result, struct error *err)
+{
+	struct terminal t = {.in = stdio[0], .out = stdio[1]};
+	_cleanup_close_ int signals = signalfd(-1, set, SFD_CLOEXEC);
+	if (signals < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "signalfd");
+	if (terminal) {
+		copy_size(&t, s->console);
+		terminal_raw(&t);
+	}
+	int done = converse(s, &t, signals, err);
+	terminal_restore(&t);
+	if (done < 0)
+		return -1;
+	return runtime_session_wait(s, result, err);
+}
+
+static void block_signals(sigset_t *set, sigset_t *old)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGHUP);
+	sigaddset(set, SIGQUIT);
+	sigaddset(set, SIGWINCH);
+	sigprocmask(SIG_BLOCK, set, old);
+}
+
+static int limit_error(const struct runtime_result *result, const struct oneoff *one,
+		       struct error *err)
+{
+	if (result->oom_killed)
+		return error_set(err, ERROR_FAILED, 0,
+				 "killed: it used more than its %llu MB of memory",
+				 (unsigned long long)(result->memory_peak >> 20));
+	if (result->timed_out)
+		return error_set(err, ERROR_TIMEOUT, 0, "killed: it ran longer than %u s",
+				 one->time_s);
+	return 0;
+}
+
+int oneoff_run(struct context *c, const struct app *app, const struct release *r,
+	       const struct image *im, const struct oneoff *one, int *out_status, struct error *err)
+{
+	_cleanup_spec_ struct container_spec spec;
+	_cleanup_session_ struct runtime_session session = RUNTIME_SESSION_INIT;
+	_cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	struct runtime_result result = {0};
+	sigset_t set, old;
+	int stdio[3];
+	for (int i = 0; i < 3; i++)
+		stdio[i] = one->stdio[i] < 0 ? null : one->stdio[i];
+	process_spec(c, app, r, im, one->name, one->command, &spec);
+	spec.label = xasprintf("r %lld %s", (long long)app->id, one->name);
+	spec.tty = one->terminal;
+	spec.limits.time_ms = one->time_s > 4000000 ? 4000000000u : one->time_s * 1000;
+	for (size_t i = 0; one->env && i < one->env->n; i++) {
+		const char *equals = strchr(one->env->v[i], '=');
+		_cleanup_free_ char *key =
+			xstrndup(one->env->v[i], (size_t)(equals - one->env->v[i]));
+		strvec_setenv(&spec.env, key, equals + 1);
+	}
+	fflush(NULL);
+	block_signals(&set, &old);
+	int done = runtime_attach(c->inst, &spec, stdio, &session, err);
+	if (done == 0)
+		done = attend(&session, one->terminal, stdio, &set, &result, err);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	if (done < 0 || limit_error(&result, one, err) < 0)
+		return -1;
+	*out_status = result.exit_code;
+	return 0;
+}
+
+int oneoff_enter(struct context *c, const char *id, const struct strvec *argv, bool terminal,
+		 const int stdio[3], int *out_status, struct error *err)
+{
+	_cleanup_session_ struct runtime_session session = RUNTIME_SESSION_INIT;
+	_cleanup_strvec_ struct strvec env = STRVEC_INIT;
+	struct runtime_result result = {0};
+	sigset_t set, old;
+	if (terminal)
+		strvec_push(&env, "TERM=xterm-256color");
+	fflush(NULL);
+	block_signals(&set, &old);
+	int done = runtime_exec(c->inst, id, argv, &env, terminal, stdio, &session, err);
+	if (done == 0)
+		done = attend(&session, terminal, stdio, &set, &result, err);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	if (done < 0)
+		return -1;
+	*out_status = result.exit_code;
+	return 0;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One-off processes: a command in a container of a release, attached to the caller: `run`, the
+ * release command. With a terminal the caller's is put into raw mode and the container gets one of
+ * its own; window changes and signals are passed on. The container ends with the caller.
+ */
+#ifndef CONTROL_ONEOFF_H
+#define CONTROL_ONEOFF_H
+
+#include <stdbool.h>
+
+#include "control/process.h"
+
+struct oneoff {
+	const char *command;
+	const char *name;         /* "run.1234", or "release": its DYNO */
+	const struct strvec *env; /* more "KEY=VALUE", or NULL */
+	int stdio[3];             /* -1: /dev/null */
+	bool terminal;            /* stdio[0] and [1] are one */
+	unsigned time_s;          /* 0: no limit */
+};
+
+/* *out_status is the command's, 0 to 255. */
+int oneoff_run(struct context *c, const struct app *app, const struct release *r,
+	       const struct image *im, const struct oneoff *one, int *out_status,
+	       struct error *err);
+
+/* The same inside the running container ID (`enter`). */
+int oneoff_enter(struct context *c, const char *id, const struct strvec *argv, bool terminal,
+		 const int stdio[3], int *out_status, struct error *err);
+
+#endif

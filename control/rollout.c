@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+#include "control/rollout.h"
+
+#include <fcntl.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "control/check.h"
+#include "control/domain.h"
+#include "control/answer.h"
+#include "router/router.h"
+
+#define DRAIN_MS 30000
+
+/* What exists of an app, held against what a release wants. */
+struct rollout {
+	struct process *now; /* what exists */
+	size_t n_now;
+	bool *keep;            /* for each: wanted, and fit to stay */
+	struct process *added; /* what this rollout started */
+	size_t n_added;
+};
+
+static void rollout_free(struct rollout *ro)
+{
+	free(ro->now);
+	free(ro->keep);
+	free(ro->added);
+	*ro = (struct rollout){0};
+}
+
+static bool belongs(const struct process *p, const struct app *app, const struct release *r)
+{
+	return p->generation == r->generation && p->epoch == app->epoch;
+}
+
+static bool fit(const struct process *p, bool retry)
+{
+	return p->status.state == CONTAINER_RUNNING || p->status.state == CONTAINER_STARTING ||
+	       p->status.state == CONTAINER_BACKOFF ||
+	       (p->status.state == CONTAINER_EXITED && !retry);
+}
+
+/* The process of R that is TYPE.N, marked as kept, or NULL. */
+static struct process *find(struct rollout *ro, const struct app *app, const struct release *r,
+			    const char *type, unsigned n, bool retry)
+{
+	for (size_t i = 0; i < ro->n_now; i++) {
+		struct process *p = &ro->now[i];
+		if (ro->keep[i] || p->n != n || strcmp(p->type, type) != 0 || !belongs(p, app, r) ||
+		    !fit(p, retry))
+			continue;
+		ro->keep[i] = true;
+		return p;
+	}
+	return NULL;
+}
+
+static int look(struct context *c, const struct app *app, struct rollout *ro, struct error *err)
+{
+	if (process_list(c->inst, app->id, &ro->now, &ro->n_now, err) < 0)
+		return -1;
+	ro->keep = xcalloc(ro->n_now, sizeof(*ro->keep));
+	return 0;
+}
+
+/* Starts every process that R wants and that is not there. */
+static int start_missing(struct context *c, const struct app *app, const struct release *r,
+			 bool retry, struct rollout *ro, struct error *err)
+{
+	_cleanup_image_ struct image im;
+	image_init(&im);
+	if (image_load(c->inst, r->image, &im, err) < 0)
+		return -1;
+	for (size_t i = 0; i < im.n_processes; i++) {
+		const char *type = im.processes[i].type;
+		unsigned want = formation_get(&r->formation, type, 0);
+		for (unsigned n = 1; n <= want; n++) {
+			if (find(ro, app, r, type, n, retry))
+				continue;
+			ro->added = xreallocarray(ro->added, ro->n_added + 1, sizeof(*ro->added));
+			if (process_start(c, app, r, &im, type, n, &ro->added[ro->n_added], err) <
+			    0)
+				return -1;
+			ro->n_added++;
+		}
+	}
+	return 0;
+}
+
+/* Publishes the routes for the processes of release R that run; all of LIST that belong. */
+static int publish(struct context *c, const struct app *app, const struct release *r,
+		   const struct rollout *ro, struct error *err)
+{
+	_cleanup_strvec_ struct strvec hosts = STRVEC_INIT;
+	_cleanup_strbuf_ struct strbuf page = STRBUF_INIT;
+	_cleanup_free_ struct router_backend *backends =
+		xcalloc(ro->n_now + ro->n_added, sizeof(*backends));
+	size_t n = 0;
+	if (domain_list(&c->db, app->id, &hosts, err) < 0 || app_page(&c->db, app, &page, err) < 0)
+		return -1;
+	for (size_t i = 0; i < ro->n_now + ro->n_added; i++) {
+		const struct process *p = i < ro->n_now ? &ro->now[i] : &ro->added[i - ro->n_now];
+		if (!r || (i < ro->n_now && !ro->keep[i]) || strcmp(p->type, "web") != 0 ||
+		    p->status.state == CONTAINER_EXITED || !*p->status.address)
+			continue;
+		backends[n++] =
+			(struct router_backend){p->status.id, p->status.address, PROCESS_PORT};
+	}
+	struct router_app route = {
+		.app = app->name,
+		.state = app->maintenance ? ROUTER_MAINTENANCE
+			 : n              ? ROUTER_UP
+					  : ROUTER_DOWN,
+		.hosts = &hosts,
+		.backends = backends,
+		.n_backends = n,
+		.page = page.len ? page.data : NULL,
+		.page_len = page.len,
+	};
+	return router_apply(c->inst, &route, err);
+}
+
+/* Waits until nginx has no request at this container any more. */
+static void drain(const struct instance *inst, const struct process *p)
+{
+	struct error ignored = ERROR_INIT;
+	int64_t deadline = clock_ms() + DRAIN_MS, pause = 10;
+	long busy = 0;
+	if (strcmp(p->type, "web") != 0)
+		return;
+	/* a request may be between its choice of this backend and the count of it */
+	clock_sleep_ms(50);
+	while (clock_ms() < deadline &&
+	       router_in_flight(inst, p->status.id, &busy, &ignored) == 0 && busy > 0) {
+		clock_sleep_ms(pause);
+		pause = pause < 500 ? pause * 2 : 500;
+	}
+}
+
+/* In a process of its own: nobody waits for the old containers' last requests. */
+static void retire(struct context *c, const struct rollout *ro)
+{
+	bool any = false;
+	for (size_t i = 0; i < ro->n_now; i++)
+		any |= !ro->keep[i];
+	if (!any)
+		return;
+	fflush(NULL);
+	pid_t pid = fork();
+	if (pid < 0)
+		answer_warning("cannot retire the old containers now; berthd will do it");
+	if (pid != 0)
+		return;
+	setsid();
+	/* the caller's descriptors would hold its connection open, and the lock's fd the lock */
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (int fd = 0; fd < 3 && null >= 0; fd++)
+		dup2(null, fd);
+	close_range(3, ~0U, 0);
+	for (size_t i = 0; i < ro->n_now; i++) {
+		struct error err = ERROR_INIT;
+		if (ro->keep[i])
+			continue;
+		drain(c->inst, &ro->now[i]);
+		runtime_stop(c->inst, ro->now[i].status.id, -1, &err);
+	}
+	_exit(0);
+}
+
+static void stop_added(struct context *c, struct rollout *ro)
+{
+	struct error ignored = ERROR_INIT;
+	for (size_t i = 0; i < ro->n_added; i++)
+		runtime_stop(c->inst, ro->added[i].status.id, 2000, &ignored);
+}
+
+static int bring_up(struct context *c, struct app *app, struct release *r, struct rollout *ro,
+		    struct error *err)
+{
+	if (look(c, app, ro, err) < 0)
+		return -1;
+	if (!r->image || app->stopped)
+		return 0;
+	if (start_missing(c, app, r, true, ro, err) < 0)
+		return -1;
+	return check_started(c, app, r, ro->added, ro->n_added, err);
+}
+
+int rollout_release(struct context *c, struct app *app, struct release *r, struct error *err)
+{
+	struct rollout ro = {0};
+	if (bring_up(c, app, r, &ro, err) < 0 || release_succeed(c, app, r, err) < 0) {
+		struct error ignored = ERROR_INIT;
+		stop_added(c, &ro);
+		release_fail(c, r, &ignored);
+		rollout_free(&ro);
+		return -1;
+	}
+	/* from here on the release is the truth: what fails is repaired by berthd's next look */
+	int result = publish(c, app, r->image && !app->stopped ? r : NULL, &ro, err);
+	if (result == 0)
+		retire(c, &ro);
+	rollout_free(&ro);
+	return result;
+}
+
+int rollout_reconcile(struct context *c, struct app *app, bool retry, struct error *err)
+{
+	struct rollout ro = {0};
+	_cleanup_release_ struct release r;
+	release_init(&r);
+	struct error none = ERROR_INIT;
+	bool runs = release_load(c, app, 0, &r, &none) == 0;
+	if (!runs && none.code != ERROR_NOT_FOUND) {
+		*err = none;
+		return -1;
+	}
+	runs = runs && r.image && !app->stopped;
+	int result = look(c, app, &ro, err);
+	if (result == 0 && runs)
+		result = start_missing(c, app, &r, retry, &ro, err);
+	if (result == 0 && ro.n_added) {
+		struct error why = ERROR_INIT;
+		if (check_started(c, app, &r, ro.added, ro.n_added, &why) < 0)
+			answer_warning("app '%s': %s", app->name, why.message);
+	}
+	/* routed even when a start failed: what does answer should be reached */
+	struct error route_err = ERROR_INIT;
+	int routed = ro.keep ? publish(c, app, runs ? &r : NULL, &ro, &route_err) : -1;
+	if (result == 0 && routed < 0) {
+		*err = route_err;
+		result = -1;
+	}
+	if (result == 0)
+		retire(c, &ro);
+	rollout_free(&ro);
+	return result;
+}
+
+int rollout_route(struct context *c, const struct app *app, struct error *err)
+{
+	struct rollout ro = {0};
+	_cleanup_release_ struct release r;
+	release_init(&r);
+	struct error none = ERROR_INIT;
+	bool runs = release_load(c, app, 0, &r, &none) == 0 && !app->stopped;
+	int result = look(c, app, &ro, err);
+	if (result == 0) {
+		for (size_t i = 0; i < ro.n_now; i++)
+			ro.keep[i] = runs && belongs(&ro.now[i], app, &r);
+		result = publish(c, app, runs ? &r : NULL, &ro, err);
+	}
+	rollout_free(&ro);
+	return result;
+}
+
+/* A label of ours is its kind and the app's id. */
+static bool is_of_app(const char *label, const struct app *app, bool any_kind)
+{
+	char kind;
+	long long id;
+	return sscanf(label, "%c %lld", &kind, &id) == 2 && id == app->id &&
+	       (any_kind || kind == 'p');
+}
+
+/* Each stop waits for its container's own grace period, so they run side by side. */
+static int stop_each(struct context *c, const struct app *app, bool any_kind, struct error *err)
+{
+	_cleanup_free_ struct container_status *all = NULL;
+	size_t n = 0, started = 0;
+	if (runtime_list(c->inst, &all, &n, err) < 0)
+		return -1;
+	fflush(NULL);
+	for (size_t i = 0; i < n; i++) {
+		if (!is_of_app(all[i].label, app, any_kind))
+			continue;
+		pid_t pid = fork();
+		if (pid < 0)
+			return error_set(err, ERROR_SYSTEM, errno, "fork");
+		if (pid == 0)
+			_exit(runtime_stop(c->inst, all[i].id, -1, err) < 0);
+		started++;
+	}
+	bool failed = false;
+	for (int status; started > 0; started--)
+		failed |= wait(&status) < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+	if (failed)
+		return error_set(err, ERROR_FAILED, 0,
+				 "not every process of '%s' could be stopped: see 'doctor'",
+				 app->name);
+	return 0;
+}
+
+int rollout_stop_processes(struct context *c, const struct app *app, struct error *err)
+{
+	return stop_each(c, app, false, err);
+}
+
+int rollout_stop_all(struct context *c, const struct app *app, struct error *err)
+{
+	return stop_each(c, app, true, err);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* The migrations of the state, applied in order, each in one transaction; never edit one that has
+ * been released: add another. Times are microseconds since 1970; app 0 is the instance itself. */
+#ifndef CONTROL_SCHEMA_H
+#define CONTROL_SCHEMA_H
+
+static const char *const schema_migrations[] = {
+	"CREATE TABLE apps ("
+	" id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+	/* index of its user id range; see instance_range_base */
+	" range INTEGER NOT NULL UNIQUE,"
+	" created_at INTEGER NOT NULL, locked INTEGER NOT NULL DEFAULT 0,"
+	/* ps:stop sets it; nothing of the app runs while it is set */
+	" stopped INTEGER NOT NULL DEFAULT 0,"
+	/* ps:restart counts it up: containers of an older epoch are replaced */
+	" epoch INTEGER NOT NULL DEFAULT 0,"
+	/* the current release's version, NULL before the first */
+	" release INTEGER,"
+	" maintenance INTEGER NOT NULL DEFAULT 0, page TEXT) STRICT;"
+	/* values are sealed under master.key (control/secret.h) */
+	"CREATE TABLE config (app INTEGER NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL,"
+	" PRIMARY KEY (app, key)) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE settings (app INTEGER NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,"
+	" PRIMARY KEY (app, key)) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE domains (domain TEXT PRIMARY KEY,"
+	" app INTEGER NOT NULL REFERENCES apps (id) ON DELETE CASCADE) STRICT;"
+	"CREATE INDEX domains_app ON domains (app);"
+	"CREATE TABLE formation ("
+	" app INTEGER NOT NULL REFERENCES apps (id) ON DELETE CASCADE,"
+	" type TEXT NOT NULL, quantity INTEGER NOT NULL CHECK (quantity BETWEEN 0 AND 100),"
+	" PRIMARY KEY (app, type)) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE releases ("
+	" app INTEGER NOT NULL REFERENCES apps (id) ON DELETE CASCADE,"
+	" version INTEGER NOT NULL,"
+	/* the version that last changed what runs: containers of the same generation go on */
+	" generation INTEGER NOT NULL,"
+	" image TEXT, tree TEXT, commit_id TEXT,"
+	" config BLOB NOT NULL, formation TEXT NOT NULL,"
+	" description TEXT NOT NULL, user TEXT NOT NULL,"
+	" status TEXT NOT NULL CHECK (status IN ('pending', 'succeeded', 'failed')),"
+	" created_at INTEGER NOT NULL, PRIMARY KEY (app, version)) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE ssh_keys (fingerprint TEXT PRIMARY KEY, name TEXT NOT NULL,"
+	" key TEXT NOT NULL, created_at INTEGER NOT NULL) STRICT;"
+	"CREATE TABLE tokens (name TEXT PRIMARY KEY, hash BLOB NOT NULL UNIQUE,"
+	" created_at INTEGER NOT NULL) STRICT;"
+	"CREATE TRIGGER apps_forget AFTER DELETE ON apps BEGIN"
+	" DELETE FROM config WHERE app = old.id; DELETE FROM settings WHERE app = old.id; END;",
+};
+
+#endif

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+#include "control/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/child.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/sock.h"
+#include "control/answer.h"
+#include "control/command.h"
+#include "control/watch.h"
+#include "instance/call.h"
+
+#define REQUEST_TIMEOUT_S 30
+#define STOP_TIMEOUT_MS 15000
+
+/* Who asks, from the peer's user id; IDENTITY is only believed from Berth's own users. */
+static int recognise(const struct instance *inst, int fd, char **identity, enum context_role *role,
+		     struct error *err)
+{
+	pid_t pid;
+	uid_t uid;
+	gid_t gid;
+	if (sock_peer(fd, &pid, &uid, &gid, err) < 0)
+		return -1;
+	if (uid != 0 && uid != inst->uid && uid != inst->web_uid && uid != inst->plugin_uid) {
+		const struct passwd *pw = getpwuid(uid);
+		return error_set(
+			err, ERROR_DENIED, 0,
+			"user '%s' may not manage Berth here: become root, or use ssh with "
+			"a key of 'ssh-keys:list'",
+			pw ? pw->pw_name : "unknown");
+	}
+	*role = uid == inst->web_uid ? ROLE_API : ROLE_ADMIN;
+	if (uid == inst->plugin_uid || !**identity) {
+		free(*identity);
+		*identity = xstrdup(uid == 0                  ? "root"
+				    : uid == inst->plugin_uid ? "plugin"
+							      : inst->user);
+	}
+	return 0;
+}
+
+/* A cancelled command leaves at once: what it held is dropped by the kernel, what it had started is
+ * surplus that the watcher removes. */
+static void on_cancel(int sig)
+{
+	static const char text[] = " !     Cancelled\n";
+	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
+		_exit(128 + sig);
+	_exit(128 + sig);
+}
+
+static void set_signals(void)
+{
+	struct sigaction cancel = {.sa_handler = on_cancel}, ignore = {.sa_handler = SIG_IGN};
+	sigaction(SIGINT, &cancel, NULL);
+	sigaction(SIGTERM, &cancel, NULL);
+	sigaction(SIGHUP, &cancel, NULL);
+	sigaction(SIGPIPE, &ignore, NULL);
+}
+
+static int run_worker(const struct instance *inst, enum context_role role, const char *identity,
+		      const struct strvec *words)
+{
+	struct error err = ERROR_INIT;
+	_cleanup_context_ struct context c = {.role = role, .identity = identity};
+	int result = context_open(&c, inst, &err);
+	if (result == 0)
+		result = command_run(&c, words, &err);
+	if (result < 0)
+		answer_warning("%s", err.message);
+	fflush(NULL);
+	if (result < 0)
+		return error_exit_status(err.code);
+	return c.exit_status;
+}
+
+static pid_t start_worker(const struct instance *inst, int session, enum context_role role,
+			  const char *identity, const struct strvec *words, int fds[3])
+{
+	pid_t parent = getpid(), pid = fork();
+	if (pid != 0)
+		return pid;
+	for (int i = 0; i < 3; i++) {
+		/* none of them is below 3: those are the daemon's own */
+		dup2(fds[i], i);
+		close(fds[i]);
+	}
+	close(session);
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != parent)
+		_exit(1);
+	set_signals();
+	/* exit, not _exit: stdio is flushed and sanitizers report */
+	exit(run_worker(inst, role, identity, words));
+}
+
+/* Passes the client's signals on until the worker ends; a client that goes away ends it. */
+static int attend(int session, pid_t pid)
+{
+	_cleanup_close_ int pidfd = pidfd_open(pid, 0);
+	bool client = true, told = false;
+	int status = 0;
+	while (pidfd >= 0) {
+		struct pollfd p[] = {{.fd = pidfd, .events = POLLIN},
+				     {.fd = client ? session : -1, .events = POLLIN}};
+		int n = poll(p, 2, told ? STOP_TIMEOUT_MS : -1);
+		if (n < 0 && errno != EINTR)
+			break;
+		if (n == 0)
+			kill(pid, SIGKILL);
+		if (n <= 0)
+			continue;
+		if (p[0].revents)
+			break;
+		struct call_event event;
+		ssize_t got = recv(session, &event, sizeof(event), MSG_WAITALL);
+		if (got != (ssize_t)sizeof(event)) {
+			client = false;
+			told = true;
+			kill(pid, SIGHUP);
+		} else if (event.signal == SIGINT || event.signal == SIGTERM ||
+			   event.signal == SIGHUP || event.signal == SIGWINCH) {
+			kill(pid, (int)event.signal);
+		}
+	}
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return status;
+}
+
+static bool only_reads(const struct strvec *words)
+{
+	static const char *const names[] = {"logs", "run", "enter", "help", "metrics", "releases"};
+	for (size_t i = 0; words->n && i < ARRAY_SIZE(names); i++)
+		if (strcmp(words->v[0], names[i]) == 0)
+			return true;
+	return false;
+}
+
+/* The request could not be taken: say why on the caller's stderr, if there is one. */
+static void refuse(int fds[3], const struct error *err)
+{
+	if (fds[2] >= 0)
+		dprintf(fds[2], " !     %s\n", err->message);
+	else
+		log_warning("request refused: %s", err->message);
+}
+
+void session_serve(const struct instance *inst, int fd, int nudge_fd)
+{
+	struct error err = ERROR_INIT;
+	struct strvec words = STRVEC_INIT;
+	char *identity = NULL;
+	enum context_role role = ROLE_API;
+	int fds[3] = {-1, -1, -1};
+	struct timeval limit = {.tv_sec = REQUEST_TIMEOUT_S};
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	prctl(PR_SET_NAME, "berthd-session");
+	if (call_receive(fd, &identity, &words, fds, &err) < 0 ||
+	    recognise(inst, fd, &identity, &role, &err) < 0) {
+		refuse(fds, &err);
+		call_answer(fd, error_exit_status(err.code), &err);
+		_exit(1);
+	}
+	limit.tv_sec = 0;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	pid_t pid = start_worker(inst, fd, role, identity, &words, fds);
+	for (int i = 0; i < 3; i++)
+		close(fds[i]);
+	int status = pid < 0 ? 1 << 8 : attend(fd, pid);
+	bool killed = WIFSIGNALED(status) || WEXITSTATUS(status) > 128;
+	watch_nudge(nudge_fd, killed && !only_reads(&words));
+	call_answer(fd, child_exit_code(status), &err);
+	_exit(0);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+#include "control/tenant.h"
+
+#include "base/cleanup.h"
+#include "control/domain.h"
+#include "control/lock.h"
+#include "control/rollout.h"
+#include "control/trigger.h"
+#include "receiver/repo.h"
+#include "router/router.h"
+#include "runtime/client.h"
+
+static int add_default_domain(struct context *c, const struct app *app, struct error *err)
+{
+	_cleanup_free_ char *domain = domain_default(c, app->name);
+	return domain ? domain_add(c, app, domain, err) : 0;
+}
+
+int tenant_create(struct context *c, const char *name, struct app *out, struct error *err)
+{
+	struct error ignored = ERROR_INIT;
+	if (app_create(&c->db, name, out, err) < 0)
+		return -1;
+	if ((!repo_exists(c->inst, name) && repo_create(c->inst, name, err) < 0) ||
+	    add_default_domain(c, out, err) < 0 || rollout_route(c, out, err) < 0) {
+		repo_remove(c->inst, name, &ignored);
+		app_remove(&c->db, out, &ignored);
+		return -1;
+	}
+	return trigger_run(c, out, "post-create", NULL, err);
+}
+
+int tenant_destroy(struct context *c, const struct app *app, struct error *err)
+{
+	_cleanup_close_ int lock = -1;
+	if (trigger_run(c, app, "pre-delete", NULL, err) < 0 ||
+	    lock_take(c, app, "destruction", &lock, err) < 0)
+		return -1;
+	/* the route first, so that nobody is sent to a container that goes; the row last, so that
+	 * a destruction that was cut short can be repeated */
+	if (router_remove(c->inst, app->name, err) < 0 || rollout_stop_all(c, app, err) < 0 ||
+	    repo_remove(c->inst, app->name, err) < 0 ||
+	    runtime_cache_remove(c->inst, app->name, err) < 0)
+		return -1;
+	return app_remove(&c->db, app, err);
+}
+
+int tenant_rename(struct context *c, const struct app *app, const char *name, struct error *err)
+{
+	struct error ignored = ERROR_INIT;
+	_cleanup_close_ int lock = -1;
+	_cleanup_free_ char *old_domain = domain_default(c, app->name);
+	struct app renamed;
+	if (lock_take(c, app, "renaming", &lock, err) < 0 || app_rename(&c->db, app, name, err) < 0)
+		return -1;
+	if (app_find_id(&c->db, app->id, &renamed, err) < 0 ||
+	    repo_rename(c->inst, app->name, name, err) < 0) {
+		app_rename(&c->db, app, app->name, &ignored);
+		return -1;
+	}
+	if (old_domain && domain_remove(c, app, old_domain, &ignored) == 0 &&
+	    add_default_domain(c, &renamed, err) < 0)
+		return -1;
+	if (router_remove(c->inst, app->name, err) < 0)
+		return -1;
+	/* containers carry the app's id in their label and its name in their logs: new ones take
+	 * the new name over at the next release */
+	return rollout_route(c, &renamed, err);
+}

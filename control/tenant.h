@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An app as a whole, across the rooms: its row, repository, route, containers, logs and caches.
+ * Making one is all or nothing; destroying one can be repeated until nothing is left.
+ */
+#ifndef CONTROL_TENANT_H
+#define CONTROL_TENANT_H
+
+#include "control/app.h"
+#include "control/context.h"
+
+int tenant_create(struct context *c, const char *name, struct app *out, struct error *err);
+int tenant_destroy(struct context *c, const struct app *app, struct error *err);
+int tenant_rename(struct context *c, const struct app *app, const char *name, struct error *err);
+
+#endif

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+#include "control/watch.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "control/lock.h"
+#include "control/process.h"
+#include "control/rollout.h"
+#include "router/router.h"
+
+#define LOOK_MS 30000
+#define BATCH 4 /* apps that are reconciled side by side */
+#define ROUTER_LOG_MAX (10u << 20)
+
+struct watched {
+	pid_t shim;
+	uint64_t start;
+	int64_t app;
+	int pidfd;
+};
+
+struct watch {
+	const struct instance *inst;
+	struct watched *list;
+	size_t n;
+	struct pollfd *polls; /* the nudge pipe, then one per shim */
+};
+
+/* In a child: one app, unless somebody changes it at this moment (who does leaves it right). */
+static int reconcile_one(const struct instance *inst, int64_t id, bool retry)
+{
+	_cleanup_context_ struct context c = {.role = ROLE_ADMIN, .identity = "berthd"};
+	_cleanup_close_ int lock = -1;
+	struct error err = ERROR_INIT;
+	struct app app;
+	if (context_open(&c, inst, &err) < 0 || app_find_id(&c.db, id, &app, &err) < 0 ||
+	    lock_try(&c, &app, "repair", &lock, &err) < 0)
+		return err.code == ERROR_BUSY || err.code == ERROR_NO_APP ? 0 : 1;
+	c.out = stderr;
+	if (app_find_id(&c.db, id, &app, &err) < 0 ||
+	    rollout_reconcile(&c, &app, retry, &err) < 0) {
+		log_error("app '%s': %s", app.name, err.message);
+		return 1;
+	}
+	return 0;
+}
+
+static pid_t spawn_reconcile(const struct instance *inst, int64_t id, bool retry)
+{
+	pid_t pid = fork();
+	if (pid == 0) {
+		signal(SIGCHLD, SIG_DFL);
+		exit(reconcile_one(inst, id, retry));
+	}
+	return pid;
+}
+
+static int load_ids(const struct instance *inst, int64_t **out, size_t *out_n)
+{
+	struct db db = {0};
+	struct error err = ERROR_INIT;
+	int64_t *ids = NULL;
+	size_t n = 0;
+	if (db_open(&db, inst, &err) < 0) {
+		log_error("%s", err.message);
+		return -1;
+	}
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	if (db_query(&db, &stmt, &err, "SELECT id FROM apps ORDER BY id", "") == 0)
+		while (db_next(&db, stmt, &err) > 0) {
+			ids = xreallocarray(ids, n + 1, sizeof(*ids));
+			ids[n++] = db_int(stmt, 0);
+		}
+	db_finish(&stmt);
+	db_close(&db);
+	*out = ids;
+	*out_n = n;
+	return 0;
+}
+
+/* Each app in a child of its own, BATCH at a time: most of the time is spent waiting for apps to
+ * listen. In a child, because the connection to the database must not be forked. */
+static void reconcile_all(const struct instance *inst, bool retry)
+{
+	int64_t *ids = NULL;
+	size_t n = 0, running = 0;
+	pid_t pid = fork();
+	if (pid != 0) {
+		while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+			;
+		return;
+	}
+	if (load_ids(inst, &ids, &n) < 0)
+		_exit(1);
+	for (size_t i = 0; i < n; i++) {
+		if (running == BATCH && wait(NULL) > 0)
+			running--;
+		if (spawn_reconcile(inst, ids[i], retry) > 0)
+			running++;
+	}
+	while (running > 0 && wait(NULL) > 0)
+		running--;
+	_exit(0);
+}
+
+static void forget(struct watch *w)
+{
+	for (size_t i = 0; i < w->n; i++)
+		close_fd(w->list[i].pidfd);
+	free(w->list);
+	w->list = NULL;
+	w->n = 0;
+}
+
+/* Takes over a descriptor that is held already, or opens one. */
+static int hold(struct watch *w, const struct process *p)
+{
+	for (size_t i = 0; i < w->n; i++)
+		if (w->list[i].shim == p->status.shim && w->list[i].start == p->status.shim_start)
+			return TAKE_FD(w->list[i].pidfd);
+	return pidfd_open(p->status.shim, 0);
+}
+
+/* Lists the shims anew. Gives the apps that have a lost one through FOUND. */
+static void look(struct watch *w)
+{
+	_cleanup_free_ struct process *all = NULL;
+	struct error err = ERROR_INIT;
+	size_t n = 0, kept = 0;
+	if (process_list(w->inst, 0, &all, &n, &err) < 0)
+		return; /* berth-runtime restarts; the next look finds it */
+	struct watched *list = xcalloc(n, sizeof(*list));
+	for (size_t i = 0; i < n; i++) {
+		if (all[i].status.state == CONTAINER_LOST) {
+			spawn_reconcile(w->inst, all[i].app, false);
+			continue;
+		}
+		int pidfd = all[i].status.shim > 0 ? hold(w, &all[i]) : -1;
+		if (pidfd < 0)
+			continue;
+		list[kept++] = (struct watched){all[i].status.shim, all[i].status.shim_start,
+						all[i].app, pidfd};
+	}
+	forget(w);
+	w->list = list;
+	w->n = kept;
+	w->polls = xreallocarray(w->polls, kept + 1, sizeof(*w->polls));
+	for (size_t i = 0; i < kept; i++)
+		w->polls[i + 1] = (struct pollfd){.fd = list[i].pidfd, .events = POLLIN};
+}
+
+static void reap(int sig)
+{
+	int saved = errno;
+	(void)sig;
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+	errno = saved;
+}
+
+/* Reads all nudges; gives whether one asked to reconcile, and ends the process with the daemon. */
+static bool take_nudges(int fd)
+{
+	char nudges[256];
+	ssize_t n = read(fd, nudges, sizeof(nudges));
+	if (n == 0)
+		_exit(0);
+	return n > 0 && memchr(nudges, 'R', (size_t)n) != NULL;
+}
+
+static void raise_limits(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+void watch_run(const struct instance *inst, int nudge_fd)
+{
+	struct watch w = {.inst = inst};
+	struct sigaction on_child = {.sa_handler = reap, .sa_flags = SA_RESTART};
+	struct error ignored = ERROR_INIT;
+	prctl(PR_SET_NAME, "berthd-watch");
+	raise_limits();
+	reconcile_all(inst, true);
+	sigaction(SIGCHLD, &on_child, NULL);
+	w.polls = xcalloc(1, sizeof(*w.polls));
+	for (;;) {
+		bool dead = false;
+		look(&w);
+		w.polls[0] = (struct pollfd){.fd = nudge_fd, .events = POLLIN};
+		int n = poll(w.polls, w.n + 1, LOOK_MS);
+		if (n == 0)
+			router_rotate_logs(inst, ROUTER_LOG_MAX, &ignored);
+		if (n <= 0)
+			continue;
+		if (w.polls[0].revents && take_nudges(nudge_fd)) {
+			struct sigaction dfl = {.sa_handler = SIG_DFL};
+			sigaction(SIGCHLD, &dfl, NULL);
+			reconcile_all(inst, false);
+			sigaction(SIGCHLD, &on_child, NULL);
+		}
+		for (size_t i = 0; i < w.n; i++) {
+			if (!w.polls[i + 1].revents)
+				continue;
+			spawn_reconcile(inst, w.list[i].app, false);
+			dead = true;
+		}
+		/* let the repair begin before the dead are listed again */
+		if (dead)
+			clock_sleep_ms(200);
+	}
+}
+
+void watch_nudge(int fd, bool reconcile)
+{
+	char nudge = reconcile ? 'R' : 'r';
+	/* a full pipe holds enough nudges already */
+	if (write(fd, &nudge, 1) < 0)
+		return;
+}
