@@ -267,7 +267,7 @@ static int ensure_inputs(struct work *w, struct error *err)
 static int compile_whole(struct work *w, struct error *err)
 {
 	const struct build *b = w->b;
-	struct buildstep step = {.packs = &w->packs, .env = &w->env};
+	struct buildstep step = {.packs = &w->packs, .env = &w->env, .more = w->deps != NULL};
 	if (make_env(w, err) < 0)
 		return -1;
 	w->upper = random_id("app");

@@ -42,7 +42,7 @@ static void fill_spec(const struct build *b, const struct buildstep *step,
 	environment_build(b->inst, b->commit, &spec->env);
 	strvec_push(&spec->argv, "bash");
 	strvec_push(&spec->argv, "/packs/driver/build");
-	strvec_push(&spec->argv, step->inputs ? "inputs" : "whole");
+	strvec_push(&spec->argv, step->inputs ? "inputs" : step->more ? "more" : "whole");
 	for (size_t i = 0; i < step->packs->n; i++)
 		strvec_push(&spec->argv, step->packs->v[i].path);
 }

@@ -17,6 +17,7 @@ struct buildstep {
 	const char *upper;    /* the new layer; kept uncommitted on success, removed on failure */
 	const struct stage *env;    /* ENV_DIR */
 	const struct stage *inputs; /* the app is these files only; NULL: the whole source */
+	bool more;                  /* its inputs were compiled into one of the layers before */
 };
 
 int buildstep_run(const struct build *b, const struct buildstep *step, struct report *out,

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Answers questions about a package.json:
-//   package.js FOLDER facts      shell assignments for bin/compile
-//   package.js FOLDER web        the command of the default web process, if there is one
+// What the other scripts need to know of a package.json, as shell assignments: package.js FOLDER
 'use strict';
 const fs = require('fs');
 const path = require('path');
 
-const [folder, question] = process.argv.slice(2);
+const folder = process.argv[2];
 
 function fail(message) {
 	process.stderr.write(` !     ${message}\n`);
@@ -66,31 +64,32 @@ function hasDependencies() {
 		Boolean(pkg.workspaces);
 }
 
+// npm costs a third of a second and 50 MB and stands between a process and its signals, so a script
+// that is one line and needs nothing of npm is run without it.
+function plain(name) {
+	const script = text(scripts[name]);
+	return !scripts[`pre${name}`] && !scripts[`post${name}`] && !/npm_|[\x00-\x1f\x7f]/.test(script) ? script : '';
+}
+
 function webCommand() {
-	const start = text(scripts.start);
-	// npm costs a third of a second and 50 MB and stands between the process and its signals, so a
-	// plain script is started without it
-	if (start) {
-		const plain = !scripts.prestart && !scripts.poststart && !/npm_|[\x00-\x1f\x7f]/.test(start);
-		return plain ? start : 'npm start';
-	}
+	if (text(scripts.start)) return plain('start') || 'npm start';
 	return has('server.js') ? 'node server.js' : '';
 }
 
 const quote = (value) => `'${String(value).replace(/'/g, `'\\''`)}'`;
-
-if (question === 'web') {
-	const command = webCommand();
-	if (command) console.log(JSON.stringify(command));
-} else {
-	const wanted = wantedNode();
-	const facts = {
-		node_range: wanted.range,
-		node_range_from: wanted.from,
-		needs_source: needsSource(),
-		build_script: buildScript(),
-		has_dependencies: hasDependencies() ? 1 : '',
-		has_cleanup: scripts['heroku-cleanup'] ? 1 : '',
-	};
-	for (const [name, value] of Object.entries(facts)) console.log(`${name}=${quote(value)}`);
-}
+const wanted = wantedNode();
+const build = buildScript();
+const web = webCommand();
+const facts = {
+	node_range: wanted.range,
+	node_range_from: wanted.from,
+	needs_source: needsSource(),
+	build_script: build,
+	build_command: build && plain(build),
+	has_dependencies: hasDependencies() ? 1 : '',
+	has_prebuild: scripts['heroku-prebuild'] ? 1 : '',
+	has_cleanup: scripts['heroku-cleanup'] ? 1 : '',
+	// a string of JSON is one of YAML
+	web: web && JSON.stringify(web),
+};
+for (const [name, value] of Object.entries(facts)) console.log(`${name}=${quote(value)}`);
