@@ -78,9 +78,9 @@ static void write_rules(struct strbuf *sb, const struct instance *inst, uint32_t
 		    "chain source {\n"
 		    "type filter hook prerouting priority raw; policy accept;\n"
 		    "iifname != \"b%u-*\" accept\n"
-		    "meta nfproto != ipv4 drop\n"
-		    "ip saddr != %s/16 drop\n"
-		    "fib saddr . iif oif missing drop\n"
+		    "meta nfproto != ipv4 counter drop\n"
+		    "ip saddr != %s/16 counter drop\n"
+		    "fib saddr . iif oif missing counter drop\n"
 		    "}\n",
 		    n, net);
 	/* refused and not dropped, so that a program inside learns it at once */

@@ -1,0 +1,113 @@
+# shellcheck shell=bash
+# A berth-runtime of its own for the security tests, without the rest of Berth, and a layer that
+# holds nothing but the probe. Or, when suite.bash has started an instance, that one.
+#
+#   ROOT      the instance's root        WORK   a folder of this file's run
+#   STACK     the layer to run on (layer/ID)
+
+SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+BUILD=$SOURCE/${TEST_BUILD:-build}
+
+# A number that no instance on this machine uses.
+free_number() {
+	local n
+	for n in 13 12 11 10 9 8 7 6 5 4 3; do
+		nft list table inet "berth-$n" >/dev/null 2>&1 && continue
+		mkdir "/tmp/berth-number-$n" 2>/dev/null || continue
+		echo "$n"
+		return
+	done
+	echo "no instance number is free" >&2
+	return 1
+}
+
+runtime_up() {
+	make -s -C "$SOURCE" build/bin/berth-runtime build/tests/container build/tests/probe >/dev/null
+	WORK=$(mktemp -d /var/tmp/berth-security.XXXXXX)
+	chmod 755 "$WORK"
+	ROOT=${TEST_ROOT:-}
+	if [ -z "$ROOT" ]; then
+		ROOT=$WORK/root
+		mkdir -p "$ROOT/etc" "$ROOT/lib" "$ROOT/run"
+		NUMBER=$(free_number)
+		printf '[instance]\nnumber = %d\n' "$NUMBER" >"$ROOT/etc/berth.conf"
+		"$BUILD/bin/berth-runtime" --root "$ROOT" >"$WORK/runtime.log" 2>&1 3>&- &
+		RUNTIME_PID=$!
+		local i
+		for ((i = 0; i < 100; i++)); do
+			[ -S "$ROOT/run/runtime.sock" ] && break
+			sleep 0.05
+		done
+	else
+		NUMBER=$TEST_NUMBER
+	fi
+	STACK=layer/probe-$$
+	GATEWAY=10.$((200 + NUMBER)).0.1
+	mkdir -p "$WORK"/tree/{app,dev,proc,sys,tmp,etc,run,usr,var}
+	cp "$BUILD/tests/probe" "$WORK/tree/probe"
+	chown 1000:1000 "$WORK/tree/app"
+	chmod 1777 "$WORK/tree/tmp"
+	tar -C "$WORK/tree" -cf "$WORK/probe.tar" .
+	container import "${STACK#layer/}" "$WORK/probe.tar"
+	export ROOT WORK NUMBER STACK GATEWAY SOURCE BUILD RUNTIME_PID
+}
+
+runtime_down() {
+	local id
+	while read -r id _; do
+		case $id in
+		sec-*) container stop "$id" 0 || true ;;
+		esac
+	done < <(container list)
+	container remove "${STACK#layer/}" || true
+	if [ -n "${RUNTIME_PID:-}" ]; then
+		kill "$RUNTIME_PID"
+		while kill -0 "$RUNTIME_PID" 2>/dev/null; do sleep 0.05; done
+		"$BUILD/bin/berth-runtime" --root "$ROOT" --teardown
+		rmdir "/tmp/berth-number-$NUMBER"
+	fi
+	rm -rf --one-file-system "$WORK"
+}
+
+container() {
+	"$BUILD/tests/container" --root "$ROOT" "$@"
+}
+
+# Runs the probe in a container that ends with it: probe [OPTIONS] -- ARGS...
+probe() {
+	local options=()
+	while [ $# -gt 0 ] && [ "$1" != -- ]; do
+		options+=("$1")
+		shift
+	done
+	[ $# -eq 0 ] || shift
+	container run --layer "$STACK" "${options[@]}" "sec-$BATS_SUITE_TEST_NUMBER-$RANDOM" -- /probe "$@"
+}
+
+# Each pattern (grep -E) must be found in, or missing from, the facts in FILE.
+has() {
+	local pattern
+	for pattern in "${@:2}"; do
+		grep -qE "$pattern" "$1" && continue
+		echo "not found: $pattern" >&2
+		cat "$1" >&2
+		return 1
+	done
+}
+lacks() {
+	local pattern
+	for pattern in "${@:2}"; do
+		grep -E "$pattern" "$1" || continue
+		echo "found: $pattern" >&2
+		return 1
+	done
+}
+
+# No line of stdin may match.
+none() {
+	local found
+	found=$(grep -E -- "$1" || true)
+	[ -z "$found" ] && return
+	echo "found: $found" >&2
+	return 1
+}
