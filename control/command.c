@@ -190,7 +190,8 @@ static size_t distance(const char *a, const char *b)
 static int unknown(const char *name, struct error *err)
 {
 	const char *nearest = NULL;
-	size_t best = 4;
+	/* a third of the letters may be wrong: more is a guess that misleads */
+	size_t best = strlen(name) / 3 + 1;
 	for (size_t t = 0; command_tables[t]; t++)
 		for (const struct command *row = command_tables[t]; row->name; row++) {
 			size_t d = row->flags & COMMAND_HIDDEN ? 100 : distance(name, row->name);

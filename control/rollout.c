@@ -12,7 +12,9 @@
 #include "base/clock.h"
 #include "control/check.h"
 #include "control/domain.h"
+#include "control/event.h"
 #include "control/answer.h"
+#include "receiver/export.h"
 #include "router/router.h"
 
 #define DRAIN_MS 30000
@@ -69,13 +71,22 @@ static int look(struct context *c, const struct app *app, struct rollout *ro, st
 	return 0;
 }
 
+/* A tree that a power cut may have damaged is compared with git and repaired before it is used. */
+static int ensure_source(struct context *c, const struct app *app, const struct release *r,
+			 struct error *err)
+{
+	_cleanup_export_ struct export_stats stats;
+	export_stats_init(&stats);
+	return r->tree ? export_tree(c->inst, app->name, r->tree, NULL, NULL, &stats, err) : 0;
+}
+
 /* Starts every process that R wants and that is not there. */
 static int start_missing(struct context *c, const struct app *app, const struct release *r,
 			 bool retry, struct rollout *ro, struct error *err)
 {
 	_cleanup_image_ struct image im;
 	image_init(&im);
-	if (image_load(c->inst, r->image, &im, err) < 0)
+	if (image_load(c->inst, r->image, &im, err) < 0 || ensure_source(c, app, r, err) < 0)
 		return -1;
 	for (size_t i = 0; i < im.n_processes; i++) {
 		const char *type = im.processes[i].type;
@@ -199,9 +210,13 @@ int rollout_release(struct context *c, struct app *app, struct release *r, struc
 		struct error ignored = ERROR_INIT;
 		stop_added(c, &ro);
 		release_fail(c, r, &ignored);
+		event_note(c, app->name, "Release v%lld failed: %s", (long long)r->version,
+			   err->message);
 		rollout_free(&ro);
 		return -1;
 	}
+	event_note(c, app->name, "Release v%lld created by %s: %s", (long long)r->version, r->user,
+		   r->description);
 	/* from here on the release is the truth: what fails is repaired by berthd's next look */
 	int result = publish(c, app, r->image && !app->stopped ? r : NULL, &ro, err);
 	if (result == 0)

@@ -32,6 +32,7 @@ struct web_request {
 	struct watch client;
 	uint64_t uploaded;
 	struct MHD_Response *response; /* while it streams */
+	bool wait; /* a deploy answers when it ended, with its status, instead of streaming */
 	bool suspended, gone, too_large, tail_written;
 };
 
@@ -49,6 +50,13 @@ static void request_resume(struct web_request *r)
 	MHD_resume_connection(r->connection);
 }
 
+/* stderr among stdout, as on a terminal */
+static void merge_output(struct job *job)
+{
+	strbuf_add(&job->out, job->err.data, job->err.len);
+	strbuf_reset(&job->err);
+}
+
 static void job_changed(struct job *job, void *owner)
 {
 	struct web_request *r = owner;
@@ -64,14 +72,12 @@ static void job_changed(struct job *job, void *owner)
 			request_resume(r);
 		return;
 	case STAGE_STREAM:
-		/* stderr among stdout, as on a terminal */
-		strbuf_add(&job->out, job->err.data, job->err.len);
-		strbuf_reset(&job->err);
+		merge_output(job);
 		break;
 	case STAGE_WAIT:
 		break;
 	}
-	if (job->out.len || job->done)
+	if (job->done || (job->out.len && !r->wait))
 		request_resume(r);
 }
 
@@ -124,7 +130,7 @@ static int restart_job(struct web_request *r, const struct strvec *argv, const c
 	job_release(&r->job);
 	r->job.changed = job_changed;
 	r->job.owner = r;
-	if (feed)
+	if (feed && !r->wait)
 		r->job.out_max = STREAM_AHEAD;
 	return job_start(&r->job, r->web->inst, r->web->epoll, r->identity ? r->identity : "", argv,
 			 input, feed, err);
@@ -221,6 +227,7 @@ static enum MHD_Result start_command(struct web_request *r)
 
 	if (feed && length && str_to_u64(length, 0, r->web->max_upload, &n) < 0)
 		return refuse_size(r);
+	r->wait = MHD_lookup_connection_value(r->connection, MHD_GET_ARGUMENT_KIND, "wait") != NULL;
 	route_command(&r->route, &argv);
 	if (restart_job(r, &argv, NULL, feed, &err) < 0)
 		return refuse_unavailable(r, &err);
@@ -325,10 +332,13 @@ static enum MHD_Result after_upload(struct web_request *r)
 	if (r->too_large)
 		return refuse_size(r);
 	job_feed_end(&r->job);
-	if (r->job.done && r->job.status != 0)
-		return reply_failed(r->connection, r->job.status,
-				    r->job.err.len ? r->job.err.data : r->job.out.data);
-	if (r->job.out.len || r->job.done)
+	if (r->job.done && r->job.status != 0) {
+		merge_output(&r->job);
+		return reply_failed(r->connection, r->job.status, r->job.out.data);
+	}
+	if (r->wait && r->job.done)
+		return reply_body(r->connection, MHD_HTTP_OK, REPLY_TEXT, &r->job.out);
+	if (r->job.done || (r->job.out.len && !r->wait))
 		return start_stream(r);
 	request_suspend(r);
 	return MHD_YES;

@@ -8,7 +8,7 @@
  *   GET  /v1/apps                   apps:list --format json
  *   GET  /v1/apps/APP               apps:info APP --format json
  *   GET  /v1/apps/APP/releases      releases APP --format json
- *   POST /v1/apps/APP/deploy        the body is a tar archive, plain or compressed
+ *   POST /v1/apps/APP/deploy        the body is a tar archive, plain or compressed; "?wait"
  *
  * HEAD is allowed where GET is.
  */

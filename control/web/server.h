@@ -7,7 +7,9 @@
  *
  * Answers: JSON as the command printed it; Prometheus text for /metrics; for a deploy its output
  * as it comes, chunked, with "exit: STATUS" as the last line (and as trailer Berth-Exit-Status).
- * What fails before there is output has an HTTP status and {"error": {"code", "message"}}.
+ * What fails before there is output has an HTTP status and {"error": {"code", "message"}}. With
+ * "?wait" a deploy answers once, when it ended, so that its status is the answer's: 200 and the
+ * output, or an error whose message ends with the reason.
  */
 #ifndef CONTROL_WEB_SERVER_H
 #define CONTROL_WEB_SERVER_H
