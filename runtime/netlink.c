@@ -92,6 +92,20 @@ struct nlmsghdr *netlink_route(struct netlink_batch *b, uint16_t flags, uint32_t
 	return m;
 }
 
+void netlink_dead_end(struct netlink_batch *b, uint16_t type, uint16_t flags, uint32_t dst,
+		      uint8_t dst_len)
+{
+	struct nlmsghdr *m = begin(b, type, flags);
+	struct rtmsg *rtm = mnl_nlmsg_put_extra_header(m, sizeof(*rtm));
+	rtm->rtm_family = AF_INET;
+	rtm->rtm_dst_len = dst_len;
+	rtm->rtm_table = RT_TABLE_MAIN;
+	rtm->rtm_protocol = RTPROT_STATIC;
+	rtm->rtm_scope = RT_SCOPE_UNIVERSE;
+	rtm->rtm_type = RTN_UNREACHABLE;
+	mnl_attr_put_u32(m, RTA_DST, htonl(dst));
+}
+
 void netlink_no_ipv6(struct nlmsghdr *m)
 {
 	struct nlattr *spec = mnl_attr_nest_start(m, IFLA_AF_SPEC);

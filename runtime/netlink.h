@@ -25,6 +25,10 @@ struct netlink_batch {
 /* A socket in the caller's network namespace, or a negative errno. */
 int netlink_open(void);
 
+/* Appends a request for (TYPE RTM_NEWROUTE) or against (RTM_DELROUTE) an unreachable route. */
+void netlink_dead_end(struct netlink_batch *b, uint16_t type, uint16_t flags, uint32_t dst,
+		      uint8_t dst_len);
+
 void netlink_init(struct netlink_batch *b);
 /* Begins a request: add attributes with mnl_attr_put*, then begin the next or commit. */
 struct nlmsghdr *netlink_link(struct netlink_batch *b, uint16_t type, uint16_t flags, int index,

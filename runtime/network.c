@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "runtime/netlink.h"
 #include "runtime/nft.h"
@@ -223,6 +224,25 @@ static int change_gateway(const struct instance *inst, uint32_t gateway, uint16_
 	return 0;
 }
 
+/* An address that no container has at this moment leads nowhere. Without this route its packets
+ * would follow the host's default route, and some stranger out there might answer in an app's
+ * name, or get its requests. */
+static int change_dead_end(const struct instance *inst, uint32_t subnet, uint16_t type,
+			   uint16_t flags, struct error *err)
+{
+	_cleanup_close_ int fd = netlink_open();
+	if (fd < 0)
+		return error_set(err, ERROR_SYSTEM, -fd, "open a netlink socket");
+	struct netlink_batch b;
+	netlink_init(&b);
+	netlink_dead_end(&b, type, flags, subnet, 16);
+	int result = netlink_commit(fd, &b, NULL);
+	if (result < 0 && result != -ESRCH)
+		return error_set(err, ERROR_SYSTEM, -result,
+				 "change the unreachable route of instance %u", inst->number);
+	return 0;
+}
+
 int network_init(const struct instance *inst, struct error *err)
 {
 	uint32_t subnet;
@@ -241,7 +261,8 @@ int network_init(const struct instance *inst, struct error *err)
 	/* the rules stand before the first packet can be forwarded */
 	if (nft_run(rules.data, err) < 0)
 		return error_wrap(err, "load the table 'berth-%u'", inst->number);
-	if (change_gateway(inst, subnet + 1, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, err) < 0)
+	if (change_dead_end(inst, subnet, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, err) < 0 ||
+	    change_gateway(inst, subnet + 1, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, err) < 0)
 		return -1;
 	return turn_on("/proc/sys/net/ipv4/ip_forward", err);
 }
@@ -261,7 +282,8 @@ int network_destroy(const struct instance *inst, struct error *err)
 	int result = netlink_commit(fd, &b, NULL);
 	if (result < 0 && result != -ENODEV)
 		return error_set(err, ERROR_SYSTEM, -result, "remove the interfaces");
-	if (change_gateway(inst, subnet + 1, RTM_DELADDR, 0, err) < 0)
+	if (change_gateway(inst, subnet + 1, RTM_DELADDR, 0, err) < 0 ||
+	    change_dead_end(inst, subnet, RTM_DELROUTE, 0, err) < 0)
 		return -1;
 	_cleanup_free_ char *commands =
 		xasprintf("add table inet berth-%u\ndelete table inet berth-%u\n", inst->number,
@@ -289,7 +311,7 @@ int network_allocate(const struct instance *inst, const char *id, uint32_t *out_
 		return error_set(err, ERROR_SYSTEM, errno, "open '%s'", path);
 	/* 2 to 65534: not the network, the gateway or the broadcast address */
 	const uint32_t usable = 65533;
-	uint32_t start = hash(id) % usable;
+	uint32_t start = (hash(id) ^ (uint32_t)clock_us()) % usable;
 	for (uint32_t i = 0; i < usable; i++) {
 		uint32_t addr = subnet + 2 + (start + i) % usable;
 		char text[NETWORK_TEXT_MAX];
@@ -319,18 +341,26 @@ static int delete_link(const struct instance *inst, int fd, uint32_t addr)
 
 int network_release(const struct instance *inst, uint32_t addr, struct error *err)
 {
-	_cleanup_close_ int fd = netlink_open();
-	if (fd < 0)
-		return error_set(err, ERROR_SYSTEM, -fd, "open a netlink socket");
 	char text[NETWORK_TEXT_MAX];
 	network_text(addr, text);
-	int result = delete_link(inst, fd, addr);
-	if (result < 0)
-		return error_set(err, ERROR_SYSTEM, -result, "remove the interface of '%s'", text);
 	_cleanup_free_ char *path = instance_run(inst, "addresses/%s", text);
 	if (unlink(path) < 0 && errno != ENOENT)
 		return error_set(err, ERROR_SYSTEM, errno, "free '%s'", path);
 	return 0;
+}
+
+int network_remove(const struct instance *inst, uint32_t addr, struct error *err)
+{
+	_cleanup_close_ int fd = netlink_open();
+	if (fd < 0)
+		return error_set(err, ERROR_SYSTEM, -fd, "open a netlink socket");
+	int result = delete_link(inst, fd, addr);
+	if (result < 0) {
+		char name[NETWORK_NAME_MAX];
+		network_name(inst, addr, name);
+		return error_set(err, ERROR_SYSTEM, -result, "remove interface '%s'", name);
+	}
+	return network_release(inst, addr, err);
 }
 
 static void put_pair(struct netlink_batch *b, const struct instance *inst, int netns_fd,
