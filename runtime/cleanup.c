@@ -110,7 +110,7 @@ static void each_link(void *data, int index, const char *name, uint32_t group)
 		strvec_push(&links->names, name);
 }
 
-/* Interfaces whose address nobody holds: network_release would not find them. */
+/* Interfaces whose address nobody holds: no address leads to them. */
 static void find_interfaces(struct search *s)
 {
 	struct link_search links = {.names = STRVEC_INIT};
@@ -132,7 +132,7 @@ static void find_interfaces(struct search *s)
 			continue;
 		strvec_pushf(s->out, "interface %s", links.names.v[i]);
 		if (!s->dry)
-			note(s, network_release(s->inst, subnet | low, next_error(s)));
+			note(s, network_remove(s->inst, subnet | low, next_error(s)));
 	}
 	strvec_release(&links.names);
 }
@@ -151,7 +151,7 @@ static void find_addresses(struct search *s)
 			continue;
 		strvec_pushf(s->out, "address %s of %s", names.v[i], holder);
 		if (!s->dry)
-			note(s, network_release(s->inst, addr, next_error(s)));
+			note(s, network_remove(s->inst, addr, next_error(s)));
 	}
 }
 

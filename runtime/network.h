@@ -43,11 +43,14 @@ int network_init(const struct instance *inst, struct error *err);
 int network_destroy(const struct instance *inst, struct error *err);
 
 /* Reserves a free address for container ID: run/addresses/ADDRESS is a link whose text is ID.
- * The search starts at a hash of ID, so an address is seldom used again soon. */
+ * The search starts at a random place, so an address is seldom used again soon. */
 int network_allocate(const struct instance *inst, const char *id, uint32_t *out_addr,
 		     struct error *err);
-/* Deletes the host end when it is still there, then frees the address. */
+/* Frees the address of a container that has ended. The interface goes with its network namespace,
+ * some milliseconds later; waiting for the kernel here would cost 25 ms. */
 int network_release(const struct instance *inst, uint32_t addr, struct error *err);
+/* For leftovers: deletes the host end, whatever holds the other one, and frees the address. */
+int network_remove(const struct instance *inst, uint32_t addr, struct error *err);
 
 /* Makes the pair: the host end up with its host route, eth0 in the network namespace NETNS_FD
  * (/proc/PID/ns/net), up but without address. About 0.3 ms. */

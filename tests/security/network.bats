@@ -116,6 +116,11 @@ s.sendto(b"x", ("ff02::1", 7799, 0, socket.if_nametoindex("eth0")))' || true
 
 @test "9: the address of a container that ended is not left behind" {
 	probe --net egress -- true
+	# the kernel takes the interface away with the namespace, a little later
+	for ((i = 0; i < 50; i++)); do
+		[ "$(ip -o link | grep -cE " b$NUMBER-")" -gt 1 ] || break
+		sleep 0.1
+	done
 	[ "$(ip -o link | grep -cE " b$NUMBER-")" -eq 1 ]
 	[ "$(find "$ROOT/run/addresses" -type l | wc -l)" -eq 1 ]
 }

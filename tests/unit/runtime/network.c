@@ -100,7 +100,8 @@ static void guest_main(int sock, uint32_t addr, uint32_t gateway)
 	_exit(0);
 }
 
-static void guest_start(struct guest *g, const char *id)
+/* With FIXED not 0, that address and no reservation. */
+static void guest_start_at(struct guest *g, const char *id, uint32_t fixed)
 {
 	struct error err = ERROR_INIT;
 	uint32_t gateway;
@@ -108,7 +109,9 @@ static void guest_start(struct guest *g, const char *id)
 	char ready, path[64];
 	snprintf(g->id, sizeof(g->id), "%s", id);
 	assert_int_equal(network_gateway(&fx.inst, &gateway, &err), 0);
-	assert_int_equal(network_allocate(&fx.inst, id, &g->addr, &err), 0);
+	g->addr = fixed;
+	if (!fixed)
+		assert_int_equal(network_allocate(&fx.inst, id, &g->addr, &err), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
 	g->pid = fork();
 	if (g->pid == 0) {
@@ -127,6 +130,11 @@ static void guest_start(struct guest *g, const char *id)
 	assert_int_equal(write(g->sock, "g", 1), 1);
 	assert_int_equal(read(g->sock, &result, sizeof(result)), sizeof(result));
 	assert_int_equal(result, 0);
+}
+
+static void guest_start(struct guest *g, const char *id)
+{
+	guest_start_at(g, id, 0);
 }
 
 static void guest_stop(struct guest *g)
@@ -283,18 +291,26 @@ static void reuse_at_once(void **state)
 	(void)state;
 	struct guest g;
 	struct error err = ERROR_INIT;
+	uint32_t subnet;
+	assert_int_equal(instance_subnet(&fx.inst, &subnet, &err), 0);
 	assert_int_equal(network_init(&fx.inst, &err), 0);
+	/* the kernel is still taking the last one's interface away */
 	for (int i = 0; i < 5; i++) {
-		guest_start(&g, "same");
-		/* killed, and the address freed behind network_release's back */
+		guest_start_at(&g, "same", subnet + 99);
 		kill(g.pid, SIGKILL);
 		waitpid(g.pid, NULL, 0);
 		close(g.sock);
-		char text[NETWORK_TEXT_MAX];
-		network_text(g.addr, text);
-		_cleanup_free_ char *path = instance_run(&fx.inst, "addresses/%s", text);
-		assert_int_equal(unlink(path), 0);
 	}
+	/* or another process holds its namespace */
+	guest_start_at(&g, "same", subnet + 99);
+	struct guest again;
+	guest_start_at(&again, "same", subnet + 99);
+	assert_int_equal(network_remove(&fx.inst, subnet + 99, &err), 0);
+	char name[NETWORK_NAME_MAX];
+	network_name(&fx.inst, subnet + 99, name);
+	assert_int_equal(if_nametoindex(name), 0);
+	guest_stop(&g);
+	guest_stop(&again);
 }
 
 static void destroy_removes_all(void **state)
