@@ -6,8 +6,9 @@
  *
  *   berth-runtime [--root DIR] [--teardown]
  *
- * With --teardown it removes what it keeps on the machine for this instance, and ends: the table, the
- * gateway address, interfaces, groups. For when no other one serves and all containers are stopped.
+ * With --teardown it removes what it keeps on the machine for this instance, and ends: the table,
+ * the gateway address, interfaces, groups. For when no other one serves and all containers are
+ * stopped.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/sock.h"
 #include "instance/instance.h"
@@ -30,49 +32,142 @@
 #include "runtime/network.h"
 #include "runtime/seccomp.h"
 #include "runtime/server.h"
+#include "runtime/shim.h"
+#include "runtime/wire.h"
 
-static void become_server(const struct instance *inst, int conn, char *title, size_t title_len)
-	__attribute__((noreturn));
-static void become_server(const struct instance *inst, int conn, char *title, size_t title_len)
+/* What a spare process needs to know. */
+struct post {
+	const struct instance *inst;
+	int listener;
+	int taken; /* closed when the process is no longer spare */
+	char *title;
+	size_t title_len;
+};
+
+static void serve(const struct post *post, int conn) __attribute__((noreturn));
+static void serve(const struct post *post, int conn)
 {
-	sigset_t none;
-
-	/* ps shows what it is from now on; the word fits in the old argv */
-	memset(title, 0, title_len);
-	snprintf(title, title_len, "berth-shim");
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (dup2(conn, 3) < 0 || close_range(4, ~0u, 0) < 0 || fcntl(3, F_SETFD, FD_CLOEXEC) < 0)
-		_exit(1);
-	_exit(server_main(inst, 3));
+	close(post->listener);
+	close(post->taken);
+	_exit(server_main(post->inst, conn));
 }
 
-static int accept_one(const struct instance *inst, int listener, char *title, size_t title_len)
+static bool is_welcome(const struct instance *inst, int conn)
 {
-	_cleanup_close_ int conn = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	struct error err = ERROR_INIT;
 	uid_t uid;
 	gid_t gid;
 	pid_t pid;
 
-	if (conn < 0)
-		return -1;
-	if (sock_peer(conn, &pid, &uid, &gid, &err) < 0 || (uid != 0 && uid != inst->uid)) {
-		log_warning("refused a connection of user %d", (int)uid);
-		return 0;
+	if (sock_peer(conn, &pid, &uid, &gid, NULL) < 0)
+		return false;
+	if (uid == 0 || uid == inst->uid)
+		return true;
+	log_warning("refused a connection of user %d", (int)uid);
+	return false;
+}
+
+/* The request has come and is for a new container. A client that takes its time is served by a
+ * fork. */
+static bool wants_container(int conn)
+{
+	struct pollfd p = {conn, POLLIN, 0};
+	struct wire_head head;
+
+	return poll(&p, 1, 10) == 1 &&
+	       recv(conn, &head, sizeof(head), MSG_PEEK | MSG_DONTWAIT) == sizeof(head) &&
+	       (head.type == WIRE_START || head.type == WIRE_ATTACH);
+}
+
+/* Waits for a request to start a container, with all ready that can be ready, and then becomes that
+ * container's shim. Other requests go to forks of its own. */
+static void spare_main(const struct post *post) __attribute__((noreturn));
+static void spare_main(const struct post *post)
+{
+	sigset_t none;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	prctl(PR_SET_NAME, "berth-spare", 0, 0, 0);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	shim_warm_up();
+	for (;;) {
+		int conn = accept4(post->listener, NULL, NULL, SOCK_CLOEXEC);
+		pid_t pid;
+
+		while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+			shim_child_ended(pid);
+		if (conn < 0)
+			continue;
+		if (!is_welcome(post->inst, conn)) {
+			close(conn);
+			continue;
+		}
+		if (wants_container(conn)) {
+			/* from here on it lives for its container, whatever becomes of the daemon
+			 */
+			prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
+			memset(post->title, 0, post->title_len);
+			snprintf(post->title, post->title_len, "berth-shim");
+			serve(post, conn);
+		}
+		pid = fork();
+		if (pid == 0) {
+			prctl(PR_SET_NAME, "berth-serve", 0, 0, 0);
+			shim_forget_spare();
+			serve(post, conn);
+		}
+		if (pid < 0)
+			log_error("fork: %s", strerror(errno));
+		close(conn);
 	}
+}
+
+/* Starts a spare; *out_taken becomes readable when it is none any more. */
+static int make_spare(struct post post, int signals, pid_t *out_pid, int *out_taken,
+		      struct error *err)
+{
+	int fds[2];
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "make a pipe");
 	pid = fork();
-	if (pid == 0)
-		become_server(inst, TAKE_FD(conn), title, title_len);
-	if (pid < 0)
-		log_error("fork: %s", strerror(errno));
+	if (pid == 0) {
+		close(fds[0]);
+		close(signals);
+		post.taken = fds[1];
+		spare_main(&post);
+	}
+	close(fds[1]);
+	if (pid < 0) {
+		close(fds[0]);
+		return error_set(err, ERROR_SYSTEM, errno, "fork");
+	}
+	*out_pid = pid;
+	*out_taken = fds[0];
 	return 0;
+}
+
+/* Ends the spare, unless it serves a container by now, and takes away what it kept ready. */
+static void dismiss(pid_t spare, int taken)
+{
+	struct pollfd p = {taken, POLLIN, 0};
+
+	if (taken < 0 || poll(&p, 1, 0) != 0)
+		return;
+	kill(spare, SIGKILL);
+	while (waitpid(spare, NULL, 0) < 0 && errno == EINTR)
+		;
+	for (int i = 0; i < 50 && cgroup_remove_spares() > 0; i++)
+		clock_sleep_ms(10);
 }
 
 static int run(const struct instance *inst, char *title, size_t title_len, struct error *err)
 {
 	_cleanup_free_ char *path = instance_run(inst, "runtime.sock");
-	_cleanup_close_ int listener = -1, signals = -1;
+	_cleanup_close_ int listener = -1, signals = -1, taken = -1;
+	struct post post;
+	pid_t spare = -1;
 	sigset_t set;
 
 	if (server_prepare(inst, err) < 0 || seccomp_init_filters(err) < 0 ||
@@ -89,21 +184,27 @@ static int run(const struct instance *inst, char *title, size_t title_len, struc
 	if (sock_listen(path, SOCK_STREAM, 0660, 0, inst->gid, &listener, err) < 0)
 		return -1;
 	log_info("ready");
+	post = (struct post){inst, listener, -1, title, title_len};
 	for (;;) {
-		struct pollfd fds[] = {{listener, POLLIN, 0}, {signals, POLLIN, 0}};
+		struct pollfd fds[] = {{taken, POLLIN, 0}, {signals, POLLIN, 0}};
 		struct signalfd_siginfo info;
 
+		if (taken < 0 && make_spare(post, signals, &spare, &taken, err) < 0)
+			return -1;
+		fds[0].fd = taken;
 		if (poll(fds, 2, -1) < 0 && errno != EINTR)
 			return error_set(err, ERROR_SYSTEM, errno, "poll");
 		while (read(signals, &info, sizeof(info)) == sizeof(info)) {
 			/* Containers go on: their shims are processes of their own. */
-			if (info.ssi_signo != SIGCHLD)
+			if (info.ssi_signo != SIGCHLD) {
+				dismiss(spare, taken);
 				return 0;
+			}
 		}
 		while (waitpid(-1, NULL, WNOHANG) > 0)
 			;
 		if (fds[0].revents)
-			accept_one(inst, listener, title, title_len);
+			taken = close_fd(taken);
 	}
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "runtime/cgroup.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -28,7 +29,7 @@ static struct {
 	} trees[CGROUP_TREES];
 } found;
 
-static const char *const v1_wanted[] = {"memory", "pids", "cpu", "cpuacct", "devices", "freezer"};
+static const char *const v1_wanted[] = {"memory", "pids", "cpu", "cpuacct", "devices"};
 
 bool cgroup_is_v2(void)
 {
@@ -207,14 +208,36 @@ static int init_v1(const struct instance *inst, struct error *err)
 	return 0;
 }
 
+unsigned cgroup_remove_spares(void)
+{
+	unsigned left = 0;
+
+	for (unsigned i = 0; i < found.n; i++) {
+		DIR *d = opendir(found.trees[i].path);
+
+		for (struct dirent *e; d && (e = readdir(d));) {
+			if (str_starts(e->d_name, CGROUP_SPARE) &&
+			    unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR) < 0)
+				left++;
+		}
+		if (d)
+			closedir(d);
+	}
+	return left;
+}
+
 int cgroup_init(const struct instance *inst, struct error *err)
 {
 	struct statfs fs;
+	int failed;
 
 	memset(&found, 0, sizeof(found));
 	if (statfs(V2_ROOT, &fs) < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "look at '%s'", V2_ROOT);
-	return fs.f_type == CGROUP2_SUPER_MAGIC ? init_v2(inst, err) : init_v1(inst, err);
+	failed = fs.f_type == CGROUP2_SUPER_MAGIC ? init_v2(inst, err) : init_v1(inst, err);
+	if (!failed)
+		cgroup_remove_spares();
+	return failed;
 }
 
 static int open_trees(const char *id, bool make, struct cgroup *out, struct error *err)
@@ -242,6 +265,24 @@ static int open_trees(const char *id, bool make, struct cgroup *out, struct erro
 		cg.n = i + 1;
 	}
 	*out = cg;
+	return 0;
+}
+
+int cgroup_make(const char *name, struct cgroup *out, struct error *err)
+{
+	return open_trees(name, true, out, err);
+}
+
+int cgroup_rename(const char *from, const char *to)
+{
+	for (unsigned i = 0; i < found.n; i++) {
+		_cleanup_free_ char *before = xasprintf("%s/%s", found.trees[i].path, from);
+		_cleanup_free_ char *after = xasprintf("%s/%s", found.trees[i].path, to);
+
+		/* renamed in part: what has the new name is found there, the rest is made */
+		if (rename(before, after) < 0)
+			return i ? 0 : -1;
+	}
 	return 0;
 }
 
@@ -285,15 +326,18 @@ static int limit_v2(int fd, const struct spec_limits *l)
 	return 0;
 }
 
-static void limit_devices_v1(int fd)
+static void limit_devices_v1(int devices)
 {
 	static const char *const nodes[] = {"c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm", "c 1:8 rwm",
 					    "c 1:9 rwm", "c 5:0 rwm", "c 5:2 rwm", "c 136:* rwm"};
+	_cleanup_close_ int allow = openat(devices, "devices.allow", O_WRONLY | O_CLOEXEC);
 
-	if (fd < 0 || write_at(fd, "devices.deny", "a") < 0)
+	if (allow < 0 || write_at(devices, "devices.deny", "a") < 0)
 		return;
-	for (size_t i = 0; i < ARRAY_SIZE(nodes); i++)
-		write_at(fd, "devices.allow", nodes[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(nodes); i++) {
+		if (write(allow, nodes[i], strlen(nodes[i])) < 0)
+			return; /* refused then, which the program will say */
+	}
 }
 
 static int limit_v1(const struct cgroup *cg, const struct spec_limits *l)

@@ -2,7 +2,7 @@
 /*
  * The control groups of one instance: "berth-N/ID" for each container, N being the instance's
  * number. Version 2 where it is the machine's tree (below the slice of berth-runtime's own unit, or
- * the top), otherwise the version 1 hierarchies memory, pids, cpu, devices and freezer, as far as
+ * the top), otherwise the version 1 hierarchies memory, pids, cpu, cpuacct and devices, as far as
  * mounted (Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/ in the kernel's source).
  */
 #ifndef RUNTIME_CGROUP_H
@@ -51,6 +51,13 @@ const char *cgroup_root(unsigned i);
  * left out, but memory and pids must work. */
 int cgroup_create(const char *id, const struct spec_limits *limits, struct cgroup *out,
 		  struct error *err);
+/* Folders without limits: what cgroup_create finds when they are renamed to its id (version 1
+ * only). No id starts like CGROUP_SPARE; cgroup_init removes those that a killed process left. */
+#define CGROUP_SPARE ".spare."
+int cgroup_make(const char *name, struct cgroup *out, struct error *err);
+int cgroup_rename(const char *from, const char *to);
+/* Removes every empty spare one; gives how many are in use. */
+unsigned cgroup_remove_spares(void);
 /* Opens an existing one. ERROR_NOT_FOUND when it is gone. */
 int cgroup_open(const char *id, struct cgroup *out, struct error *err);
 void cgroup_close(struct cgroup *cg);

@@ -131,23 +131,20 @@ void container_exec(const char *cwd, char *const *argv, char *const *env, int re
 struct pipes {
 	int sync[2];   /* shim to init: one byte when the ids are mapped, one when eth0 is there */
 	int report[2]; /* init and program to shim: a container_failure, or the end at exec */
-	int go[2];     /* shim to helper: the root stands */
-	int pid[2];    /* helper to shim: init's pid, or -errno */
 };
 
 static void pipes_close(struct pipes *p)
 {
-	int *all = p->sync;
-
-	for (size_t i = 0; i < sizeof(*p) / sizeof(int); i++)
-		all[i] = close_fd(all[i]);
+	for (int i = 0; i < 2; i++) {
+		p->sync[i] = close_fd(p->sync[i]);
+		p->report[i] = close_fd(p->report[i]);
+	}
 }
 
-static int pipes_open(struct pipes *p, bool helper, struct error *err)
+static int pipes_open(struct pipes *p, struct error *err)
 {
 	memset(p, -1, sizeof(*p));
-	if (pipe2(p->sync, O_CLOEXEC) < 0 || pipe2(p->report, O_CLOEXEC) < 0 ||
-	    (helper && (pipe2(p->go, O_CLOEXEC) < 0 || pipe2(p->pid, O_CLOEXEC) < 0))) {
+	if (pipe2(p->sync, O_CLOEXEC) < 0 || pipe2(p->report, O_CLOEXEC) < 0) {
 		error_set(err, ERROR_SYSTEM, errno, "make a pipe");
 		pipes_close(p);
 		return -1;
@@ -155,53 +152,34 @@ static int pipes_open(struct pipes *p, bool helper, struct error *err)
 	return 0;
 }
 
-/* Clones init: from the helper (a child of the helper's parent), or from the shim itself. Gives the
- * pid, or -1 with errno. */
-static pid_t clone_init(const struct container_setup *setup, struct pipes *p, bool helper)
+struct birth {
+	const struct container_setup *setup;
+	struct pipes *pipes;
+	bool sibling; /* called by the helper, for its parent */
+};
+
+/* Clones init. Gives the pid, or -1 with errno. */
+static pid_t clone_init(void *data)
 {
+	const struct birth *b = data;
+	const struct cgroup *cg = b->setup->cgroup;
 	struct clone_args args;
 	pid_t pid;
 
 	memset(&args, 0, sizeof(args));
 	args.flags = NAMESPACES;
-	if (helper) {
+	if (b->sibling)
 		args.flags |= CLONE_PARENT;
-	} else {
+	else
 		args.exit_signal = SIGCHLD;
-		if (setup->cgroup->v2) {
-			args.flags |= CLONE_INTO_CGROUP;
-			args.cgroup = (__u64)setup->cgroup->trees[0].dirfd;
-		}
+	if (cg->v2) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (__u64)cg->trees[0].dirfd;
 	}
 	pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 	if (pid == 0)
-		init_main(setup, p->sync[0], p->report[1], p->sync[1]);
+		init_main(b->setup, b->pipes->sync[0], b->pipes->report[1], b->pipes->sync[1]);
 	return pid;
-}
-
-/* The helper of version 1: waits for the kernel, then for the root, then clones. */
-static void helper_main(const struct container_setup *setup, struct pipes *p, pid_t shim)
-{
-	char path[64], byte;
-	int32_t answer;
-	pid_t pid;
-	int fd;
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	if (cgroup_enter(setup->cgroup) < 0)
-		container_report(p->report[1], STEP_CGROUP, errno);
-	if (read(p->go[0], &byte, 1) != 1)
-		_exit(1);
-	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", shim);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || setns(fd, CLONE_NEWNS) < 0)
-		container_report(p->report[1], STEP_MOUNT, errno);
-	snprintf(path, sizeof(path), "/proc/%d/cwd", shim);
-	if (chdir(path) < 0)
-		container_report(p->report[1], STEP_MOUNT, errno);
-	pid = clone_init(setup, p, true);
-	answer = pid < 0 ? -errno : pid;
-	_exit(write(p->pid[1], &answer, sizeof(answer)) == sizeof(answer) ? 0 : 1);
 }
 
 static void set_oom_score(pid_t pid, const struct container_setup *setup)
@@ -256,22 +234,6 @@ static int await_exec(const struct container_setup *setup, int fd, struct error 
 	return container_failed(&f, setup->spec, err);
 }
 
-static int take_pid(int fd, pid_t *out)
-{
-	int32_t answer;
-	ssize_t n;
-
-	do {
-		n = read(fd, &answer, sizeof(answer));
-	} while (n < 0 && errno == EINTR);
-	if (n != sizeof(answer))
-		return ECHILD;
-	if (answer < 0)
-		return -answer;
-	*out = answer;
-	return 0;
-}
-
 static void kill_and_reap(pid_t pid)
 {
 	if (pid <= 0)
@@ -281,39 +243,29 @@ static void kill_and_reap(pid_t pid)
 		;
 }
 
-/* Has init cloned, by the helper or directly. A helper that failed has said why in the report pipe.
- */
-static int make_init(const struct container_setup *setup, struct pipes *p, pid_t helper,
-		     pid_t *out_pid, struct error *err)
+static int make_init(const struct container_setup *setup, struct pipes *p, pid_t *out_pid,
+		     struct error *err)
 {
-	int failed;
+	struct birth birth = {setup, p, !setup->cgroup->v2};
+	pid_t pid = birth.sibling ? helper_clone(setup->helper, clone_init, &birth)
+				  : clone_init(&birth);
 
-	if (helper) {
-		p->go[0] = close_fd(p->go[0]);
-		p->pid[1] = close_fd(p->pid[1]);
-		failed = write(p->go[1], "g", 1) == 1 ? take_pid(p->pid[0], out_pid) : errno;
-	} else {
-		*out_pid = clone_init(setup, p, false);
-		failed = *out_pid < 0 ? errno : 0;
-	}
+	if (pid < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "make the container's namespaces");
+	*out_pid = pid;
 	p->report[1] = close_fd(p->report[1]);
 	p->sync[0] = close_fd(p->sync[0]);
-	if (!failed)
-		return 0;
-	*out_pid = -1;
-	if (failed == ECHILD && await_exec(setup, p->report[0], err) < 0)
-		return -1;
-	return error_set(err, ERROR_SYSTEM, failed, "make the namespaces");
+	return 0;
 }
 
-static int run(const struct container_setup *setup, struct pipes *p, pid_t helper,
-	       struct container_run *out, struct error *err)
+static int run(const struct container_setup *setup, struct pipes *p, struct container_run *out,
+	       struct error *err)
 {
 	struct rootfs_view view = {instance_range_base(setup->inst, setup->spec->range),
 				   setup->limits.disk, setup->address_text, setup->resolv};
 
 	if (rootfs_mount(setup->inst, setup->spec, setup->rootfs, &view, &out->console, err) < 0 ||
-	    make_init(setup, p, helper, &out->pid, err) < 0)
+	    make_init(setup, p, &out->pid, err) < 0)
 		return -1;
 	out->pidfd = (int)syscall(SYS_pidfd_open, out->pid, 0);
 	if (out->pidfd < 0)
@@ -336,29 +288,21 @@ int container_start(const struct container_setup *setup, struct container_run *o
 {
 	struct container_run r = {-1, -1, -1};
 	struct pipes p;
-	pid_t helper = 0, self = getpid();
 	int failed;
 	_cleanup_close_ int home = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
 
 	if (home < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "open '/proc/self/ns/mnt'");
-	if (pipes_open(&p, !setup->cgroup->v2, err) < 0)
+	if (!setup->cgroup->v2 && !setup->helper->pid &&
+	    helper_start(setup->helper, setup->cgroup, err) < 0)
 		return -1;
-	if (!setup->cgroup->v2) {
-		helper = fork();
-		if (helper < 0) {
-			pipes_close(&p);
-			return error_set(err, ERROR_SYSTEM, errno, "fork");
-		}
-		if (helper == 0)
-			helper_main(setup, &p, self);
-	}
-	failed = run(setup, &p, helper, &r, err);
+	if (pipes_open(&p, err) < 0)
+		return -1;
+	failed = run(setup, &p, &r, err);
 	pipes_close(&p);
 	if (failed)
 		kill_and_reap(r.pid);
-	if (helper)
-		kill_and_reap(helper);
+	helper_release(setup->helper);
 	if (setns(home, CLONE_NEWNS) < 0 || chdir("/") < 0)
 		failed = failed ? failed : error_set(err, ERROR_SYSTEM, errno, "return");
 	if (failed) {

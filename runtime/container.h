@@ -11,8 +11,7 @@
  * (passed to every process) and CONTAINER_SIGNAL with a value (that signal, to the program).
  * Killing it kills the namespace; the end of the shim kills it (prctl(2), PR_SET_PDEATHSIG).
  *
- * On cgroup version 1, where the first move into a group waits about 5 ms for the kernel, a helper
- * waits in parallel to the mounts and clones init from inside the group.
+ * On cgroup version 1 init is cloned by a helper that stands in the group already (helper.h).
  */
 #ifndef RUNTIME_CONTAINER_H
 #define RUNTIME_CONTAINER_H
@@ -24,6 +23,7 @@
 #include "base/error.h"
 #include "instance/instance.h"
 #include "runtime/cgroup.h"
+#include "runtime/helper.h"
 #include "runtime/rootfs.h"
 #include "runtime/spec.h"
 
@@ -36,6 +36,7 @@ struct container_setup {
 	struct spec_limits limits; /* resolved */
 	const struct rootfs *rootfs;
 	const struct cgroup *cgroup;
+	struct helper *helper; /* cgroup version 1: one that stands in it, or made by the start */
 	uint32_t address, gateway; /* 0: no network */
 	const char *address_text, *resolv;
 	int stdio[3]; /* not used with spec->tty */

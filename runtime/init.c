@@ -177,22 +177,30 @@ static void reap(pid_t program)
 	}
 }
 
-static void run_program(const struct container_setup *setup, int report) __attribute__((noreturn));
-static void run_program(const struct container_setup *setup, int report)
+struct program {
+	const struct container_setup *setup;
+	int report;
+};
+
+/* Shares init's memory until it executes: nothing is copied, and init waits. */
+static int run_program(void *data)
 {
-	const struct container_spec *spec = setup->spec;
+	const struct program *p = data;
+	const struct container_spec *spec = p->setup->spec;
 	const char *cwd = spec->profile == SPEC_LAYER ? "/" : "/app";
 
-	check(setsid() < 0, report, STEP_TERMINAL);
+	check(setsid() < 0, p->report, STEP_TERMINAL);
 	if (spec->tty)
-		check(ioctl(0, TIOCSCTTY, 0) < 0, report, STEP_TERMINAL);
-	container_exec(spec->cwd ? spec->cwd : cwd, spec->argv.v, spec->env.v, report);
+		check(ioctl(0, TIOCSCTTY, 0) < 0, p->report, STEP_TERMINAL);
+	container_exec(spec->cwd ? spec->cwd : cwd, spec->argv.v, spec->env.v, p->report);
 }
 
 void init_main(const struct container_setup *setup, int sync, int report, int shim_end)
 {
 	const struct container_spec *spec = setup->spec;
+	static _Alignas(16) char stack[32768];
 	const char *host = spec->hostname ? spec->hostname : spec->id;
+	struct program program;
 	struct pollfd parent;
 	enum container_step step;
 	sigset_t all;
@@ -230,10 +238,9 @@ void init_main(const struct container_setup *setup, int sync, int report, int sh
 	parent = (struct pollfd){sync, POLLIN, 0};
 	if (poll(&parent, 1, 0) > 0 && (parent.revents & POLLHUP))
 		container_report(report, STEP_SYNC, EPIPE);
-	pid = fork();
+	program = (struct program){setup, report};
+	pid = clone(run_program, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, &program);
 	check(pid < 0, report, STEP_FORK);
-	if (pid == 0)
-		run_program(setup, report);
 	close_range(0, ~0u, 0);
 	reap(pid);
 }

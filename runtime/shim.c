@@ -99,6 +99,47 @@ static void publish(struct shim *s, enum container_state state)
 	status_write(s->folder, &s->status, NULL);
 }
 
+/* --- spare ---------------------------------------------------------------------------------- */
+
+/* Version 1 only: a cgroup without limits and a helper that stands in it. */
+static struct {
+	char name[32];
+	struct cgroup cgroup;
+	struct helper helper;
+} spare = {.helper = HELPER_INIT};
+
+void shim_warm_up(void)
+{
+	snprintf(spare.name, sizeof(spare.name), CGROUP_SPARE "%d", getpid());
+	if (cgroup_is_v2() || cgroup_make(spare.name, &spare.cgroup, NULL) < 0)
+		spare.name[0] = '\0';
+	else if (helper_start(&spare.helper, &spare.cgroup, NULL) < 0)
+		shim_cool_down();
+}
+
+void shim_cool_down(void)
+{
+	helper_release(&spare.helper);
+	cgroup_close(&spare.cgroup);
+	if (spare.name[0])
+		cgroup_remove(spare.name, NULL);
+	spare.name[0] = '\0';
+}
+
+void shim_child_ended(pid_t pid)
+{
+	if (pid == spare.helper.pid)
+		spare.helper.pid = 0;
+}
+
+void shim_forget_spare(void)
+{
+	spare.helper.pid = 0;
+	helper_release(&spare.helper);
+	cgroup_close(&spare.cgroup);
+	spare.name[0] = '\0';
+}
+
 /* --- beginning ------------------------------------------------------------------------------ */
 
 /* The folder is the container's name: making it is what makes ids unique. One whose shim is on its
@@ -177,6 +218,16 @@ static void close_stdio(struct shim *s)
 		s->stdio[i] = close_fd(s->stdio[i]);
 }
 
+/* The spare one under the container's name, or a new one. */
+static int make_cgroup(struct shim *s, struct error *err)
+{
+	if (spare.name[0] && cgroup_rename(spare.name, s->spec->id) == 0)
+		spare.name[0] = '\0'; /* its helper still reads the descriptors */
+	else
+		shim_cool_down();
+	return cgroup_create(s->spec->id, &s->setup.limits, &s->cgroup, err);
+}
+
 static int prepare(struct shim *s, struct error *err)
 {
 	if (limits_resolve(s->inst, s->spec, &s->setup.limits, err) < 0 || make_folder(s, err) < 0)
@@ -191,9 +242,8 @@ static int prepare(struct shim *s, struct error *err)
 			return -1;
 		s->has_log = true;
 	}
-	if (make_control(s, err) < 0 ||
-	    cgroup_create(s->spec->id, &s->setup.limits, &s->cgroup, err) < 0 ||
-	    make_network(s, err) < 0 || rootfs_open(s->inst, s->spec, &s->rootfs, err) < 0 ||
+	if (make_control(s, err) < 0 || make_cgroup(s, err) < 0 || make_network(s, err) < 0 ||
+	    rootfs_open(s->inst, s->spec, &s->rootfs, err) < 0 ||
 	    network_resolv_conf(s->inst, &s->resolv, err) < 0)
 		return -1;
 	return 0;
@@ -211,6 +261,7 @@ static int start_once(struct shim *s, struct error *err)
 	s->setup.spec = s->spec;
 	s->setup.rootfs = &s->rootfs;
 	s->setup.cgroup = &s->cgroup;
+	s->setup.helper = &spare.helper;
 	s->setup.address_text = s->address;
 	s->setup.resolv = s->resolv.data;
 	memcpy(s->setup.stdio, s->stdio, sizeof(s->stdio));
@@ -253,9 +304,8 @@ static void release(struct shim *s)
 
 static void finish(struct shim *s, bool forget)
 {
-	struct error err = ERROR_INIT;
-
 	rootfs_close(&s->rootfs);
+	publish(s, CONTAINER_EXITED);
 	if (s->conn >= 0) {
 		struct runtime_result result;
 		struct cgroup_usage usage;
@@ -267,22 +317,18 @@ static void finish(struct shim *s, bool forget)
 		result.timed_out = s->timed_out;
 		result.disk_full = s->disk_full;
 		result.memory_peak = usage.memory_peak;
-		publish(s, CONTAINER_EXITED);
 		shim_send_result(s->conn, &result);
 		s->conn = close_fd(s->conn);
 	}
 	release(s);
 	if (forget)
 		remove_folder(s);
-	else {
+	else
 		unlinkat(s->folder, "control", 0);
-		publish(s, CONTAINER_EXITED);
-	}
 	for (unsigned i = 0; i < s->n_stoppers; i++)
 		wire_send(s->stoppers[i], WIRE_OK, NULL, NULL, 0, NULL);
 	if (s->has_log)
 		logfile_close(&s->log);
-	error_clear(&err);
 }
 
 /* --- running -------------------------------------------------------------------------------- */
@@ -483,6 +529,20 @@ static void serve_session(struct shim *s)
 	}
 }
 
+/* Sessions of runtime_exec are our children too; init is container_reap's. */
+static void reap_sessions(const struct shim *s)
+{
+	siginfo_t info;
+
+	for (;;) {
+		info.si_pid = 0;
+		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || !info.si_pid ||
+		    (s->running && info.si_pid == s->run.pid))
+			return;
+		waitpid(info.si_pid, NULL, WNOHANG);
+	}
+}
+
 static void loop(struct shim *s)
 {
 	while (!s->done) {
@@ -493,7 +553,6 @@ static void loop(struct shim *s)
 
 		if (poll(fds, ARRAY_SIZE(fds), wait_ms(s)) < 0 && errno != EINTR)
 			break;
-		/* sessions of runtime_exec are our children too; none is waited for */
 		if (fds[1].revents)
 			drain(s, false);
 		if (fds[0].revents)
@@ -504,8 +563,7 @@ static void loop(struct shim *s)
 			serve_control(s);
 		if (!s->done)
 			check_times(s);
-		while (!s->running && waitpid(-1, NULL, WNOHANG) > 0)
-			;
+		reap_sessions(s);
 	}
 }
 
@@ -529,6 +587,7 @@ static void give_up(struct shim *s, const struct error *err)
 {
 	bool upper = s->rootfs.made_upper;
 
+	shim_cool_down();
 	rootfs_close(&s->rootfs);
 	if (upper)
 		layer_remove(s->inst, s->spec->upper, NULL);

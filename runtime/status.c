@@ -8,14 +8,17 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/file.h"
+#include "base/clock.h"
 
 #define STATUS_MAGIC 0x62745301u
 
+/* Written in place; a reader that sees two different counts came in between and reads again. */
 struct status_file {
 	uint32_t magic;
 	uint32_t size;
+	uint64_t count;
 	struct container_status status;
+	uint64_t count_again;
 };
 
 uint64_t status_process_start(pid_t pid)
@@ -48,20 +51,18 @@ bool status_shim_alive(const struct container_status *s)
 
 int status_write(int dirfd, const struct container_status *s, struct error *err)
 {
+	static uint64_t count;
 	struct status_file f;
 
 	memset(&f, 0, sizeof(f));
 	f.magic = STATUS_MAGIC;
 	f.size = sizeof(f);
+	f.count = f.count_again = ++count;
 	f.status = *s;
 	/* No fsync: run/ does not outlive the machine's boot. */
-	_cleanup_close_ int fd = openat(
-		dirfd, "status.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
-	if (fd < 0)
-		return error_set(err, ERROR_SYSTEM, errno, "write the status of '%s'", s->id);
-	if (file_write_all(fd, &f, sizeof(f), err) < 0)
-		return -1;
-	if (renameat(dirfd, "status.new", dirfd, "status") < 0)
+	_cleanup_close_ int fd =
+		openat(dirfd, "status", O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+	if (fd < 0 || pwrite(fd, &f, sizeof(f), 0) != sizeof(f))
 		return error_set(err, ERROR_SYSTEM, errno, "write the status of '%s'", s->id);
 	return 0;
 }
@@ -72,11 +73,18 @@ int status_read(const struct instance *inst, const char *id, struct container_st
 	_cleanup_free_ char *path = instance_run(inst, "containers/%s/status", id);
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	struct status_file f;
+	bool good = false;
 
 	if (fd < 0)
 		return error_set(err, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_SYSTEM,
 				 errno == ENOENT ? 0 : errno, "container '%s' is not there", id);
-	if (read(fd, &f, sizeof(f)) != sizeof(f) || f.magic != STATUS_MAGIC || f.size != sizeof(f))
+	for (int i = 0; i < 100 && !good; i++) {
+		if (i)
+			clock_sleep_ms(1);
+		good = pread(fd, &f, sizeof(f), 0) == sizeof(f) && f.magic == STATUS_MAGIC &&
+		       f.size == sizeof(f) && f.count == f.count_again;
+	}
+	if (!good)
 		return error_set(err, ERROR_INVALID, 0, "the status of '%s' is damaged", id);
 	f.status.id[sizeof(f.status.id) - 1] = '\0';
 	f.status.label[sizeof(f.status.label) - 1] = '\0';

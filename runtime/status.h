@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * run/containers/ID: the folder of one container, made by its shim and root's.
- *   status    a struct container_status, replaced as a whole: what its shim last said
+ *   status    a struct container_status, what its shim last said
  *   control   the shim's socket, for berth-runtime only
  * A process is named by its pid and the time it began (proc(5), field 22), because pids come again.
  */
@@ -21,7 +21,7 @@ uint64_t status_process_start(pid_t pid);
 /* The shim that wrote S still runs. */
 bool status_shim_alive(const struct container_status *s);
 
-/* Writes S into the folder DIRFD, in one rename. */
+/* Writes S into the folder DIRFD; a reader sees all of it or the one before. */
 int status_write(int dirfd, const struct container_status *s, struct error *err);
 /* ERROR_NOT_FOUND when there is no such container. */
 int status_read(const struct instance *inst, const char *id, struct container_status *out,
