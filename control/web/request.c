@@ -227,7 +227,8 @@ static enum MHD_Result start_command(struct web_request *r)
 
 	if (feed && length && str_to_u64(length, 0, r->web->max_upload, &n) < 0)
 		return refuse_size(r);
-	r->wait = MHD_lookup_connection_value(r->connection, MHD_GET_ARGUMENT_KIND, "wait") != NULL;
+	r->wait = MHD_lookup_connection_value_n(r->connection, MHD_GET_ARGUMENT_KIND, "wait", 4,
+						NULL, NULL) == MHD_YES;
 	route_command(&r->route, &argv);
 	if (restart_job(r, &argv, NULL, feed, &err) < 0)
 		return refuse_unavailable(r, &err);

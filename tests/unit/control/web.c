@@ -295,6 +295,12 @@ static void test_deploy(void **state)
 	    "Transfer-Encoding: chunked");
 	expect(&out, "exit: 1\n");
 	expect(&out, "Berth-Exit-Status: 1");
+	ask(w, &out, w->token, "/v1/apps/bad/deploy?wait", "--data-binary", at);
+	expect(&out, "HTTP/1.1 422");
+	expect(&out, "\"message\":\"-----> took 2500000 bytes\\na warning\"");
+	ask(w, &out, w->token, "/v1/apps/hello/deploy?wait", "--data-binary", at);
+	expect(&out, "HTTP/1.1 200");
+	expect(&out, "-----> took 2500000 bytes\n");
 	ask(w, &out, w->token, "/v1/apps/missing/deploy", "--data-binary", at);
 	expect(&out, "HTTP/1.1 404");
 	expect(&out, "App 'missing' does not exist");
