@@ -18,8 +18,11 @@ print "listening on $port\n";
 
 sub answer {
 	my ($client) = @_;
+	my $busy = 0;
+	local $SIG{TERM} = sub { exit 0 unless $busy; $stopping = 1 };
 	$client->autoflush(1);
 	while (defined(my $request = <$client>)) {
+		$busy = 1;
 		my ($method, $path) = split ' ', $request;
 		my %header;
 		while (defined(my $line = <$client>)) {
@@ -35,6 +38,7 @@ sub answer {
 		printf $client "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n%s\r\n%s",
 		  length $text, ($close ? "Connection: close\r\n" : ''), $text;
 		last if $close;
+		$busy = 0;
 	}
 	close $client;
 }

@@ -40,7 +40,7 @@ instance_up() {
 	make -s -C "$TEST_SOURCE" B="${TEST_BUILD:-build}" install PREFIX="$TEST_PREFIX" >/dev/null
 	local berth="$TEST_PREFIX/bin/berth"
 	"$berth" server init --root "$TEST_ROOT" --http-address 127.0.0.1 --http-port "$HTTP_PORT" \
-		--ssh-address 127.0.0.1 --ssh-port "$SSH_PORT"
+		--ssh-address 127.0.0.1 --ssh-port "$SSH_PORT" --set http.domain=localhost
 	TEST_NUMBER=$(sed -n 's/^number = //p' "$TEST_ROOT/etc/berth.conf")
 	export TEST_NUMBER
 	"$berth" server start --root "$TEST_ROOT"
@@ -52,18 +52,16 @@ instance_up() {
 
 # --- what an instance may have left; each prints its findings ---
 
+# Berth's own programs by their path; nginx and sshd, whose programs are elsewhere, by their words.
 left_processes() {
-	local exe
-	for exe in /proc/[0-9]*/exe; do
-		case $(readlink "$exe" 2>/dev/null) in
-		"$TEST_DIR"/*) echo "process ${exe%/exe} $(tr '\0' ' ' <"${exe%exe}cmdline" 2>/dev/null)" ;;
-		esac
-	done
-	# nginx and sshd, whose programs are elsewhere
-	grep -lzsF "$TEST_ROOT/" /proc/[0-9]*/cmdline 2>/dev/null | while read -r exe; do
-		[ "${exe%/cmdline}" = "/proc/$$" ] || [ "${exe%/cmdline}" = "/proc/$BASHPID" ] ||
-			echo "process ${exe%/cmdline} $(tr '\0' ' ' <"$exe" 2>/dev/null)"
-	done
+	local dir args
+	for dir in /proc/[0-9]*; do
+		args=()
+		mapfile -d '' args 2>/dev/null <"$dir/cmdline" || continue
+		if [[ $(readlink "$dir/exe" 2>/dev/null) == "$TEST_DIR"/* || "${args[*]}" == *"$TEST_ROOT/"* ]]; then
+			echo "process ${dir#/proc/} ${args[*]}"
+		fi
+	done 2>/dev/null
 }
 
 left_behind() {
