@@ -101,7 +101,10 @@ local function load()
 			dict:delete(key)
 		end
 	end
-	return finish(doc.version)
+	local version = finish(doc.version)
+	doc, keep = nil, nil -- luacheck: ignore
+	collectgarbage()
+	return version
 end
 
 -- One change at a time over all workers. WORK does not yield, so a lock that outlives its holder
