@@ -137,7 +137,46 @@ int file_make_dirs(const char *path, mode_t mode, struct error *err)
 	}
 }
 
-static int remove_contents(int fd, dev_t dev, struct error *err)
+/* Folders nested deeper than this are first moved to the top, so that no tree, however deep, takes
+ * more descriptors or stack than this. */
+#define REMOVE_MAX_DEPTH 48
+
+struct removal {
+	int top; /* the folder that is being removed */
+	dev_t dev;
+};
+
+static int remove_contents(const struct removal *r, int fd, unsigned depth, struct error *err);
+
+/* Removes the folder NAME in FD, at DEPTH below the top. */
+static int remove_folder(const struct removal *r, int fd, const char *name, unsigned depth,
+			 struct error *err)
+{
+	struct stat st;
+	int sub = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (sub < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "open '%s'", name);
+	if (fstat(sub, &st) < 0 || st.st_dev != r->dev) {
+		close_fd(sub);
+		return error_set(err, ERROR_BUSY, 0, "'%s' is a mount point", name);
+	}
+	if (depth >= REMOVE_MAX_DEPTH) {
+		char aside[17];
+		random_hex(aside, 16);
+		close_fd(sub);
+		if (renameat(fd, name, r->top, aside) < 0)
+			return error_set(err, ERROR_SYSTEM, errno, "move '%s' aside", name);
+		return 0;
+	}
+	if (remove_contents(r, sub, depth, err) < 0)
+		return -1;
+	if (unlinkat(fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		return error_set(err, ERROR_SYSTEM, errno, "remove '%s'", name);
+	return 0;
+}
+
+/* Empties the folder FD, which it closes. */
+static int remove_contents(const struct removal *r, int fd, unsigned depth, struct error *err)
 {
 	DIR *dir = fdopendir(fd);
 	if (!dir) {
@@ -152,22 +191,10 @@ static int remove_contents(int fd, dev_t dev, struct error *err)
 			continue;
 		if (unlinkat(fd, name, 0) == 0 || errno == ENOENT)
 			continue;
-		if (errno != EISDIR && errno != EPERM) {
+		if (errno == EISDIR || errno == EPERM)
+			result = remove_folder(r, fd, name, depth + 1, err);
+		else
 			result = error_set(err, ERROR_SYSTEM, errno, "remove '%s'", name);
-			break;
-		}
-		int sub = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		struct stat st;
-		if (sub < 0) {
-			result = error_set(err, ERROR_SYSTEM, errno, "open '%s'", name);
-		} else if (fstat(sub, &st) < 0 || st.st_dev != dev) {
-			close_fd(sub);
-			result = error_set(err, ERROR_BUSY, 0, "'%s' is a mount point", name);
-		} else if (remove_contents(sub, dev, err) < 0) {
-			result = error_wrap(err, "'%s'", name);
-		} else if (unlinkat(fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT) {
-			result = error_set(err, ERROR_SYSTEM, errno, "remove '%s'", name);
-		}
 	}
 	closedir(dir);
 	return result;
@@ -179,19 +206,26 @@ int file_remove_tree(int dirfd, const char *name, struct error *err)
 		return 0;
 	if (errno != EISDIR && errno != EPERM)
 		return error_set(err, ERROR_SYSTEM, errno, "remove '%s'", name);
-	int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return errno == ENOENT ? 0 : error_set(err, ERROR_SYSTEM, errno, "open '%s'", name);
+	_cleanup_close_ int top =
+		openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
-	if (fstat(fd, &st) < 0) {
-		close_fd(fd);
+	if (top < 0)
+		return errno == ENOENT ? 0 : error_set(err, ERROR_SYSTEM, errno, "open '%s'", name);
+	if (fstat(top, &st) < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "stat '%s'", name);
+	struct removal r = {top, st.st_dev};
+	/* another pass for what the last one moved to the top after it had listed it */
+	for (;;) {
+		int fd = openat(top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0)
+			return error_set(err, ERROR_SYSTEM, errno, "open '%s'", name);
+		if (remove_contents(&r, fd, 0, err) < 0)
+			return error_wrap(err, "remove '%s'", name);
+		if (unlinkat(dirfd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+			return 0;
+		if (errno != ENOTEMPTY && errno != EEXIST)
+			return error_set(err, ERROR_SYSTEM, errno, "remove '%s'", name);
 	}
-	if (remove_contents(fd, st.st_dev, err) < 0)
-		return error_wrap(err, "remove '%s'", name);
-	if (unlinkat(dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
-		return error_set(err, ERROR_SYSTEM, errno, "remove '%s'", name);
-	return 0;
 }
 
 bool file_exists(int dirfd, const char *path)

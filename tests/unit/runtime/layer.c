@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <setjmp.h>
 #include <cmocka.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -187,6 +188,8 @@ static void deep_tree_is_removed(void **state)
 	(void)state;
 	struct error err = ERROR_INIT;
 	int data = -1, work = -1;
+	struct rlimit few = {128, 128};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
 	assert_int_equal(layer_create_upper(&fx.inst, "deep", 0, &data, &work, &err), 0);
 	int fd = data;
 	for (int i = 0; i < 5000; i++) {
