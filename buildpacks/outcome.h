@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "buildpacks/defaults.h"
 #include "instance/instance.h"

@@ -10,6 +10,7 @@
 
 #include <stddef.h>
 
+#include "base/cleanup.h"
 #include "base/error.h"
 
 #define PROCFILE_MAX (4u << 20)       /* bytes of the file */

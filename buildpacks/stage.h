@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Folders run/stage/ID that a build container sees read-only as its own user's: ENV_DIR with one
- * file per config var, and the input files of an app. They go when the variable's scope ends.
+ * file per config var, and the input files of an app. They go when the variable's scope ends; what
+ * a process that was killed left behind goes when the next one is made (the owner holds a lock).
  */
 #ifndef BUILDPACKS_STAGE_H
 #define BUILDPACKS_STAGE_H
@@ -9,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "base/strvec.h"
 #include "instance/instance.h"
@@ -16,10 +18,11 @@
 struct stage {
 	char *id; /* NULL: none */
 	char *folder;
+	int lock; /* the folder's descriptor, locked */
 };
 #define STAGE_INIT                                                                                 \
 	{                                                                                          \
-		NULL, NULL                                                                         \
+		NULL, NULL, -1                                                                     \
 	}
 
 /* Makes an empty one. */
