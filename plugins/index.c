@@ -77,15 +77,14 @@ static size_t cut(char *line, char *fields[MAX_FIELDS])
 {
 	size_t n = 0;
 
-	for (char *p = line; p; n++) {
+	for (char *p = line;; *p++ = '\0') {
 		if (n == MAX_FIELDS)
 			return 0;
-		fields[n] = p;
+		fields[n++] = p;
 		p = strchr(p, '\t');
-		if (p)
-			*p++ = '\0';
+		if (!p)
+			return n;
 	}
-	return n;
 }
 
 static int number(const char *s, unsigned *out)

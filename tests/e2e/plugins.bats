@@ -179,12 +179,12 @@ END
 	berth maintenance:on "$app"
 	assert_equal "$(http_status "$(host_of "$app")")" 503
 	berth maintenance:page "$app" <<<'<h1>gone fishing</h1>'
-	run curl -s --connect-to "::127.0.0.1:$HTTP_PORT" "http://$(host_of "$app"):$HTTP_PORT/"
+	run curl -s -H 'Accept: text/html' --connect-to "::127.0.0.1:$HTTP_PORT" "http://$(host_of "$app"):$HTTP_PORT/"
 	assert_contains "$output" "<h1>gone fishing</h1>"
 	run berth maintenance:report "$app"
 	assert_contains "$output" "custom"
 	berth maintenance:page "$app" --reset
-	run curl -s --connect-to "::127.0.0.1:$HTTP_PORT" "http://$(host_of "$app"):$HTTP_PORT/"
+	run curl -s -H 'Accept: text/html' --connect-to "::127.0.0.1:$HTTP_PORT" "http://$(host_of "$app"):$HTTP_PORT/"
 	refute_contains "$output" "gone fishing"
 	bssh maintenance:off "$app"
 	assert_equal "$(http_status "$(host_of "$app")")" 200
