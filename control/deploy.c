@@ -11,6 +11,7 @@
 #include "buildpacks/appjson.h"
 #include "buildpacks/builder.h"
 #include "control/answer.h"
+#include "control/collect.h"
 #include "control/config.h"
 #include "control/domain.h"
 #include "control/lock.h"
@@ -269,6 +270,7 @@ static int check_ref(struct context *c, const struct app *app, const struct depl
 			 "the branch was moved by another push meanwhile: fetch, then push again");
 }
 
+/* What nobody waits for, in a process of its own: the source to disk, old releases off it. */
 static void settle(struct context *c, const struct release *r)
 {
 	fflush(NULL);
@@ -282,6 +284,10 @@ static void settle(struct context *c, const struct release *r)
 	close_range(3, ~0U, 0);
 	struct error ignored = ERROR_INIT;
 	export_settle(c->inst, r->tree, &ignored);
+	/* a connection to the database does not cross a fork */
+	struct context own = {.identity = c->identity};
+	if (context_open(&own, c->inst, &ignored) == 0)
+		collect_run(&own, &ignored);
 	_exit(0);
 }
 
@@ -289,12 +295,13 @@ static int deploy_locked(struct context *c, struct app *app, const struct deploy
 			 struct error *err)
 {
 	char now[REPO_HEX_SIZE] = "";
+	_cleanup_close_ int hold = -1;
 	_cleanup_release_ struct release current;
 	_cleanup_release_ struct release r;
 	release_init(&current);
 	release_init(&r);
 	/* what was read before the wait for the lock may be old */
-	if (app_find_id(&c->db, app->id, app, err) < 0)
+	if (app_find_id(&c->db, app->id, app, err) < 0 || collect_hold(c->inst, &hold, err) < 0)
 		return -1;
 	if (app->locked)
 		return error_set(err, ERROR_BUSY, 0,

@@ -2,6 +2,7 @@
 #include "control/tenant.h"
 
 #include "base/cleanup.h"
+#include "control/collect.h"
 #include "control/domain.h"
 #include "control/lock.h"
 #include "control/rollout.h"
@@ -42,7 +43,9 @@ int tenant_destroy(struct context *c, const struct app *app, struct error *err)
 	    repo_remove(c->inst, app->name, err) < 0 ||
 	    runtime_cache_remove(c->inst, app->name, err) < 0)
 		return -1;
-	return app_remove(&c->db, app, err);
+	if (app_remove(&c->db, app, err) < 0)
+		return -1;
+	return collect_run(c, err);
 }
 
 int tenant_rename(struct context *c, const struct app *app, const char *name, struct error *err)

@@ -12,6 +12,7 @@
 #include "control/listing.h"
 #include "control/lock.h"
 #include "control/release.h"
+#include "runtime/image.h"
 
 static int releases(struct context *c, struct request *rq, struct error *err)
 {
@@ -98,6 +99,14 @@ static int find_target(struct context *c, struct request *rq, struct release *ta
 	if (strcmp(target->status, "succeeded") != 0)
 		return error_set(err, ERROR_INVALID, 0, "v%lld never ran: it %s",
 				 (long long)target->version, target->status);
+	_cleanup_image_ struct image im;
+	struct error gone = ERROR_INIT;
+	image_init(&im);
+	if (image_load(c->inst, target->image, &im, &gone) < 0 && gone.code == ERROR_NOT_FOUND)
+		return error_set(err, ERROR_NOT_FOUND, 0,
+				 "the image of v%lld was collected: only the newest releases keep "
+				 "theirs ([releases] keep in berth.conf); push its commit again",
+				 (long long)target->version);
 	return 0;
 }
 
