@@ -168,13 +168,13 @@ static int wished(int dirfd, struct strvec *out, struct error *err)
 	struct error why = ERROR_INIT;
 	_cleanup_appjson_ struct appjson aj;
 
+	appjson_init(&aj);
 	if (read_list(dirfd, out, &why) < 0 && why.code != ERROR_NOT_FOUND) {
 		*err = why;
 		return -1;
 	}
 	if (out->n > 0)
 		return 0;
-	appjson_init(&aj);
 	if (appjson_read(&aj, dirfd, "app.json", &why) < 0 && why.code != ERROR_NOT_FOUND) {
 		*err = why;
 		return -1;

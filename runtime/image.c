@@ -180,6 +180,7 @@ int image_load(const struct instance *inst, const char *id, struct image *im, st
 	_cleanup_image_ struct image loaded;
 	json_error_t why;
 
+	image_init(&loaded);
 	if (!name_is_id(id))
 		return error_set(err, ERROR_INVALID, 0, "'%s' is no image id", id);
 	_cleanup_free_ char *path = instance_lib(inst, "images/%s.json", id);
@@ -188,7 +189,6 @@ int image_load(const struct instance *inst, const char *id, struct image *im, st
 	json_auto_t *doc = json_loadb(text.data, text.len, 0, &why);
 	if (!doc)
 		return error_set(err, ERROR_INVALID, 0, "image '%s': %s", id, why.text);
-	image_init(&loaded);
 	if (load_processes(&loaded, json_object_get(doc, "processes"), err) < 0 ||
 	    list_from_json(json_object_get(doc, "layers"), &loaded.layers, err) < 0 ||
 	    list_from_json(json_object_get(doc, "env"), &loaded.env, err) < 0 ||
