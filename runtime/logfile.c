@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -73,13 +74,16 @@ int logfile_open(struct logfile *lf, const char *logs, const char *app, const ch
 	return 0;
 }
 
-/* The name still means our file: the other shim may have rotated. */
-static int is_current(const struct logfile *lf)
+/* The name still means our file: the other shim may have rotated. Its size is what both have
+ * written. */
+static bool is_current(struct logfile *lf)
 {
 	struct stat st;
 
-	return fstatat(lf->dirfd, lf->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       st.st_ino == lf->inode;
+	if (fstatat(lf->dirfd, lf->name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_ino != lf->inode)
+		return false;
+	lf->size = (uint64_t)st.st_size;
+	return true;
 }
 
 static void rotate(struct logfile *lf)

@@ -21,6 +21,7 @@
 #include "runtime/exec.h"
 #include "runtime/layer.h"
 #include "runtime/limits.h"
+#include "runtime/meter.h"
 #include "runtime/logfile.h"
 #include "runtime/network.h"
 #include "runtime/restart.h"
@@ -42,6 +43,7 @@ struct shim {
 	struct cgroup cgroup;
 	struct restart restart;
 	struct logfile log;
+	struct meter meter;
 	struct strbuf resolv;
 	bool attached, has_log;
 	int conn;     /* the session, -1 when detached or gone */
@@ -271,6 +273,7 @@ static int start_once(struct shim *s, struct error *err)
 		s->output = close_fd(s->output);
 		return -1;
 	}
+	meter_init(&s->meter, s->rootfs.upper, s->setup.limits.disk);
 	s->running = true;
 	s->started_ms = clock_ms();
 	s->time_ms = s->setup.limits.time_ms ? s->started_ms + s->setup.limits.time_ms : 0;
@@ -373,6 +376,7 @@ static void ended(struct shim *s)
 
 	s->status.exit_code = container_reap(&s->run);
 	s->running = false;
+	meter_release(&s->meter);
 	drain(s, true);
 	if (s->has_log)
 		logfile_finish(&s->log);
@@ -385,7 +389,7 @@ static void ended(struct shim *s)
 			    (unsigned long long)(s->setup.limits.memory >> 20));
 	if (s->has_log)
 		logfile_say(&s->log, "Process exited with status %d", s->status.exit_code);
-	delay = s->stopping || s->attached || s->timed_out
+	delay = s->stopping || s->attached || s->timed_out || s->disk_full
 			? -1
 			: restart_after(&s->restart, failed, lived);
 	if (delay < 0) {
@@ -488,7 +492,8 @@ static void serve_control(struct shim *s)
 static int wait_ms(const struct shim *s)
 {
 	int64_t now = clock_ms(), first = 0;
-	const int64_t times[] = {s->kill_ms, s->time_ms, s->next_ms};
+	const int64_t times[] = {s->kill_ms, s->time_ms, s->next_ms,
+				 s->meter.pidfd < 0 ? s->meter.next_ms : 0};
 
 	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
 		if (times[i] && (!first || times[i] < first))
@@ -512,6 +517,8 @@ static void check_times(struct shim *s)
 		s->time_ms = 0;
 		container_signal(&s->run, SIGKILL);
 	}
+	if (s->running)
+		meter_tick(&s->meter);
 	if (!s->running && s->next_ms && now >= s->next_ms)
 		start_again(s);
 }
@@ -537,7 +544,8 @@ static void reap_sessions(const struct shim *s)
 	for (;;) {
 		info.si_pid = 0;
 		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || !info.si_pid ||
-		    (s->running && info.si_pid == s->run.pid))
+		    (s->running && info.si_pid == s->run.pid) ||
+		    (s->meter.pidfd >= 0 && info.si_pid == s->meter.pid))
 			return;
 		waitpid(info.si_pid, NULL, WNOHANG);
 	}
@@ -549,7 +557,8 @@ static void loop(struct shim *s)
 		struct pollfd fds[] = {{s->running ? s->run.pidfd : -1, POLLIN, 0},
 				       {s->output, POLLIN, 0},
 				       {s->control, POLLIN, 0},
-				       {s->conn, POLLIN, 0}};
+				       {s->conn, POLLIN, 0},
+				       {s->meter.pidfd, POLLIN, 0}};
 
 		if (poll(fds, ARRAY_SIZE(fds), wait_ms(s)) < 0 && errno != EINTR)
 			break;
@@ -559,6 +568,10 @@ static void loop(struct shim *s)
 			ended(s);
 		else if (fds[3].revents)
 			serve_session(s);
+		if (fds[4].revents && s->meter.pidfd >= 0 && meter_take(&s->meter)) {
+			s->disk_full = true;
+			container_signal(&s->run, SIGKILL);
+		}
 		if (fds[2].revents && !s->done)
 			serve_control(s);
 		if (!s->done)
@@ -611,6 +624,7 @@ int shim_main(const struct instance *inst, const struct container_spec *spec, in
 	s = (struct shim){.inst = inst, .spec = spec, .conn = conn, .attached = stdio != NULL};
 	s.folder = s.control = s.output = -1;
 	s.log.fd = s.log.dirfd = -1;
+	meter_init(&s.meter, -1, 0);
 	rootfs_init(&s.rootfs);
 	strbuf_init(&s.resolv);
 	for (int i = 0; i < 3; i++)
