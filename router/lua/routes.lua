@@ -63,37 +63,44 @@ local function file_version()
 	return tonumber(head and head:match('^{"version":(%d+)')) or 0
 end
 
-local function read_file()
-	local f = io.open(file, "rb")
-	if not f then
-		return { version = 0, apps = {} }
-	end
-	local text = f:read("*a")
-	f:close()
-	local doc, why = cjson.decode(text)
-	if not doc or type(doc.apps) ~= "table" or type(doc.version) ~= "number" then
-		error("cannot read " .. file .. ": " .. (why or "not a table of routes"))
-	end
-	return doc
-end
-
 local function finish(version)
 	dict:set("applied", version)
 	dict:incr("gen", 1, 0)
 	return version
 end
 
+-- The file has one app per line (router/table.h). It is read line by line, so that a large table
+-- leaves no large heap behind in the worker that happened to read it.
 local function load()
-	local doc = read_file()
-	local keep = {}
+	local f = io.open(file, "rb")
+	local version, keep, ended = 0, {}, f == nil
 	dict:set("applied", -1)
-	for app, entry in pairs(doc.apps) do
-		put("a:" .. app, cjson.encode(entry))
-		keep["a:" .. app] = true
-		for _, host in ipairs(entry.hosts) do
-			put("h:" .. host, app)
-			keep["h:" .. host] = true
+	for line in f and f:lines() or function() end do
+		local app, text = line:match('^"([^"]+)":(.*)$')
+		if line:sub(-2) == "}}" and (not app or line:sub(-3) == "}}}") then
+			ended = true
 		end
+		if app then
+			text = ended and text:sub(1, -3) or text:sub(1, -2)
+			local entry, why = cjson.decode(text)
+			if not entry then
+				error("cannot read app " .. app .. " in " .. file .. ": " .. why)
+			end
+			put("a:" .. app, text)
+			keep["a:" .. app] = true
+			for _, host in ipairs(entry.hosts) do
+				put("h:" .. host, app)
+				keep["h:" .. host] = true
+			end
+		else
+			version = tonumber(line:match('^{"version":(%d+)')) or version
+		end
+	end
+	if f then
+		f:close()
+	end
+	if not ended then
+		error("cannot read " .. file .. ": it has no end")
 	end
 	for _, key in ipairs(dict:get_keys(0)) do
 		local kind = key:sub(1, 2)
@@ -101,10 +108,9 @@ local function load()
 			dict:delete(key)
 		end
 	end
-	local version = finish(doc.version)
-	doc, keep = nil, nil -- luacheck: ignore
+	keep = nil -- luacheck: ignore
 	collectgarbage()
-	return version
+	return finish(version)
 end
 
 -- One change at a time over all workers. WORK does not yield, so a lock that outlives its holder

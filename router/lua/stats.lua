@@ -87,16 +87,21 @@ local function count(app, status, seconds)
 	end
 end
 
-local stamp_second, stamp = 0, ""
+local stamp_at, stamp_second, stamp_day, stamp = -1, -1, "", ""
 
--- RFC 3339 in UTC; the clock that nginx keeps has milliseconds
+-- RFC 3339 in UTC. nginx's clock has milliseconds and stands still within a turn of its event loop,
+-- so the text is often that of the request before.
 local function time_text()
 	local now = ngx.now()
-	local second = math.floor(now)
-	if second ~= stamp_second then
-		stamp_second, stamp = second, os.date("!%Y-%m-%dT%H:%M:%S.", second)
+	if now ~= stamp_at then
+		local second = math.floor(now)
+		if second ~= stamp_second then
+			stamp_second, stamp_day = second, os.date("!%Y-%m-%dT%H:%M:%S.", second)
+		end
+		stamp_at = now
+		stamp = stamp_day .. string.format("%03d000Z", (now - second) * 1000)
 	end
-	return stamp .. string.format("%03d000Z", (now - second) * 1000)
+	return stamp
 end
 
 -- log_by_lua of the front: what nginx then writes into the app's log (see config.c)
