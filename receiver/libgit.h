@@ -23,5 +23,6 @@ LIBGIT_CLEANUP(git_repository)
 LIBGIT_CLEANUP(git_signature)
 LIBGIT_CLEANUP(git_transaction)
 LIBGIT_CLEANUP(git_tree)
+LIBGIT_CLEANUP(git_treebuilder)
 
 #endif
