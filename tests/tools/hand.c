@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A hand on berth-runtime for tests and benchmarks: the client library behind a small command line.
+ * A hand on berth-runtime for tests/e2e/runtime.bats and benchmarks: every knob of a spec, and a
+ * bench verb.
  *
- *   container --root DIR import LAYER TAR
- *   container --root DIR attach|start OPTIONS ID -- ARGV...
- *   container --root DIR bench OPTIONS N -- ARGV...      milliseconds of each run, one a line
- *   container --root DIR exec [--tty] ID -- ARGV...
- *   container --root DIR stop ID [MS] | list | layers | commit ID | remove ID | cleanup [--dry]
+ *   hand --root DIR import LAYER TAR
+ *   hand --root DIR attach|start OPTIONS ID -- ARGV...
+ *   hand --root DIR bench OPTIONS N -- ARGV...      milliseconds of each run, one a line
+ *   hand --root DIR exec [--tty] ID -- ARGV...
+ *   hand --root DIR stop ID [MS] | list | layers | commit ID | remove ID | cleanup [--dry]
  *
  * OPTIONS: --layer REF (repeated, topmost first), --range N, --profile app|build|layer, --upper ID,
  * --net, --tty, --memory B, --pids N, --disk B, --time MS, --restart no|failure|always, --max N,
@@ -276,7 +277,7 @@ int main(int argc, char **argv)
 	const char *verb;
 
 	if (argc < 4 || strcmp(argv[1], "--root") != 0) {
-		fprintf(stderr, "usage: container --root DIR VERB ...\n");
+		fprintf(stderr, "usage: hand --root DIR VERB ...\n");
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);

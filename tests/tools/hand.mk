@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: MIT
+$(B)/tests/hand: $(B)/obj/tests/tools/hand.o $(call lib,runtime instance base)
+	$(LINK) -lseccomp -lcap -lmnl -lnftables -larchive -ljansson -lsodium
