@@ -106,7 +106,7 @@ dropped() {
 	[ -z "$(ip -6 -o addr show dev "$name")" ]
 	before=$(dropped)
 	nsenter -t "$pid" -n ip -6 addr add fe80::5/64 dev eth0 nodad
-	nsenter -t "$pid" -n python3 -c '
+	nsenter -t "$pid" -n python3 -IS -c '
 import socket
 s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
 s.sendto(b"x", ("ff02::1", 7799, 0, socket.if_nametoindex("eth0")))' || true

@@ -5,6 +5,9 @@
 #   ROOT      the instance's root        WORK   a folder of this file's run
 #   STACK     the layer to run on (layer/ID)
 
+# the system's own programs first: a wrapper of python3 may take seconds to start
+PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
+
 SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 BUILD=$SOURCE/${TEST_BUILD:-build}
 
@@ -84,22 +87,35 @@ probe() {
 	container run --layer "$STACK" "${options[@]}" "sec-$BATS_SUITE_TEST_NUMBER-$RANDOM" -- /probe "$@"
 }
 
-# Each pattern (grep -E) must be found in, or missing from, the facts in FILE.
+# Each pattern (extended, matched against whole files line by line) must be found in FILE:
+# has FILE PATTERN... In bash, because thousands of greps would take longer than the containers.
 has() {
-	local pattern
+	local pattern line lines found
+	mapfile -t lines <"$1"
 	for pattern in "${@:2}"; do
-		grep -qE "$pattern" "$1" && continue
+		found=
+		for line in "${lines[@]}"; do
+			if [[ $line =~ $pattern ]]; then
+				found=yes
+				break
+			fi
+		done
+		[ -n "$found" ] && continue
 		echo "not found: $pattern" >&2
 		cat "$1" >&2
 		return 1
 	done
 }
+# None of the patterns may be found in FILE.
 lacks() {
-	local pattern
+	local pattern line lines
+	mapfile -t lines <"$1"
 	for pattern in "${@:2}"; do
-		grep -E "$pattern" "$1" || continue
-		echo "found: $pattern" >&2
-		return 1
+		for line in "${lines[@]}"; do
+			[[ $line =~ $pattern ]] || continue
+			echo "found: $line" >&2
+			return 1
+		done
 	done
 }
 
