@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -84,6 +85,12 @@ static int ask_with_folder(const struct instance *inst, struct strvec *words, si
 	return status;
 }
 
+static bool is_folder(const char *word)
+{
+	struct stat st;
+	return word[0] != '-' && stat(word, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 static int command(const struct instance *inst, struct strvec *words)
 {
 	size_t at = words->n ? file_word(words) : 0;
@@ -91,7 +98,7 @@ static int command(const struct instance *inst, struct strvec *words)
 		return ask_with_file(inst, words, at);
 	if (words->n > 1 && strcmp(words->v[0], "plugin:install") == 0)
 		for (size_t i = 1; i < words->n; i++)
-			if (words->v[i][0] == '/' || words->v[i][0] == '.')
+			if (is_folder(words->v[i]))
 				return ask_with_folder(inst, words, i);
 	return ask(inst, words, STDIN_FILENO);
 }

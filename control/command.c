@@ -265,16 +265,19 @@ int command_run(struct context *c, const struct strvec *given, struct error *err
 	if (row)
 		return run_row(c, row, &words, err);
 	size_t len = strlen(name);
-	if (len > 5 && strcmp(name + len - 5, ":help") == 0 && is_group(name, len - 5)) {
-		_cleanup_free_ char *group = xstrndup(name, len - 5);
+	bool asks_help = len > 5 && strcmp(name + len - 5, ":help") == 0;
+	_cleanup_free_ char *group = xstrndup(name, asks_help ? len - 5 : len);
+	if (is_group(group, strlen(group)))
 		return command_help(c, group, err);
-	}
-	if (is_group(name, len))
-		return command_help(c, name, err);
 	if (c->role == ROLE_ADMIN && plugin_find_command(c->inst, name, &found, err) < 0)
 		return -1;
-	if (!found)
-		return unknown(name, err);
+	if (!found) {
+		/* a plugin's name alone shows its commands, as a group's does */
+		struct error none = ERROR_INIT;
+		return command_help(c, group, &none) == 0 ? 0 : unknown(name, err);
+	}
+	if (wants_help(&words))
+		return command_help(c, name, err);
 	const int fds[3] = {0, 1, 2};
 	fflush(NULL);
 	return plugin_command(c->inst, &words, c->identity, fds, &c->exit_status, err);

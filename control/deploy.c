@@ -7,10 +7,9 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/random.h"
-#include "buildpacks/appjson.h"
 #include "buildpacks/builder.h"
 #include "control/answer.h"
+#include "control/appfile.h"
 #include "control/collect.h"
 #include "control/config.h"
 #include "control/domain.h"
@@ -103,51 +102,6 @@ static int build_image(struct context *c, const struct app *app, const struct re
 	return trigger_run(c, app, "post-build", im->id, err);
 }
 
-/* Config vars that app.json asks for and that are not set: its defaults, generated secrets, and a
- * clear no to a required one that is missing. Only a first deploy sets them. */
-static int take_appjson(struct context *c, const struct app *app, struct release *r,
-			struct error *err)
-{
-	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
-	_cleanup_appjson_ struct appjson aj;
-	_cleanup_strvec_ struct strvec fresh = STRVEC_INIT;
-	struct error missing = ERROR_INIT;
-	appjson_init(&aj);
-	if (export_read_file(c->inst, r->tree, "app.json", APPJSON_MAX, &text, &missing) < 0) {
-		if (missing.code == ERROR_NOT_FOUND)
-			return 0;
-		*err = missing;
-		return -1;
-	}
-	if (appjson_parse(&aj, text.data, text.len, err) < 0)
-		return -1;
-	for (size_t i = 0; i < aj.n_env; i++) {
-		const struct appjson_env *e = &aj.env[i];
-		if (strvec_getenv(&r->config, e->key) && !e->sync)
-			continue;
-		char secret[65];
-		const char *value = e->value;
-		if (!value && e->secret) {
-			random_hex(secret, 64);
-			value = secret;
-		}
-		if (!value && e->required)
-			return error_set(err, ERROR_INVALID, 0,
-					 "app.json requires config '%s': set it with 'config:set "
-					 "%s %s=...' and push again",
-					 e->key, app->name, e->key);
-		if (!value)
-			continue;
-		strvec_setenv(&fresh, e->key, value);
-		strvec_setenv(&r->config, e->key, value);
-	}
-	for (size_t i = 0; i < aj.n_formation; i++)
-		if (aj.formation[i].quantity >= 0 && app->release == 0)
-			formation_set(&r->formation, aj.formation[i].type,
-				      (unsigned)aj.formation[i].quantity);
-	return fresh.n ? config_set(c, app->id, &fresh, err) : 0;
-}
-
 /* `web` runs once unless scaled otherwise; other types wait to be scaled up. */
 static void complete_formation(const struct image *im, struct strvec *formation)
 {
@@ -182,12 +136,13 @@ static int run_release_process(struct context *c, const struct app *app, const s
 
 /* From the image to a release that answers. */
 static int launch(struct context *c, struct app *app, struct release *r, const struct image *im,
-		  struct timing *t, struct error *err)
+		  const struct appfile *f, struct error *err)
 {
 	if (release_create(c, app, r, false, err) < 0)
 		return -1;
 	struct error ignored = ERROR_INIT;
 	if (trigger_run(c, app, "pre-deploy", im->id, err) < 0 ||
+	    appfile_predeploy(c, app, r, im, f, err) < 0 ||
 	    run_release_process(c, app, r, im, err) < 0) {
 		release_fail(c, r, &ignored);
 		return -1;
@@ -195,8 +150,7 @@ static int launch(struct context *c, struct app *app, struct release *r, const s
 	answer_step(c, "Launching");
 	if (rollout_release(c, app, r, err) < 0)
 		return -1;
-	timing_mark(t, "launch");
-	return 0;
+	return appfile_finish(c, app, r, im, f, err);
 }
 
 static void report(struct context *c, const struct app *app, const struct release *r,
@@ -213,30 +167,30 @@ static void report(struct context *c, const struct app *app, const struct releas
 		answer_detail(c, "No domain yet: add one with 'domains:add %s NAME'", app->name);
 }
 
-/* Builds and launches COMMIT as release R, which has the config and formation to start from. */
+/* Builds and launches R, which names the commit and has the config and formation to start from. */
 static int build_and_launch(struct context *c, struct app *app, struct release *r,
-			    const struct release *current, struct error *err)
+			    const struct release *current, struct timing *t, struct error *err)
 {
 	char tree[REPO_HEX_SIZE];
-	struct timing t = {clock_ms(), clock_ms(), STRBUF_INIT};
 	_cleanup_image_ struct image im;
+	_cleanup_appfile_ struct appfile file;
 	image_init(&im);
+	appfile_init(&file);
 	if (export_source(c, app, r->commit, current->tree, tree, err) < 0)
 		return -1;
 	r->tree = xstrdup(tree);
-	timing_mark(&t, "source");
-	int result = -1;
-	if (take_appjson(c, app, r, err) == 0 &&
-	    build_image(c, app, r, current->image, &im, err) == 0) {
-		timing_mark(&t, "build");
-		r->image = xstrdup(im.id);
-		complete_formation(&im, &r->formation);
-		result = launch(c, app, r, &im, &t, err);
-	}
-	if (result == 0)
-		report(c, app, r, &t);
-	strbuf_release(&t.text);
-	return result;
+	timing_mark(t, "source");
+	if (appfile_load(c, app, r, !current->image, &file, err) < 0 ||
+	    build_image(c, app, r, current->image, &im, err) < 0)
+		return -1;
+	timing_mark(t, "build");
+	r->image = xstrdup(im.id);
+	complete_formation(&im, &r->formation);
+	if (launch(c, app, r, &im, &file, err) < 0)
+		return -1;
+	timing_mark(t, "launch");
+	report(c, app, r, t);
+	return 0;
 }
 
 /* The current release, or an empty one before the first. */
@@ -315,7 +269,10 @@ static int deploy_locked(struct context *c, struct app *app, const struct deploy
 		return -1;
 	r.commit = xstrdup(d->commit);
 	r.description = xstrdup(d->description);
-	if (build_and_launch(c, app, &r, &current, err) < 0)
+	struct timing t = {clock_ms(), clock_ms(), STRBUF_INIT};
+	int launched = build_and_launch(c, app, &r, &current, &t, err);
+	strbuf_release(&t.text);
+	if (launched < 0)
 		return -1;
 	if (d->ref &&
 	    repo_ref_update(c->inst, app->name, d->ref, d->commit, now, d->description, err) < 0)

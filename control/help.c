@@ -56,20 +56,28 @@ static void print_one(struct context *c, const struct command *row)
 	}
 }
 
-int command_help(struct context *c, const char *topic, struct error *err)
+/* Prints the commands of plugin TOPIC, or its one command TOPIC. */
+struct plugin_topic {
+	struct context *c;
+	const char *topic;
+	bool any;
+};
+
+static void print_of_plugin(const struct plugin_help *h, void *data)
 {
-	bool any = false;
-	if (!topic) {
-		print_all(c);
-		return 0;
-	}
+	struct plugin_topic *t = data;
+	size_t len = strcspn(h->command, ":");
+	if (strcmp(h->command, t->topic) != 0 &&
+	    (strlen(t->topic) != len || strncmp(h->command, t->topic, len) != 0))
+		return;
+	print_plugin(h, t->c);
+	t->any = true;
+}
+
+static bool print_group(struct context *c, const char *topic)
+{
 	size_t len = strlen(topic);
-	for (size_t t = 0; command_tables[t]; t++)
-		for (const struct command *row = command_tables[t]; row->name; row++)
-			if (strchr(topic, ':') && strcmp(row->name, topic) == 0) {
-				print_one(c, row);
-				return 0;
-			}
+	bool any = false;
 	for (size_t t = 0; command_tables[t]; t++)
 		for (const struct command *row = command_tables[t]; row->name; row++) {
 			if (row->flags & COMMAND_HIDDEN || strncmp(row->name, topic, len) != 0 ||
@@ -81,7 +89,27 @@ int command_help(struct context *c, const char *topic, struct error *err)
 				print_row(c, row);
 			any = true;
 		}
-	if (!any)
+	return any;
+}
+
+int command_help(struct context *c, const char *topic, struct error *err)
+{
+	if (!topic) {
+		print_all(c);
+		return 0;
+	}
+	for (size_t t = 0; strchr(topic, ':') && command_tables[t]; t++)
+		for (const struct command *row = command_tables[t]; row->name; row++)
+			if (strcmp(row->name, topic) == 0) {
+				print_one(c, row);
+				return 0;
+			}
+	if (print_group(c, topic))
+		return 0;
+	struct plugin_topic of_plugin = {.c = c, .topic = topic};
+	if (plugin_each_command(c->inst, print_of_plugin, &of_plugin, err) < 0)
+		return -1;
+	if (!of_plugin.any)
 		return error_set(err, ERROR_USAGE, 0,
 				 "no help for '%.80s': 'help' lists all commands", topic);
 	return 0;

@@ -157,7 +157,7 @@ static void refuse(int fds[3], const struct error *err)
 {
 	if (fds[2] >= 0)
 		dprintf(fds[2], " !     %s\n", err->message);
-	else
+	else if (err->code != ERROR_CANCELLED)
 		log_warning("request refused: %s", err->message);
 }
 

@@ -131,6 +131,9 @@ int call_receive(int fd, char **out_identity, struct strvec *argv, int out_fds[3
 	ssize_t n = sock_recv(fd, &head, sizeof(head), fds, &nfds, err);
 	if (n < 0)
 		return -1;
+	/* somebody only looked whether this answers */
+	if (n == 0)
+		return error_set(err, ERROR_CANCELLED, 0, "no request came");
 	_cleanup_strbuf_ struct strbuf body = STRBUF_INIT;
 	int result = -1;
 	if (n != (ssize_t)sizeof(head) || nfds != 3 || head.magic != CALL_MAGIC)

@@ -24,7 +24,9 @@ static int plugin_install(struct context *c, struct request *rq, struct error *e
 {
 	_cleanup_strvec_ struct strvec reserved = STRVEC_INIT;
 	reserved_names(&reserved);
-	struct plugin_install how = {.reserved = &reserved, .name = request_value(rq, "--name")};
+	struct plugin_install how = {.reserved = &reserved,
+				     .name = request_value(rq, "--name"),
+				     .update = request_has(rq, "--update")};
 	const char *source = rq->args.v[0];
 	const char *origin = request_value(rq, "--origin");
 	int result;
@@ -117,6 +119,7 @@ static int plugin_update(struct context *c, struct request *rq, struct error *er
 
 static const struct option_spec install_options[] = {
 	{"--committish", NULL, "REF", "branch, tag or commit of the repository"},
+	{"--update", NULL, NULL, "replace the plugin of that name"},
 	{"--name", NULL, "NAME", "refuse a plugin of another name"},
 	{"--origin", NULL, "TEXT", "where the archive on stdin is from"},
 	{0}};
