@@ -129,12 +129,9 @@ fuzz-build: $(FUZZ)
 fuzz: $(FUZZ)
 	@tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ)
 
-# programs that the tests run inside containers: tests/tools/NAME.c, static so that they run anywhere
-TOOLS := $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c))
-$(B)/tools/%: tests/tools/%.c
-	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -static -o $@ $<
+# programs that tests and benches use: tests/tools/*.mk says how each is made
 -include $(wildcard tests/tools/*.mk)
+TOOLS := $(shell sed -n 's,^$$(B)/tests/\([a-z-]*\):.*,$(B)/tests/\1,p' tests/tools/*.mk 2>/dev/null)
 .PHONY: tools
 tools: $(TOOLS)
 

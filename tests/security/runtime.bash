@@ -25,7 +25,7 @@ free_number() {
 }
 
 runtime_up() {
-	make -s -C "$SOURCE" build/bin/berth-runtime build/tests/container build/tests/probe >/dev/null
+	make -s -C "$SOURCE" B="${TEST_BUILD:-build}" "${TEST_BUILD:-build}"/bin/berth-runtime "${TEST_BUILD:-build}"/tests/{container,probe} >/dev/null
 	WORK=$(mktemp -d /var/tmp/berth-security.XXXXXX)
 	chmod 755 "$WORK"
 	ROOT=${TEST_ROOT:-}
@@ -87,36 +87,29 @@ probe() {
 	container run --layer "$STACK" "${options[@]}" "sec-$BATS_SUITE_TEST_NUMBER-$RANDOM" -- /probe "$@"
 }
 
-# Each pattern (extended, matched against whole files line by line) must be found in FILE:
-# has FILE PATTERN... In bash, because thousands of greps would take longer than the containers.
+# Each pattern (extended) must match a line of FILE: has FILE PATTERN... One process for all of
+# them: bats traces every command of a loop.
 has() {
-	local pattern line lines found
-	mapfile -t lines <"$1"
-	for pattern in "${@:2}"; do
-		found=
-		for line in "${lines[@]}"; do
-			if [[ $line =~ $pattern ]]; then
-				found=yes
-				break
-			fi
-		done
-		[ -n "$found" ] && continue
-		echo "not found: $pattern" >&2
-		cat "$1" >&2
-		return 1
-	done
+	awk 'BEGIN {
+		for (i = 2; i < ARGC; i++) { want[i] = ARGV[i]; delete ARGV[i] }
+	}
+	{
+		lines = lines $0 "\n"
+		for (i in want) if ($0 ~ want[i]) delete want[i]
+	}
+	END {
+		for (i in want) { print "not found: " want[i]; missing = 1 }
+		if (missing) printf "%s", lines
+		exit missing
+	}' "$@" >&2
 }
-# None of the patterns may be found in FILE.
+# None of the patterns may match a line of FILE.
 lacks() {
-	local pattern line lines
-	mapfile -t lines <"$1"
-	for pattern in "${@:2}"; do
-		for line in "${lines[@]}"; do
-			[[ $line =~ $pattern ]] || continue
-			echo "found: $line" >&2
-			return 1
-		done
-	done
+	awk 'BEGIN {
+		for (i = 2; i < ARGC; i++) { bad[i] = ARGV[i]; delete ARGV[i] }
+	}
+	{ for (i in bad) if ($0 ~ bad[i]) { print "found: " $0; found = 1 } }
+	END { exit found }' "$@" >&2
 }
 
 # No line of stdin may match.
