@@ -39,6 +39,7 @@
 struct post {
 	const struct instance *inst;
 	int listener;
+	pid_t daemon;
 	int taken; /* closed when the process is no longer spare */
 	char *title;
 	size_t title_len;
@@ -78,6 +79,16 @@ static bool wants_container(int conn)
 	       (head.type == WIRE_START || head.type == WIRE_ATTACH);
 }
 
+/* A shim outlives whoever reads the daemon's output. */
+static void leave_stdio(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int i = 0; null >= 0 && i < 3; i++)
+		dup2(null, i);
+	close_fd(null);
+}
+
 /* Waits for a request to start a container, with all ready that can be ready, and then becomes that
  * container's shim. Other requests go to forks of its own. */
 static void spare_main(const struct post *post) __attribute__((noreturn));
@@ -86,6 +97,8 @@ static void spare_main(const struct post *post)
 	sigset_t none;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (getppid() != post->daemon)
+		_exit(1);
 	prctl(PR_SET_NAME, "berth-spare", 0, 0, 0);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -106,6 +119,7 @@ static void spare_main(const struct post *post)
 			/* from here on it lives for its container, whatever becomes of the daemon
 			 */
 			prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
+			leave_stdio();
 			memset(post->title, 0, post->title_len);
 			snprintf(post->title, post->title_len, "berth-shim");
 			serve(post, conn);
@@ -170,6 +184,8 @@ static int run(const struct instance *inst, char *title, size_t title_len, struc
 	pid_t spare = -1;
 	sigset_t set;
 
+	if (chdir("/") < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "enter '/'");
 	if (server_prepare(inst, err) < 0 || seccomp_init_filters(err) < 0 ||
 	    cgroup_init(inst, err) < 0 || network_init(inst, err) < 0)
 		return -1;
@@ -184,7 +200,7 @@ static int run(const struct instance *inst, char *title, size_t title_len, struc
 	if (sock_listen(path, SOCK_STREAM, 0660, 0, inst->gid, &listener, err) < 0)
 		return -1;
 	log_info("ready");
-	post = (struct post){inst, listener, -1, title, title_len};
+	post = (struct post){inst, listener, getpid(), -1, title, title_len};
 	for (;;) {
 		struct pollfd fds[] = {{taken, POLLIN, 0}, {signals, POLLIN, 0}};
 		struct signalfd_siginfo info;

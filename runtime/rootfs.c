@@ -114,7 +114,7 @@ static int open_given(const struct instance *inst, char *folder, const char *id,
 		      struct error *err)
 {
 	_cleanup_free_ char *path = folder;
-	_cleanup_close_ int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_close_ int dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	int fd;
 
 	if (dir < 0)
@@ -268,6 +268,9 @@ static int destination(int root, const char *dest, bool file, uid_t owner, int *
 				open_in(root, parent, O_PATH | O_DIRECTORY, in_root);
 			if (dir < 0)
 				break;
+			/* a link to nowhere (/etc/resolv.conf often is one) gives way */
+			if (faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+				unlinkat(dir, name, 0);
 			int made = last && file ? mknodat(dir, name, S_IFREG | 0644, 0)
 						: mkdirat(dir, name, 0755);
 			if (made < 0 || fchownat(dir, name, owner, owner, AT_SYMLINK_NOFOLLOW) < 0)
@@ -446,10 +449,15 @@ static int mount_etc(const struct container_spec *spec, int root, const struct r
 /* /app, writable on a read-only root: the same overlay, mounted on itself. */
 static int mount_app(int root, uid_t user, struct error *err)
 {
+	struct stat st;
 	_cleanup_close_ int at = -1, copy = -1;
 
 	if (destination(root, "/app", false, user, &at, err) < 0)
 		return -1;
+	/* an image may have made it as root */
+	if (fstat(at, &st) < 0 ||
+	    (st.st_uid != user && fchownat(at, "", user, user, AT_EMPTY_PATH) < 0))
+		return fail(err, "own", "/app");
 	copy = open_tree(at, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 	if (copy < 0 ||
 	    move_mount(copy, "", at, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)

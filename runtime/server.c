@@ -63,6 +63,21 @@ int server_prepare(const struct instance *inst, struct error *err)
 
 /* --- containers ----------------------------------------------------------------------------- */
 
+/* A folder of the host as a program's stdin would be a way out of its root. */
+static int check_stdio(const struct wire_frame *f, struct error *err)
+{
+	for (size_t i = 0; i < f->nfds; i++) {
+		int flags = fcntl(f->fds[i], F_GETFL);
+		struct stat st;
+
+		if (flags < 0 || (flags & O_PATH) || fstat(f->fds[i], &st) < 0 ||
+		    S_ISDIR(st.st_mode) || S_ISBLK(st.st_mode))
+			return error_set(err, ERROR_INVALID, 0,
+					 "descriptor %zu is a folder or a disk", i);
+	}
+	return 0;
+}
+
 static int begin(const struct instance *inst, int conn, struct wire_frame *f, struct error *err)
 {
 	_cleanup_spec_ struct container_spec spec;
@@ -77,6 +92,8 @@ static int begin(const struct instance *inst, int conn, struct wire_frame *f, st
 	if (f->type == WIRE_ATTACH && !spec.tty) {
 		if (f->nfds != 3)
 			return error_set(err, ERROR_INVALID, 0, "attach needs three descriptors");
+		if (check_stdio(f, err) < 0)
+			return -1;
 		for (int i = 0; i < 3; i++)
 			stdio[i] = TAKE_FD(f->fds[i]);
 	}
@@ -122,6 +139,8 @@ static int serve_exec(const struct instance *inst, int conn, struct wire_frame *
 	uint32_t tty = wire_get_u32(&r);
 	if (!tty && f->nfds != 3)
 		return error_set(err, ERROR_INVALID, 0, "exec needs three descriptors");
+	if (check_stdio(f, err) < 0)
+		return -1;
 	if (connect_shim(inst, id, &shim, err) < 0)
 		return error_set(err, ERROR_NOT_FOUND, 0, "container '%s' is not running", id);
 	if (wire_send(shim, WIRE_EXEC, &f->payload, fds, tty ? 1 : 4, err) < 0)

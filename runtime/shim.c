@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -620,7 +621,12 @@ int shim_main(const struct instance *inst, const struct container_spec *spec, in
 	static struct shim s;
 	struct error err = ERROR_INIT;
 
+	struct timeval patience = {2, 0};
+
 	prctl(PR_SET_NAME, "berth-shim", 0, 0, 0);
+	/* a client that stops in the middle of a message must not stop the shim */
+	setsockopt(conn, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(conn, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	s = (struct shim){.inst = inst, .spec = spec, .conn = conn, .attached = stdio != NULL};
 	s.folder = s.control = s.output = -1;
 	s.log.fd = s.log.dirfd = -1;
