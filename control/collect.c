@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/strvec.h"
 #include "receiver/export.h"
 #include "runtime/client.h"
 #include "runtime/image.h"
@@ -152,4 +151,15 @@ int collect_run(struct context *c, struct error *err)
 	strvec_release(&k.trees);
 	strvec_release(&k.layers);
 	return result;
+}
+
+int collect_leftovers(struct context *c, bool dry, struct strvec *out, struct error *err)
+{
+	_cleanup_close_ int lock = -1;
+	if (!dry && take(c->inst, LOCK_EX | LOCK_NB, &lock, err) < 0)
+		return err && err->code == ERROR_BUSY
+			       ? error_set(err, ERROR_BUSY, 0,
+					   "a build is running: try again later")
+			       : -1;
+	return runtime_cleanup(c->inst, dry, out, err);
 }

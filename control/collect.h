@@ -7,6 +7,7 @@
 #ifndef CONTROL_COLLECT_H
 #define CONTROL_COLLECT_H
 
+#include "base/strvec.h"
 #include "control/context.h"
 
 /* Keeps collection away while a build may use what no release refers to yet; until *out_fd is
@@ -16,5 +17,9 @@ int collect_hold(const struct instance *inst, int *out_fd, struct error *err);
 /* Removes what is not needed; does nothing while anybody holds it off. What is in use is left for
  * the next time. */
 int collect_run(struct context *c, struct error *err);
+
+/* Removes what dead containers and builds left (runtime_cleanup), one line each in OUT; ERROR_BUSY
+ * while a build runs, whose unfinished layers look the same. With DRY, only lists. */
+int collect_leftovers(struct context *c, bool dry, struct strvec *out, struct error *err);
 
 #endif

@@ -181,6 +181,13 @@ int release_fail(struct context *c, const struct release *r, struct error *err)
 		      r->app, r->version);
 }
 
+int release_abandon(struct context *c, const struct app *app, struct error *err)
+{
+	return db_run(&c->db, err,
+		      "UPDATE releases SET status = 'failed' WHERE app = ? AND status = 'pending'",
+		      "i", app->id);
+}
+
 int release_list(struct context *c, const struct app *app, int64_t limit, struct release **out,
 		 size_t *out_n, struct error *err)
 {

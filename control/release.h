@@ -38,6 +38,9 @@ int release_create(struct context *c, const struct app *app, struct release *r,
 /* Makes it the app's current release, with its formation, in one transaction. */
 int release_succeed(struct context *c, struct app *app, const struct release *r, struct error *err);
 int release_fail(struct context *c, const struct release *r, struct error *err);
+/* Marks as failed what a deploy that died left pending. The caller holds the app's lock, so no
+ * deploy is under way. */
+int release_abandon(struct context *c, const struct app *app, struct error *err);
 
 /* Newest first; LIMIT 0: all. Config is not filled in. The caller frees each, and *out. */
 int release_list(struct context *c, const struct app *app, int64_t limit, struct release **out,

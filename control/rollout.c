@@ -228,6 +228,8 @@ int rollout_release(struct context *c, struct app *app, struct release *r, struc
 int rollout_reconcile(struct context *c, struct app *app, bool retry, struct error *err)
 {
 	struct rollout ro = {0};
+	if (release_abandon(c, app, err) < 0)
+		return -1;
 	_cleanup_release_ struct release r;
 	release_init(&r);
 	struct error none = ERROR_INIT;

@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "control/collect.h"
 #include "control/lock.h"
 #include "control/process.h"
 #include "control/rollout.h"
@@ -90,6 +91,23 @@ static int load_ids(const struct instance *inst, int64_t **out, size_t *out_n)
 	return 0;
 }
 
+/* What a command that died half-way left: layers that no build will finish, images of no release.
+ */
+static void collect(const struct instance *inst)
+{
+	_cleanup_context_ struct context c = {.role = ROLE_ADMIN, .identity = "berthd"};
+	_cleanup_strvec_ struct strvec found = STRVEC_INIT;
+	struct error err = ERROR_INIT;
+	if (context_open(&c, inst, &err) < 0 || collect_run(&c, &err) < 0 ||
+	    collect_leftovers(&c, false, &found, &err) < 0) {
+		if (err.code != ERROR_BUSY)
+			log_warning("collect: %s", err.message);
+		return;
+	}
+	for (size_t i = 0; i < found.n; i++)
+		log_info("removed %s", found.v[i]);
+}
+
 /* Each app in a child of its own, BATCH at a time: most of the time is spent waiting for apps to
  * listen. In a child, because the connection to the database must not be forked. */
 static void reconcile_all(const struct instance *inst, bool retry)
@@ -112,6 +130,7 @@ static void reconcile_all(const struct instance *inst, bool retry)
 	}
 	while (running > 0 && wait(NULL) > 0)
 		running--;
+	collect(inst);
 	_exit(0);
 }
 

@@ -6,10 +6,10 @@
 
 #include "base/cleanup.h"
 #include "control/answer.h"
+#include "control/collect.h"
 #include "control/doctor.h"
 #include "control/listing.h"
 #include "control/metrics.h"
-#include "runtime/client.h"
 
 static int help(struct context *c, struct request *rq, struct error *err)
 {
@@ -40,7 +40,7 @@ static int cleanup(struct context *c, struct request *rq, struct error *err)
 {
 	_cleanup_strvec_ struct strvec found = STRVEC_INIT;
 	bool dry = request_has(rq, "--dry-run");
-	if (runtime_cleanup(c->inst, dry, &found, err) < 0)
+	if (collect_leftovers(c, dry, &found, err) < 0)
 		return -1;
 	for (size_t i = 0; i < found.n; i++)
 		answer_step(c, "%s %s", dry ? "Would remove" : "Removed", found.v[i]);
