@@ -1,22 +1,25 @@
 # shellcheck shell=bash
-# A berth-runtime of its own for the security tests, without the rest of Berth, and a layer that
-# holds nothing but the probe. Or, when suite.bash has started an instance, that one.
+# A berth-runtime of its own for each file of security tests, without the rest of Berth, and a layer
+# that holds nothing but the probe. It is apart from suite.bash's instance, whose apps would be in
+# the way of counting what a container leaves.
 #
 #   ROOT      the instance's root        WORK   a folder of this file's run
-#   STACK     the layer to run on (layer/ID)
+#   STACK     the layer to run on (layer/ID)    NUMBER, GATEWAY   of the instance
 
 # the system's own programs first: a wrapper of python3 may take seconds to start
 PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 
 SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-BUILD=$SOURCE/${TEST_BUILD:-build}
+TREE=${TEST_BUILD:-build}
+BUILD=$SOURCE/$TREE
 
-# A number that no instance on this machine uses.
-free_number() {
+# Claims a number that no instance on this machine uses, as berth server init does.
+claim_number() {
 	local n
+	mkdir -p /run/berth-instances
 	for n in 13 12 11 10 9 8 7 6 5 4 3; do
 		nft list table inet "berth-$n" >/dev/null 2>&1 && continue
-		mkdir "/tmp/berth-number-$n" 2>/dev/null || continue
+		(set -C && echo "$ROOT" >"/run/berth-instances/$n") 2>/dev/null || continue
 		echo "$n"
 		return
 	done
@@ -25,25 +28,23 @@ free_number() {
 }
 
 runtime_up() {
-	make -s -C "$SOURCE" B="${TEST_BUILD:-build}" "${TEST_BUILD:-build}"/bin/berth-runtime "${TEST_BUILD:-build}"/tests/{container,probe} >/dev/null
+	local i
+	# tests/run has built its own tree already
+	[ -n "${TEST_BUILD:-}" ] ||
+		make -s -C "$SOURCE" "B=$TREE" "$TREE/bin/berth-runtime" \
+		"$TREE/tests/container" "$TREE/tests/probe" >/dev/null
 	WORK=$(mktemp -d /var/tmp/berth-security.XXXXXX)
 	chmod 755 "$WORK"
-	ROOT=${TEST_ROOT:-}
-	if [ -z "$ROOT" ]; then
-		ROOT=$WORK/root
-		mkdir -p "$ROOT/etc" "$ROOT/lib" "$ROOT/run"
-		NUMBER=$(free_number)
-		printf '[instance]\nnumber = %d\n' "$NUMBER" >"$ROOT/etc/berth.conf"
-		"$BUILD/bin/berth-runtime" --root "$ROOT" >"$WORK/runtime.log" 2>&1 3>&- &
-		RUNTIME_PID=$!
-		local i
-		for ((i = 0; i < 100; i++)); do
-			[ -S "$ROOT/run/runtime.sock" ] && break
-			sleep 0.05
-		done
-	else
-		NUMBER=$TEST_NUMBER
-	fi
+	ROOT=$WORK/root
+	mkdir -p "$ROOT/etc" "$ROOT/lib" "$ROOT/run"
+	NUMBER=$(claim_number)
+	printf '[instance]\nnumber = %d\n' "$NUMBER" >"$ROOT/etc/berth.conf"
+	"$BUILD/bin/berth-runtime" --root "$ROOT" >"$WORK/runtime.log" 2>&1 3>&- &
+	RUNTIME_PID=$!
+	for ((i = 0; i < 200; i++)); do
+		[ -S "$ROOT/run/runtime.sock" ] && break
+		sleep 0.05
+	done
 	STACK=layer/probe-$$
 	GATEWAY=10.$((200 + NUMBER)).0.1
 	mkdir -p "$WORK"/tree/{app,dev,proc,sys,tmp,etc,run,usr,var}
@@ -55,24 +56,31 @@ runtime_up() {
 	export ROOT WORK NUMBER STACK GATEWAY SOURCE BUILD RUNTIME_PID
 }
 
+# Ends it, and fails when something is left on the machine.
 runtime_down() {
 	local id
+	# nothing of this file's own was started: do not touch any other instance
+	[ -n "${RUNTIME_PID:-}" ] && [ -n "${ROOT:-}" ] || return 0
 	while read -r id _; do
-		case $id in
-		sec-*) container stop "$id" 0 || true ;;
-		esac
+		container stop "$id" 0 || true
 	done < <(container list)
-	container remove "${STACK#layer/}" || true
-	if [ -n "${RUNTIME_PID:-}" ]; then
-		kill "$RUNTIME_PID"
-		while kill -0 "$RUNTIME_PID" 2>/dev/null; do sleep 0.05; done
-		"$BUILD/bin/berth-runtime" --root "$ROOT" --teardown
-		rmdir "/tmp/berth-number-$NUMBER"
-	fi
+	kill "$RUNTIME_PID"
+	while kill -0 "$RUNTIME_PID" 2>/dev/null; do sleep 0.05; done
+	"$BUILD/bin/berth-runtime" --root "$ROOT" --teardown
+	rm -f "/run/berth-instances/$NUMBER"
 	rm -rf --one-file-system "$WORK"
+	if nft list table inet "berth-$NUMBER" >/dev/null 2>&1; then
+		echo "the table berth-$NUMBER is left" >&2
+		return 1
+	fi
+	ip -o link >"/tmp/berth-links.$$"
+	none " b$NUMBER-" <"/tmp/berth-links.$$"
+	rm -f "/tmp/berth-links.$$"
+	[ -z "$(find /sys/fs/cgroup -type d -name "berth-$NUMBER" 2>/dev/null)" ]
 }
 
 container() {
+	[ -n "${ROOT:-}" ] || return 1
 	"$BUILD/tests/container" --root "$ROOT" "$@"
 }
 
