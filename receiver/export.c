@@ -403,9 +403,16 @@ int export_read_file(const struct instance *inst, const char *tree, const char *
 int export_remove(const struct instance *inst, const char *tree, struct error *err)
 {
 	_cleanup_close_ int sources = -1;
+	_cleanup_close_ int folder = -1;
 
 	if (check_tree_id(tree, err) || sources_open(inst, &sources, err))
 		return -1;
+	/* a container that has it mounted holds a shared lock on it */
+	folder = openat(sources, tree, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (folder < 0)
+		return errno == ENOENT ? 0 : error_set(err, ERROR_SYSTEM, errno, "open '%s'", tree);
+	if (flock(folder, LOCK_EX | LOCK_NB) < 0)
+		return error_set(err, ERROR_BUSY, errno, "source tree '%s' is in use", tree);
 	return remove_folder(sources, tree, err);
 }
 

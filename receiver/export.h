@@ -63,7 +63,7 @@ int export_settle(const struct instance *inst, const char *tree, struct error *e
 int export_read_file(const struct instance *inst, const char *tree, const char *path, size_t max,
 		     struct strbuf *out, struct error *err);
 
-/* Removes TREE (a missing one is no error). The caller knows that no container uses it. */
+/* Removes TREE (a missing one is no error); ERROR_BUSY while a container uses it. */
 int export_remove(const struct instance *inst, const char *tree, struct error *err);
 
 /* Appends the ids of all exported trees. */
