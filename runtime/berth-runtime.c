@@ -246,6 +246,8 @@ int main(int argc, char **argv)
 	bool teardown = false;
 	size_t title_len;
 
+	/* what whoever started us left open is nothing that a shim should keep */
+	close_range(3, ~0u, 0);
 	log_open("berth-runtime");
 	for (int i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "--root") && i + 1 < argc) {

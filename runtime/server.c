@@ -201,12 +201,32 @@ static int serve_stop(const struct instance *inst, struct wire_reader *r, struct
 	return forget(inst, id, err);
 }
 
+/* A folder without status is a container being made, for so long. */
+#define YOUNG_S 10
+
+/* Its shim lives, or has not yet said who it is. */
+static bool is_alive(const struct container_status *s)
+{
+	return s->shim ? status_shim_alive(s) : s->state == CONTAINER_STARTING;
+}
+
+static void without_status(const char *top, const char *id, struct container_status *s)
+{
+	_cleanup_free_ char *path = xasprintf("%s/%s", top, id);
+	struct stat st;
+	bool young = stat(path, &st) == 0 && st.st_mtime + YOUNG_S > time(NULL);
+
+	memset(s, 0, sizeof(*s));
+	snprintf(s->id, sizeof(s->id), "%.*s", NAME_ID_MAX, id);
+	s->state = young ? CONTAINER_STARTING : CONTAINER_LOST;
+}
+
 static void fill_usage(struct container_status *s)
 {
 	struct cgroup cg = CGROUP_INIT;
 	struct cgroup_usage u;
 
-	if (s->state != CONTAINER_EXITED && !status_shim_alive(s))
+	if (s->state != CONTAINER_EXITED && !is_alive(s))
 		s->state = CONTAINER_LOST;
 	if (s->state != CONTAINER_RUNNING || cgroup_open(s->id, &cg, NULL) < 0)
 		return;
@@ -233,10 +253,9 @@ static int each_container(const struct instance *inst,
 		if (!name_is_id(e->d_name))
 			continue;
 		if (status_read(inst, e->d_name, &s, NULL) < 0) {
-			/* being made or being removed, or its shim died in between */
-			memset(&s, 0, sizeof(s));
-			snprintf(s.id, sizeof(s.id), "%.*s", NAME_ID_MAX, e->d_name);
-			s.state = CONTAINER_LOST;
+			if (faccessat(dirfd(d), e->d_name, F_OK, 0) < 0)
+				continue; /* removed meanwhile */
+			without_status(top, e->d_name, &s);
 		}
 		each(&s, data);
 	}
@@ -273,7 +292,7 @@ static int serve_list(const struct instance *inst, struct strbuf *out, struct er
 
 static void add_alive(struct container_status *s, void *data)
 {
-	if (status_shim_alive(s))
+	if (is_alive(s))
 		strvec_push(data, s->id);
 }
 

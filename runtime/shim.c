@@ -269,6 +269,8 @@ static int start_once(struct shim *s, struct error *err)
 	s->setup.resolv = s->resolv.data;
 	memcpy(s->setup.stdio, s->stdio, sizeof(s->stdio));
 	int failed = container_start(&s->setup, &s->run, err);
+	/* the spare helper is gone, and with it who read these */
+	cgroup_close(&spare.cgroup);
 	close_stdio(s);
 	if (failed) {
 		s->output = close_fd(s->output);

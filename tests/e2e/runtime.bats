@@ -262,8 +262,8 @@ wait_state() {
 	run hand attach --layer "$BB" in1 -- /bin/sh -c \
 		'cat /proc/1/environ; ls /proc/1/fd; for f in /proc/self/fd/*; do echo "fd ${f##*/}"; done; kill -9 1; kill -TERM 1; sleep 0.2; echo alive'
 	[ "$status" -eq 0 ]
-	[[ $output == *"/proc/1/environ: Permission denied"* ]]
-	[[ $output == *"/proc/1/fd: Permission denied"* ]]
+	[[ $output == *"/proc/1/environ': Permission denied"* ]]
+	[[ $output == *"/proc/1/fd': Permission denied"* ]]
 	[[ $output != *"fd 4"* ]]
 	[[ $output == *alive* ]]
 }
