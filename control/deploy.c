@@ -18,6 +18,7 @@
 #include "control/release.h"
 #include "control/rollout.h"
 #include "control/trigger.h"
+#include "instance/call.h"
 #include "receiver/export.h"
 #include "receiver/repo.h"
 #include "router/router.h"
@@ -224,6 +225,17 @@ static int check_ref(struct context *c, const struct app *app, const struct depl
 			 "the branch was moved by another push meanwhile: fetch, then push again");
 }
 
+/* Old releases off the disk, by another worker of berthd's: SQLite's locks do not survive a fork,
+ * not even for a new connection in the child. */
+static void ask_to_collect(const struct instance *inst, int null)
+{
+	_cleanup_strvec_ struct strvec words = STRVEC_INIT;
+	int status;
+	strvec_push(&words, "collect");
+	/* when berthd is gone the next deploy asks again */
+	(void)call_run(inst, "", &words, (int[3]){null, null, null}, -1, &status, NULL);
+}
+
 /* What nobody waits for, in a process of its own: the source to disk, old releases off it. */
 static void settle(struct context *c, const struct release *r)
 {
@@ -238,10 +250,7 @@ static void settle(struct context *c, const struct release *r)
 	close_range(3, ~0U, 0);
 	struct error ignored = ERROR_INIT;
 	export_settle(c->inst, r->tree, &ignored);
-	/* a connection to the database does not cross a fork */
-	struct context own = {.identity = c->identity};
-	if (context_open(&own, c->inst, &ignored) == 0)
-		collect_run(&own, &ignored);
+	ask_to_collect(c->inst, STDERR_FILENO);
 	_exit(0);
 }
 
@@ -277,6 +286,8 @@ static int deploy_locked(struct context *c, struct app *app, const struct deploy
 	if (d->ref &&
 	    repo_ref_update(c->inst, app->name, d->ref, d->commit, now, d->description, err) < 0)
 		return error_wrap(err, "the release runs, but the branch could not be moved");
+	/* the release refers to all that was built: collection may go on */
+	hold = close_fd(hold);
 	settle(c, &r);
 	return trigger_run(c, app, "post-deploy", r.image, err);
 }

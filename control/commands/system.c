@@ -49,6 +49,13 @@ static int cleanup(struct context *c, struct request *rq, struct error *err)
 	return 0;
 }
 
+/* collect: a deploy asks for it when it is done. */
+static int collect(struct context *c, struct request *rq, struct error *err)
+{
+	(void)rq;
+	return collect_run(c, err);
+}
+
 static int metrics(struct context *c, struct request *rq, struct error *err)
 {
 	(void)rq;
@@ -84,6 +91,7 @@ const struct command system_commands[] = {
 	{"doctor", "", "Look for what is wrong on this instance", 0, 0, 0, format_only, doctor},
 	{"cleanup", "", "Remove what dead containers left behind", 0, 0, 0, cleanup_options,
 	 cleanup},
+	{"collect", "", "Remove what no release needs", COMMAND_HIDDEN, 0, 0, NULL, collect},
 	{"metrics", "", "Print what the HTTP API's /metrics is made of", COMMAND_API, 0, 0,
 	 metrics_options, metrics},
 	{"commands", "", "List the names of all commands", COMMAND_API, 0, 0, NULL, completion},
