@@ -37,7 +37,11 @@ struct watch {
 	struct watched *list;
 	size_t n;
 	struct pollfd *polls; /* the nudge pipe, then one per shim */
+	bool sweep_again;     /* asked for while another one ran */
 };
+
+/* The child that reconciles all apps, 0: none. SIGCHLD is blocked wherever it is looked at. */
+static volatile sig_atomic_t sweeper;
 
 /* In a child: one app, unless somebody changes it at this moment (who does leaves it right). */
 static int reconcile_one(const struct instance *inst, int64_t id, bool retry)
@@ -58,11 +62,20 @@ static int reconcile_one(const struct instance *inst, int64_t id, bool retry)
 	return 0;
 }
 
+static void let_children_be_waited_for(void)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	signal(SIGCHLD, SIG_DFL);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
 static pid_t spawn_reconcile(const struct instance *inst, int64_t id, bool retry)
 {
 	pid_t pid = fork();
 	if (pid == 0) {
-		signal(SIGCHLD, SIG_DFL);
+		let_children_be_waited_for();
 		exit(reconcile_one(inst, id, retry));
 	}
 	return pid;
@@ -110,16 +123,11 @@ static void collect(const struct instance *inst)
 
 /* Each app in a child of its own, BATCH at a time: most of the time is spent waiting for apps to
  * listen. In a child, because the connection to the database must not be forked. */
-static void reconcile_all(const struct instance *inst, bool retry)
+static void __attribute__((noreturn)) reconcile_all(const struct instance *inst, bool retry)
 {
 	int64_t *ids = NULL;
 	size_t n = 0, running = 0;
-	pid_t pid = fork();
-	if (pid != 0) {
-		while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-			;
-		return;
-	}
+	let_children_be_waited_for();
 	if (load_ids(inst, &ids, &n) < 0)
 		_exit(1);
 	for (size_t i = 0; i < n; i++) {
@@ -132,6 +140,29 @@ static void reconcile_all(const struct instance *inst, bool retry)
 		running--;
 	collect(inst);
 	_exit(0);
+}
+
+/* Before anything else, so that what a reboot left is started BATCH at a time. */
+static void reconcile_at_start(const struct instance *inst)
+{
+	pid_t pid = fork();
+	if (pid == 0)
+		reconcile_all(inst, true);
+	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+/* Nobody waits for it: an app that takes a minute to listen must not keep the others' dead from
+ * being seen. */
+static void sweep(struct watch *w)
+{
+	w->sweep_again = sweeper != 0;
+	if (sweeper)
+		return;
+	pid_t pid = fork();
+	if (pid == 0)
+		reconcile_all(w->inst, false);
+	sweeper = pid > 0 ? pid : 0;
 }
 
 static void forget(struct watch *w)
@@ -152,7 +183,15 @@ static int hold(struct watch *w, const struct process *p)
 	return pidfd_open(p->status.shim, 0);
 }
 
-/* Lists the shims anew. Gives the apps that have a lost one through FOUND. */
+static bool lost_before(const struct process *all, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (all[k].app == all[i].app && all[k].status.state == CONTAINER_LOST)
+			return true;
+	return false;
+}
+
+/* Lists the shims anew, and repairs the apps that have a lost one. */
 static void look(struct watch *w)
 {
 	_cleanup_free_ struct process *all = NULL;
@@ -163,7 +202,8 @@ static void look(struct watch *w)
 	struct watched *list = xcalloc(n, sizeof(*list));
 	for (size_t i = 0; i < n; i++) {
 		if (all[i].status.state == CONTAINER_LOST) {
-			spawn_reconcile(w->inst, all[i].app, false);
+			if (!lost_before(all, i))
+				spawn_reconcile(w->inst, all[i].app, false);
 			continue;
 		}
 		int pidfd = all[i].status.shim > 0 ? hold(w, &all[i]) : -1;
@@ -183,9 +223,11 @@ static void look(struct watch *w)
 static void reap(int sig)
 {
 	int saved = errno;
+	pid_t pid;
 	(void)sig;
-	while (waitpid(-1, NULL, WNOHANG) > 0)
-		;
+	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+		if (pid == sweeper)
+			sweeper = 0;
 	errno = saved;
 }
 
@@ -208,39 +250,65 @@ static void raise_limits(void)
 	}
 }
 
+/* SIGCHLD is let in only while poll waits. */
+static void open_signals(sigset_t *out_waiting)
+{
+	struct sigaction on_child = {.sa_handler = reap, .sa_flags = SA_RESTART};
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, out_waiting);
+	sigdelset(out_waiting, SIGCHLD);
+	sigaction(SIGCHLD, &on_child, NULL);
+}
+
+/* Repairs the apps whose shims ended; gives whether there was one. */
+static bool take_dead(const struct watch *w)
+{
+	bool dead = false;
+	for (size_t i = 0; i < w->n; i++) {
+		if (!w->polls[i + 1].revents)
+			continue;
+		spawn_reconcile(w->inst, w->list[i].app, false);
+		dead = true;
+	}
+	return dead;
+}
+
 void watch_run(const struct instance *inst, int nudge_fd)
 {
 	struct watch w = {.inst = inst};
-	struct sigaction on_child = {.sa_handler = reap, .sa_flags = SA_RESTART};
 	struct error ignored = ERROR_INIT;
+	sigset_t waiting;
+	int64_t look_at = 0, rotate_at = 0;
 	prctl(PR_SET_NAME, "berthd-watch");
 	raise_limits();
-	reconcile_all(inst, true);
-	sigaction(SIGCHLD, &on_child, NULL);
+	reconcile_at_start(inst);
+	open_signals(&waiting);
 	w.polls = xcalloc(1, sizeof(*w.polls));
 	for (;;) {
-		bool dead = false;
-		look(&w);
-		w.polls[0] = (struct pollfd){.fd = nudge_fd, .events = POLLIN};
-		int n = poll(w.polls, w.n + 1, LOOK_MS);
-		if (n == 0)
+		int64_t left = look_at - clock_ms();
+		/* a repair that ended is no reason to look: one that fails would never rest */
+		if (left <= 0) {
+			look(&w);
+			left = LOOK_MS;
+			look_at = clock_ms() + left;
+		}
+		if (clock_ms() >= rotate_at) {
 			router_rotate_logs(inst, ROUTER_LOG_MAX, &ignored);
-		if (n <= 0)
+			rotate_at = clock_ms() + LOOK_MS;
+		}
+		if (w.sweep_again)
+			sweep(&w);
+		w.polls[0] = (struct pollfd){.fd = nudge_fd, .events = POLLIN};
+		struct timespec timeout = {left / 1000, (left % 1000) * 1000000};
+		if (ppoll(w.polls, w.n + 1, &timeout, &waiting) <= 0)
 			continue;
-		if (w.polls[0].revents && take_nudges(nudge_fd)) {
-			struct sigaction dfl = {.sa_handler = SIG_DFL};
-			sigaction(SIGCHLD, &dfl, NULL);
-			reconcile_all(inst, false);
-			sigaction(SIGCHLD, &on_child, NULL);
-		}
-		for (size_t i = 0; i < w.n; i++) {
-			if (!w.polls[i + 1].revents)
-				continue;
-			spawn_reconcile(inst, w.list[i].app, false);
-			dead = true;
-		}
+		look_at = 0;
+		if (w.polls[0].revents && take_nudges(nudge_fd))
+			sweep(&w);
 		/* let the repair begin before the dead are listed again */
-		if (dead)
+		if (take_dead(&w))
 			clock_sleep_ms(200);
 	}
 }
