@@ -27,7 +27,11 @@
 #include "receiver/export.h"
 #include "receiver/hook.h"
 
+/* Sessions beyond which users that may not ask are not even told so. */
+#define STRANGERS_MAX 64
+
 static volatile sig_atomic_t stopping;
+static int sessions; /* that live */
 
 static void on_stop(int sig)
 {
@@ -37,7 +41,7 @@ static void on_stop(int sig)
 
 static int make_folders(const struct instance *inst, struct error *err)
 {
-	char *folders[] = {instance_run(inst, "locks"), instance_run(inst, "stage"),
+	char *folders[] = {instance_run(inst, "locks"), instance_lib(inst, "stage"),
 			   instance_lib(inst, "events")};
 	int result = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
@@ -105,7 +109,12 @@ static pid_t start_watch(const struct instance *inst, int listener, const int nu
 static void reap(const struct instance *inst, int listener, const int nudge[2], pid_t *watcher)
 {
 	pid_t pid;
-	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) {
+	int status;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		/* a session that was killed took its worker with it, and could not say so */
+		if (pid != *watcher && WIFSIGNALED(status))
+			watch_nudge(nudge[1], true);
+		sessions -= pid != *watcher;
 		if (pid != *watcher)
 			continue;
 		log_error("the watcher ended; starting it again");
@@ -126,6 +135,11 @@ static void serve(const struct instance *inst, int listener, const int nudge[2])
 		int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 		if (fd < 0)
 			continue;
+		uid_t uid;
+		if (sessions >= STRANGERS_MAX && !session_may_ask(inst, fd, &uid)) {
+			close(fd);
+			continue;
+		}
 		pid_t pid = fork();
 		if (pid == 0) {
 			struct sigaction dfl = {.sa_handler = SIG_DFL};
@@ -136,6 +150,7 @@ static void serve(const struct instance *inst, int listener, const int nudge[2])
 			close(nudge[0]);
 			session_serve(inst, fd, nudge[1]);
 		}
+		sessions += pid > 0;
 		if (pid < 0)
 			log_error("no process for a command: %s", strerror(errno));
 		close(fd);

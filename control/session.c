@@ -11,7 +11,6 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,33 +24,39 @@
 #include "instance/call.h"
 
 #define REQUEST_TIMEOUT_S 30
+#define STRANGER_TIMEOUT_S 2 /* to ask, and to be told that it may not */
 #define STOP_TIMEOUT_MS 15000
 
-/* Who asks, from the peer's user id; IDENTITY is only believed from Berth's own users. */
-static int recognise(const struct instance *inst, int fd, char **identity, enum context_role *role,
-		     struct error *err)
+bool session_may_ask(const struct instance *inst, int fd, uid_t *out_uid)
 {
 	pid_t pid;
-	uid_t uid;
 	gid_t gid;
-	if (sock_peer(fd, &pid, &uid, &gid, err) < 0)
-		return -1;
-	if (uid != 0 && uid != inst->uid && uid != inst->web_uid && uid != inst->plugin_uid) {
-		const struct passwd *pw = getpwuid(uid);
-		return error_set(
-			err, ERROR_DENIED, 0,
-			"user '%s' may not manage Berth here: become root, or use ssh with "
-			"a key of 'ssh-keys:list'",
-			pw ? pw->pw_name : "unknown");
-	}
-	*role = uid == inst->web_uid ? ROLE_API : ROLE_ADMIN;
+	if (sock_peer(fd, &pid, out_uid, &gid, NULL) < 0)
+		return false;
+	return *out_uid == 0 || *out_uid == inst->uid || *out_uid == inst->web_uid ||
+	       *out_uid == inst->plugin_uid;
+}
+
+static int refuse_stranger(uid_t uid, struct error *err)
+{
+	const struct passwd *pw = getpwuid(uid);
+	return error_set(err, ERROR_DENIED, 0,
+			 "user '%s' may not manage Berth here: become root, or use ssh with "
+			 "a key of 'ssh-keys:list'",
+			 pw ? pw->pw_name : "unknown");
+}
+
+/* Who asks, from the peer's user id; IDENTITY is only believed from root and Berth's own users, but
+ * not from plugins. */
+static enum context_role recognise(const struct instance *inst, uid_t uid, char **identity)
+{
 	if (uid == inst->plugin_uid || !**identity) {
 		free(*identity);
 		*identity = xstrdup(uid == 0                  ? "root"
 				    : uid == inst->plugin_uid ? "plugin"
 							      : inst->user);
 	}
-	return 0;
+	return uid == inst->web_uid ? ROLE_API : ROLE_ADMIN;
 }
 
 /* A cancelled command leaves at once: what it held is dropped by the kernel, what it had started is
@@ -128,7 +133,9 @@ static int attend(int session, pid_t pid)
 		if (p[0].revents)
 			break;
 		struct call_event event;
-		ssize_t got = recv(session, &event, sizeof(event), MSG_WAITALL);
+		ssize_t got = recv(session, &event, sizeof(event), MSG_DONTWAIT);
+		if (got < 0 && (errno == EAGAIN || errno == EINTR))
+			continue;
 		if (got != (ssize_t)sizeof(event)) {
 			client = false;
 			told = true;
@@ -161,24 +168,33 @@ static void refuse(int fds[3], const struct error *err)
 		log_warning("request refused: %s", err->message);
 }
 
+static void on_alarm(int sig)
+{
+	(void)sig;
+	_exit(1);
+}
+
 void session_serve(const struct instance *inst, int fd, int nudge_fd)
 {
 	struct error err = ERROR_INIT;
 	struct strvec words = STRVEC_INIT;
 	char *identity = NULL;
-	enum context_role role = ROLE_API;
 	int fds[3] = {-1, -1, -1};
-	struct timeval limit = {.tv_sec = REQUEST_TIMEOUT_S};
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	uid_t uid = (uid_t)-1;
+	bool may = session_may_ask(inst, fd, &uid);
+	struct sigaction give_up = {.sa_handler = on_alarm};
+	/* for the request as a whole: one byte now and then is none */
+	sigaction(SIGALRM, &give_up, NULL);
+	alarm(may ? REQUEST_TIMEOUT_S : STRANGER_TIMEOUT_S);
 	prctl(PR_SET_NAME, "berthd-session");
 	if (call_receive(fd, &identity, &words, fds, &err) < 0 ||
-	    recognise(inst, fd, &identity, &role, &err) < 0) {
+	    (!may && refuse_stranger(uid, &err) < 0)) {
 		refuse(fds, &err);
 		call_answer(fd, error_exit_status(err.code), &err);
 		_exit(1);
 	}
-	limit.tv_sec = 0;
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	alarm(0);
+	enum context_role role = recognise(inst, uid, &identity);
 	pid_t pid = start_worker(inst, fd, role, identity, &words, fds);
 	for (int i = 0; i < 3; i++)
 		close(fds[i]);

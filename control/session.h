@@ -7,7 +7,13 @@
 #ifndef CONTROL_SESSION_H
 #define CONTROL_SESSION_H
 
+#include <stdbool.h>
+#include <sys/types.h>
+
 #include "instance/instance.h"
+
+/* Whether the peer of FD is one who may ask at all: root, or one of Berth's own users. */
+bool session_may_ask(const struct instance *inst, int fd, uid_t *out_uid);
 
 /* Serves FD and exits. NUDGE_FD tells the watcher that something may have changed. */
 void session_serve(const struct instance *inst, int fd, int nudge_fd) __attribute__((noreturn));
