@@ -5,13 +5,19 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/printable.h"
 #include "base/strbuf.h"
 
-static void put(FILE *to, const char *mark, const char *fmt, va_list ap)
+static void put(FILE *to, const char *mark, bool raw, const char *fmt, va_list ap)
 {
+	_cleanup_strbuf_ struct strbuf said = STRBUF_INIT;
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	strbuf_vaddf(&said, fmt, ap);
 	strbuf_addstr(&text, mark);
-	strbuf_vaddf(&text, fmt, ap);
+	if (raw)
+		strbuf_add(&text, said.data, said.len);
+	else
+		printable_add(&text, said.data);
 	strbuf_addch(&text, '\n');
 	/* one write per line, so that lines of several writers do not mix */
 	fwrite(text.data, 1, text.len, to);
@@ -22,7 +28,7 @@ void answer_step(struct context *c, const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
-	put(c->out, "-----> ", fmt, ap);
+	put(c->out, "-----> ", false, fmt, ap);
 	va_end(ap);
 }
 
@@ -32,7 +38,7 @@ void answer_header(struct context *c, const char *fmt, ...)
 		return;
 	va_list ap;
 	va_start(ap, fmt);
-	put(c->out, "=====> ", fmt, ap);
+	put(c->out, "=====> ", false, fmt, ap);
 	va_end(ap);
 }
 
@@ -40,7 +46,7 @@ void answer_detail(struct context *c, const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
-	put(c->out, "       ", fmt, ap);
+	put(c->out, "       ", false, fmt, ap);
 	va_end(ap);
 }
 
@@ -48,18 +54,20 @@ void answer_line(struct context *c, const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
-	put(c->out, "", fmt, ap);
+	put(c->out, "", true, fmt, ap);
 	va_end(ap);
 }
 
 void answer_warning(const char *fmt, ...)
 {
+	_cleanup_strbuf_ struct strbuf said = STRBUF_INIT;
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 	_cleanup_strbuf_ struct strbuf marked = STRBUF_INIT;
 	va_list ap;
 	va_start(ap, fmt);
-	strbuf_vaddf(&text, fmt, ap);
+	strbuf_vaddf(&said, fmt, ap);
 	va_end(ap);
+	printable_add(&text, said.data);
 	for (const char *p = text.data; *p;) {
 		size_t len = strcspn(p, "\n");
 		strbuf_addstr(&marked, " !     ");

@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/printable.h"
 #include "base/strbuf.h"
 #include "control/answer.h"
 
@@ -39,8 +40,11 @@ json_t *listing_time(int64_t unix_us)
 /* A value as a person reads it; the caller frees it. */
 static char *plain(const json_t *value)
 {
-	if (json_is_string(value))
-		return xstrdup(json_string_value(value));
+	if (json_is_string(value)) {
+		struct strbuf text = STRBUF_INIT;
+		printable_add(&text, json_string_value(value));
+		return strbuf_detach(&text);
+	}
 	if (json_is_integer(value))
 		return xasprintf("%lld", (long long)json_integer_value(value));
 	if (json_is_real(value))

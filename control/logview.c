@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/printable.h"
 #include "base/strvec.h"
 
 #define LINE_BYTES 256 /* to guess how far back N lines are */
@@ -136,22 +137,35 @@ static int by_time(const void *a, const void *b)
 	return strncmp(x, y, 27);
 }
 
-/* A line as a person may see it: what an app printed must not drive the terminal. */
+/* The length of the colour at P, ESC [ ... m; 0: none. */
+static size_t colour(const char *p)
+{
+	if (p[0] != 27 || p[1] != '[')
+		return 0;
+	size_t len = 2 + strspn(p + 2, "0123456789;");
+	return p[len] == 'm' ? len + 1 : 0;
+}
+
+/* A line as a person may see it: what an app printed must not drive the terminal, which is there
+ * also when this is no terminal but ssh's pipe. Colours are welcome. */
 static void print_line(struct context *c, const char *line)
 {
-	for (const unsigned char *p = (const unsigned char *)line; *p; p++) {
-		bool control = (*p < ' ' && *p != '\t') || *p == 127;
-		/* colours are welcome on a terminal: ESC [ ... m and nothing else of ESC */
-		if (*p == 27 && p[1] == '[' && c->terminal) {
-			size_t len = strspn((const char *)p + 2, "0123456789;");
-			control = p[2 + len] != 'm';
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	while (*line) {
+		size_t len = colour(line);
+		if (len) {
+			strbuf_add(&out, line, len);
+			line += len;
+			continue;
 		}
-		if (control && c->terminal)
-			fprintf(c->out, "\\x%02x", *p);
-		else
-			fputc(*p, c->out);
+		len = printable_control(line);
+		if (len == 0)
+			strbuf_addch(&out, *line++);
+		for (; len > 0; len--)
+			strbuf_addf(&out, "\\x%02x", (unsigned char)*line++);
 	}
-	fputc('\n', c->out);
+	strbuf_addch(&out, '\n');
+	fwrite(out.data, 1, out.len, c->out);
 }
 
 static int flush_lines(struct context *c, struct stream *s, size_t most)

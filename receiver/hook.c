@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/printable.h"
 #include "base/strbuf.h"
 #include "base/strvec.h"
 #include "instance/call.h"
@@ -40,7 +41,9 @@ static void hook_commands_release(struct hook_commands *commands)
 
 static int hook_fail(const struct error *err)
 {
-	fprintf(stderr, " !     %s\n", err->message);
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	printable_add(&text, err->message);
+	fprintf(stderr, " !     %s\n", text.data);
 	return 1;
 }
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/printable.h"
 #include "control/answer.h"
 #include "control/deploy.h"
 #include "control/tenant.h"
@@ -82,7 +83,9 @@ static int move_other_branch(struct context *c, struct request *rq, const char *
 /* The reason for git's "[remote rejected] (...)": one line on stdout, for the hook. */
 static int rejected(const struct error *err)
 {
-	printf("%.*s\n", (int)strcspn(err->message, "\n"), err->message);
+	_cleanup_strbuf_ struct strbuf reason = STRBUF_INIT;
+	printable_add(&reason, err->message);
+	printf("%.*s\n", (int)strcspn(reason.data, "\n"), reason.data);
 	return -1;
 }
 

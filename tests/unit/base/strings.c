@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Strings, lists, errors and settings. */
+#include "base/printable.h"
 #include "base/strbuf.h"
 
 #include <errno.h>
@@ -158,12 +159,26 @@ static void test_ini(void **state)
 	assert_int_equal(ini.n, 0);
 }
 
+static void test_printable(void **state)
+{
+	(void)state;
+	struct strbuf sb = STRBUF_INIT;
+	printable_add(&sb, "a\tb\nc \x1b]0;title\x07 \x7f \xc2\x9b"
+			   "31m \xc3\xa9 \xc2\xa9 \r");
+	assert_string_equal(sb.data, "a\tb\nc \\x1b]0;title\\x07 \\x7f \\xc2\\x9b31m \xc3\xa9"
+				     " \xc2\xa9 \\x0d");
+	strbuf_release(&sb);
+	assert_int_equal(printable_control("\xc2"), 0);
+	assert_int_equal(printable_control(""), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_strbuf),  cmocka_unit_test(test_cap),
-		cmocka_unit_test(test_numbers), cmocka_unit_test(test_strvec),
-		cmocka_unit_test(test_error),   cmocka_unit_test(test_ini),
+		cmocka_unit_test(test_strbuf),    cmocka_unit_test(test_cap),
+		cmocka_unit_test(test_numbers),   cmocka_unit_test(test_strvec),
+		cmocka_unit_test(test_error),     cmocka_unit_test(test_ini),
+		cmocka_unit_test(test_printable),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
