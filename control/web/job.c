@@ -33,11 +33,12 @@ static void unwatch(struct job *job, struct watch *w)
 
 void job_release(struct job *job)
 {
+	/* the session first: berthd cancels the command when it closes, and the end of a body that
+	 * was cut short must not look like the end of an archive */
+	unwatch(job, &job->on_session);
 	unwatch(job, &job->on_in);
 	unwatch(job, &job->on_out);
 	unwatch(job, &job->on_err);
-	/* the session: berthd cancels the command when it closes */
-	unwatch(job, &job->on_session);
 	strbuf_release(&job->out);
 	strbuf_release(&job->err);
 	job_init(job);
