@@ -45,7 +45,7 @@ static void remove_stale(const char *all)
 
 int stage_make(const struct instance *inst, struct stage *s, struct error *err)
 {
-	_cleanup_free_ char *all = instance_run(inst, "stage");
+	_cleanup_free_ char *all = instance_lib(inst, "stage");
 	char random[33];
 
 	if (file_make_dirs(all, 0711, err) < 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Folders run/stage/ID that a build container sees read-only as its own user's: ENV_DIR with one
+ * Folders lib/stage/ID that a build container sees read-only as its own user's: ENV_DIR with one
  * file per config var, and the input files of an app. They go when the variable's scope ends; what
  * a process that was killed left behind goes when the next one is made (the owner holds a lock).
  */

@@ -198,18 +198,26 @@ struct folder {
 };
 
 static const struct folder lib_folders[] = {
-	{"", 01771, BERTH_GROUP},       {"repos", 0750, BERTH},
-	{"sources", 0711, BERTH},       {"images", 0750, BERTH},
-	{"packs", 0755, BERTH},         {"router", 0750, BERTH},
-	{"ssh", 0700, BERTH},           {"plugins", 0755, BERTH},
-	{"plugins-data", 0711, PLUGIN}, {"layers", 0711, ROOT},
-	{"cache", 0711, ROOT},          {"volumes", 0711, ROOT},
-	{"logs", 0750, BERTH_GROUP},    {"logs/berth", 0750, BERTH_GROUP},
+	{"", 01771, BERTH_GROUP},
+	{"repos", 0750, BERTH},
+	{"sources", 0711, BERTH},
+	{"images", 0750, BERTH},
+	{"packs", 0755, BERTH},
+	{"router", 0750, BERTH},
+	{"ssh", 0700, BERTH},
+	{"plugins", 0755, BERTH},
+	{"plugins-data", 0711, PLUGIN},
+	{"layers", 0711, ROOT},
+	{"cache", 0711, ROOT},
+	{"volumes", 0711, ROOT},
+	{"logs", 0750, BERTH_GROUP},
+	{"logs/berth", 0750, BERTH_GROUP},
+	/* not below run: before Linux 6.3 a tmpfs cannot be mounted idmapped */
+	{"stage", 0711, BERTH},
 };
 
 static const struct folder run_folders[] = {
 	{"", 01775, BERTH_GROUP},
-	{"stage", 0755, BERTH},
 	{"web", 0755, WEB},
 	{"plugins", 0755, PLUGIN},
 };

@@ -138,7 +138,7 @@ static int open_mount(const struct instance *inst, const struct container_spec *
 	case SPEC_MOUNT_VOLUME:
 		return open_kept(inst, "volumes", m->id, spec, out, err);
 	case SPEC_MOUNT_STAGE:
-		return open_given(inst, instance_run(inst, "stage"), m->id, true, spec, out, err);
+		return open_given(inst, instance_lib(inst, "stage"), m->id, true, spec, out, err);
 	case SPEC_MOUNT_PACKS:
 		if (!strcmp(m->id, "bundled"))
 			return open_given(inst, xasprintf("%s/buildpacks", inst->share), NULL,

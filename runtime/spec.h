@@ -38,7 +38,7 @@ enum spec_network {
 enum spec_mount_kind {
 	SPEC_MOUNT_CACHE = 1,  /* lib/cache/ID, made when missing, owned by the container's user */
 	SPEC_MOUNT_VOLUME = 2, /* lib/volumes/ID, likewise */
-	SPEC_MOUNT_STAGE = 3,  /* run/stage/ID: a folder that `berth` filled; seen as the container
+	SPEC_MOUNT_STAGE = 3,  /* lib/stage/ID: a folder that `berth` filled; seen as the container
 				* user's own, read-only */
 	SPEC_MOUNT_PACKS = 4,  /* ID "bundled": share/berth/buildpacks; otherwise lib/packs/ID, a
 				* folder that `berth` filled; read-only */

@@ -176,7 +176,7 @@ static void test_stage(void **state)
 		assert_int_equal(file_read(AT_FDCWD, file, 100, &text, &err), 0);
 		assert_string_equal(text.data, "1\n2");
 		/* one whose process was killed goes, one that is in use stays */
-		stale = xasprintf("%s/run/stage/build-stale", inst->root);
+		stale = xasprintf("%s/lib/stage/build-stale", inst->root);
 		assert_int_equal(mkdir(stale, 0700), 0);
 		assert_int_equal(stage_make(inst, &b, &err), 0);
 		assert_false(file_exists(AT_FDCWD, stale));
