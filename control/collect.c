@@ -116,7 +116,8 @@ static int remove_rest(struct context *c, const struct kept *k, struct error *er
 	size_t n = 0;
 	struct error busy = ERROR_INIT;
 	if (runtime_layer_list(c->inst, &layers, err) < 0 ||
-	    export_list(c->inst, &trees, err) < 0 || runtime_list(c->inst, &running, &n, err) < 0)
+	    export_list(c->inst, &trees, err) < 0 ||
+	    runtime_list(c->inst, NULL, &running, &n, err) < 0)
 		return -1;
 	/* a layer that a container uses is refused by berth-runtime */
 	for (size_t i = 0; i < layers.n; i++)

@@ -43,12 +43,19 @@ static int compare(const void *a, const void *b)
 	return x->generation < y->generation ? -1 : x->generation > y->generation;
 }
 
+void process_prefix(int64_t app, char out[PROCESS_PREFIX_MAX])
+{
+	snprintf(out, PROCESS_PREFIX_MAX, "a%lld.", (long long)app);
+}
+
 int process_list(const struct instance *inst, int64_t app, struct process **out, size_t *out_n,
 		 struct error *err)
 {
 	_cleanup_free_ struct container_status *all = NULL;
 	size_t n_all = 0, n = 0;
-	if (runtime_list(inst, &all, &n_all, err) < 0)
+	char prefix[PROCESS_PREFIX_MAX];
+	process_prefix(app, prefix);
+	if (runtime_list(inst, app ? prefix : NULL, &all, &n_all, err) < 0)
 		return -1;
 	struct process *list = xcalloc(n_all, sizeof(*list));
 	for (size_t i = 0; i < n_all; i++) {
@@ -68,7 +75,7 @@ int process_status(const struct instance *inst, const char *id, struct container
 {
 	_cleanup_free_ struct container_status *all = NULL;
 	size_t n = 0;
-	if (runtime_list(inst, &all, &n, err) < 0)
+	if (runtime_list(inst, id, &all, &n, err) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
 		if (strcmp(all[i].id, id) != 0)
@@ -144,10 +151,11 @@ void process_spec(struct context *c, const struct app *app, const struct release
 		  const struct image *im, const char *dyno, const char *command,
 		  struct container_spec *out)
 {
-	char suffix[9];
+	char suffix[9], prefix[PROCESS_PREFIX_MAX];
 	random_hex(suffix, 8);
+	process_prefix(app->id, prefix);
 	container_spec_init(out);
-	out->id = xasprintf("%s.%s", app->name, suffix);
+	out->id = xasprintf("%s%s.%s", prefix, app->name, suffix);
 	out->profile = SPEC_APP;
 	out->range = app->range;
 	out->network = SPEC_NET_EGRESS;

@@ -14,6 +14,7 @@
 #include "control/domain.h"
 #include "control/event.h"
 #include "control/answer.h"
+#include "control/leaving.h"
 #include "receiver/export.h"
 #include "router/router.h"
 
@@ -24,6 +25,7 @@ struct rollout {
 	struct process *now; /* what exists */
 	size_t n_now;
 	bool *keep;            /* for each: wanted, and fit to stay */
+	bool *leaves;          /* for each: a process retires it already */
 	struct process *added; /* what this rollout started */
 	size_t n_added;
 };
@@ -32,6 +34,7 @@ static void rollout_free(struct rollout *ro)
 {
 	free(ro->now);
 	free(ro->keep);
+	free(ro->leaves);
 	free(ro->added);
 	*ro = (struct rollout){0};
 }
@@ -54,8 +57,8 @@ static struct process *find(struct rollout *ro, const struct app *app, const str
 {
 	for (size_t i = 0; i < ro->n_now; i++) {
 		struct process *p = &ro->now[i];
-		if (ro->keep[i] || p->n != n || strcmp(p->type, type) != 0 || !belongs(p, app, r) ||
-		    !fit(p, retry))
+		if (ro->keep[i] || ro->leaves[i] || p->n != n || strcmp(p->type, type) != 0 ||
+		    !belongs(p, app, r) || !fit(p, retry))
 			continue;
 		ro->keep[i] = true;
 		return p;
@@ -65,8 +68,14 @@ static struct process *find(struct rollout *ro, const struct app *app, const str
 
 static int look(struct context *c, const struct app *app, struct rollout *ro, struct error *err)
 {
-	if (process_list(c->inst, app->id, &ro->now, &ro->n_now, err) < 0)
+	_cleanup_strvec_ struct strvec leaving = STRVEC_INIT;
+	if (leaving_list(c->inst, app->id, &leaving, err) < 0 ||
+	    process_list(c->inst, app->id, &ro->now, &ro->n_now, err) < 0)
 		return -1;
+	ro->leaves = xcalloc(ro->n_now, sizeof(*ro->leaves));
+	for (size_t i = 0; i < ro->n_now; i++)
+		ro->leaves[i] = strvec_has(&leaving, ro->now[i].status.id);
+	/* last: publish may be asked for as soon as it is there */
 	ro->keep = xcalloc(ro->n_now, sizeof(*ro->keep));
 	return 0;
 }
@@ -154,14 +163,27 @@ static void drain(const struct instance *inst, const struct process *p)
 	}
 }
 
-/* In a process of its own: nobody waits for the old containers' last requests. */
-static void retire(struct context *c, const struct rollout *ro)
+/* What is surplus and not on its way out yet. */
+static bool to_retire(const struct rollout *ro, size_t i)
 {
-	bool any = false;
+	return !ro->keep[i] && !ro->leaves[i];
+}
+
+/* In a process of its own: nobody waits for the old containers' last requests. */
+static void retire(struct context *c, const struct app *app, const struct rollout *ro)
+{
+	_cleanup_strvec_ struct strvec ids = STRVEC_INIT;
+	_cleanup_close_ int mark = -1;
+	struct error err = ERROR_INIT;
 	for (size_t i = 0; i < ro->n_now; i++)
-		any |= !ro->keep[i];
-	if (!any)
+		if (to_retire(ro, i))
+			strvec_push(&ids, ro->now[i].status.id);
+	if (ids.n == 0)
 		return;
+	if (leaving_mark(c->inst, app->id, &ids, &mark, &err) < 0) {
+		answer_warning("cannot retire the old containers: %s", err.message);
+		return;
+	}
 	fflush(NULL);
 	pid_t pid = fork();
 	if (pid < 0)
@@ -173,10 +195,11 @@ static void retire(struct context *c, const struct rollout *ro)
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	for (int fd = 0; fd < 3 && null >= 0; fd++)
 		dup2(null, fd);
-	close_range(3, ~0U, 0);
+	if (mark != 3)
+		dup3(mark, 3, O_CLOEXEC);
+	close_range(4, ~0U, 0);
 	for (size_t i = 0; i < ro->n_now; i++) {
-		struct error err = ERROR_INIT;
-		if (ro->keep[i])
+		if (!to_retire(ro, i))
 			continue;
 		drain(c->inst, &ro->now[i]);
 		runtime_stop(c->inst, ro->now[i].status.id, -1, &err);
@@ -220,7 +243,7 @@ int rollout_release(struct context *c, struct app *app, struct release *r, struc
 	/* from here on the release is the truth: what fails is repaired by berthd's next look */
 	int result = publish(c, app, r->image && !app->stopped ? r : NULL, &ro, err);
 	if (result == 0)
-		retire(c, &ro);
+		retire(c, app, &ro);
 	rollout_free(&ro);
 	return result;
 }
@@ -255,7 +278,7 @@ int rollout_reconcile(struct context *c, struct app *app, bool retry, struct err
 		result = -1;
 	}
 	if (result == 0)
-		retire(c, &ro);
+		retire(c, app, &ro);
 	rollout_free(&ro);
 	return result;
 }
@@ -270,7 +293,7 @@ int rollout_route(struct context *c, const struct app *app, struct error *err)
 	int result = look(c, app, &ro, err);
 	if (result == 0) {
 		for (size_t i = 0; i < ro.n_now; i++)
-			ro.keep[i] = runs && belongs(&ro.now[i], app, &r);
+			ro.keep[i] = runs && !ro.leaves[i] && belongs(&ro.now[i], app, &r);
 		result = publish(c, app, runs ? &r : NULL, &ro, err);
 	}
 	rollout_free(&ro);
@@ -291,7 +314,9 @@ static int stop_each(struct context *c, const struct app *app, bool any_kind, st
 {
 	_cleanup_free_ struct container_status *all = NULL;
 	size_t n = 0, started = 0;
-	if (runtime_list(c->inst, &all, &n, err) < 0)
+	char prefix[PROCESS_PREFIX_MAX];
+	process_prefix(app->id, prefix);
+	if (runtime_list(c->inst, prefix, &all, &n, err) < 0)
 		return -1;
 	fflush(NULL);
 	for (size_t i = 0; i < n; i++) {

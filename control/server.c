@@ -256,7 +256,7 @@ static int stop_containers(const struct instance *inst, struct error *err)
 	_cleanup_free_ struct container_status *all = NULL;
 	size_t n = 0, running = 0, failed = 0;
 	int status;
-	if (runtime_list(inst, &all, &n, err) < 0)
+	if (runtime_list(inst, NULL, &all, &n, err) < 0)
 		return -1;
 	fflush(NULL);
 	for (size_t i = 0; i < n || running > 0;) {

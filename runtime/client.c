@@ -196,16 +196,18 @@ int runtime_stop(const struct instance *inst, const char *id, int timeout_ms, st
 	return ask(inst, WIRE_STOP, &sb, NULL, 0, &answer, NULL, err);
 }
 
-int runtime_list(const struct instance *inst, struct container_status **out, size_t *out_n,
-		 struct error *err)
+int runtime_list(const struct instance *inst, const char *prefix, struct container_status **out,
+		 size_t *out_n, struct error *err)
 {
+	_cleanup_strbuf_ struct strbuf request = STRBUF_INIT;
 	_cleanup_frame_ struct wire_frame answer;
 	_cleanup_free_ struct container_status *list = NULL;
 	struct wire_reader r;
 	size_t n;
 
 	wire_frame_init(&answer);
-	if (ask(inst, WIRE_LIST, NULL, NULL, 0, &answer, NULL, err) < 0)
+	wire_put_str(&request, prefix ? prefix : "");
+	if (ask(inst, WIRE_LIST, &request, NULL, 0, &answer, NULL, err) < 0)
 		return -1;
 	wire_reader_init(&r, answer.payload.data, answer.payload.len);
 	n = wire_get_u32(&r);

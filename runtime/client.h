@@ -87,9 +87,11 @@ void runtime_session_close(struct runtime_session *s); /* kills what still runs 
  * returns when it is gone and forgotten. A container that is not there is no error. */
 int runtime_stop(const struct instance *inst, const char *id, int timeout_ms, struct error *err);
 
-/* Every container of the instance, one that has exited or is lost too. The caller frees *out. */
-int runtime_list(const struct instance *inst, struct container_status **out, size_t *out_n,
-		 struct error *err);
+/* Every container of the instance, one that has exited or is lost too; with PREFIX (may be NULL)
+ * only those whose id begins with it, at a cost that does not grow with the others. The caller
+ * frees *out. */
+int runtime_list(const struct instance *inst, const char *prefix, struct container_status **out,
+		 size_t *out_n, struct error *err);
 
 /* Layers. An `upper` is kept with commit (durable when it returns) or dropped with remove. */
 int runtime_layer_commit(const struct instance *inst, const char *id, struct error *err);

@@ -4,12 +4,16 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/sock.h"
 #include "instance/name.h"
@@ -22,6 +26,9 @@
 #include "runtime/spec.h"
 #include "runtime/status.h"
 #include "runtime/wire.h"
+
+/* Containers that are told to stop at once. */
+#define STOP_MAX 4096
 
 /* --- folders -------------------------------------------------------------------------------- */
 
@@ -237,8 +244,8 @@ static void fill_usage(struct container_status *s)
 	s->pids = u.pids;
 }
 
-/* Calls EACH with the status of every container. */
-static int each_container(const struct instance *inst,
+/* Calls EACH with the status of every container whose id begins with PREFIX. */
+static int each_container(const struct instance *inst, const char *prefix,
 			  void (*each)(struct container_status *s, void *data), void *data,
 			  struct error *err)
 {
@@ -250,7 +257,7 @@ static int each_container(const struct instance *inst,
 	for (struct dirent *e; (e = readdir(d));) {
 		struct container_status s;
 
-		if (!name_is_id(e->d_name))
+		if (!name_is_id(e->d_name) || !str_starts(e->d_name, prefix))
 			continue;
 		if (status_read(inst, e->d_name, &s, NULL) < 0) {
 			if (faccessat(dirfd(d), e->d_name, F_OK, 0) < 0)
@@ -277,10 +284,15 @@ static void add_status(struct container_status *s, void *data)
 	l->n++;
 }
 
-static int serve_list(const struct instance *inst, struct strbuf *out, struct error *err)
+static int serve_list(const struct instance *inst, struct wire_reader *r, struct strbuf *out,
+		      struct error *err)
 {
 	struct listing l = {STRBUF_INIT, 0};
-	int failed = each_container(inst, add_status, &l, err);
+	_cleanup_free_ char *prefix = wire_get_str(r, NAME_ID_MAX);
+
+	if (!prefix || !wire_reader_done(r))
+		return error_set(err, ERROR_INVALID, 0, "the request is malformed");
+	int failed = each_container(inst, prefix, add_status, &l, err);
 
 	if (!failed) {
 		wire_put_u32(out, l.n);
@@ -304,10 +316,53 @@ static int serve_cleanup(const struct instance *inst, struct wire_reader *r, str
 
 	if (!wire_reader_done(r) || dry > 1)
 		return error_set(err, ERROR_INVALID, 0, "the request is malformed");
-	if (each_container(inst, add_alive, &alive, err) < 0 ||
+	if (each_container(inst, "", add_alive, &alive, err) < 0 ||
 	    cleanup_run(inst, &alive, dry, &found, err) < 0)
 		return -1;
 	wire_put_list(out, &found);
+	return 0;
+}
+
+struct shims {
+	struct pollfd fds[STOP_MAX]; /* pidfds; -1: gone */
+	nfds_t n;
+};
+
+static void tell_to_stop(struct container_status *s, void *data)
+{
+	struct shims *all = data;
+	_cleanup_close_ int pidfd =
+		s->shim > 0 && all->n < STOP_MAX ? (int)syscall(SYS_pidfd_open, s->shim, 0) : -1;
+
+	/* looked at once more: now the pid cannot become another's */
+	if (pidfd < 0 || !status_shim_alive(s) ||
+	    syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, NULL, 0) < 0)
+		return;
+	all->fds[all->n++] = (struct pollfd){TAKE_FD(pidfd), POLLIN, 0};
+}
+
+int server_stop_all(const struct instance *inst, int wait_ms, struct error *err)
+{
+	static struct shims all;
+	int64_t until = clock_ms() + wait_ms;
+	nfds_t left;
+
+	all.n = 0;
+	if (each_container(inst, "", tell_to_stop, &all, err) < 0)
+		return -1;
+	for (left = all.n; left > 0 && clock_ms() < until;) {
+		if (poll(all.fds, all.n, (int)(until - clock_ms())) <= 0)
+			continue;
+		for (nfds_t i = 0; i < all.n; i++) {
+			if (all.fds[i].fd < 0 || !all.fds[i].revents)
+				continue;
+			all.fds[i].fd = close_fd(all.fds[i].fd);
+			left--;
+		}
+	}
+	if (left > 0)
+		return error_set(err, ERROR_TIMEOUT, 0, "%llu of %llu containers did not stop",
+				 (unsigned long long)left, (unsigned long long)all.n);
 	return 0;
 }
 
@@ -382,7 +437,7 @@ static int serve(const struct instance *inst, int conn, struct wire_frame *f, st
 	case WIRE_STOP:
 		return serve_stop(inst, &r, err);
 	case WIRE_LIST:
-		return serve_list(inst, out, err);
+		return serve_list(inst, &r, out, err);
 	case WIRE_LAYER_LIST:
 		return serve_layer_list(inst, out, err);
 	case WIRE_CLEANUP:

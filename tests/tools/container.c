@@ -231,7 +231,7 @@ static int do_list(const struct instance *inst, struct error *err)
 					    "backoff", "exited",   "lost"};
 	struct container_status *list = NULL;
 	size_t n;
-	if (runtime_list(inst, &list, &n, err) < 0)
+	if (runtime_list(inst, NULL, &list, &n, err) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++)
 		printf("%s %s pid=%d shim=%d address=%s exit=%d restarts=%u memory=%" PRIu64

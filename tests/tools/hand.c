@@ -174,7 +174,7 @@ static int list(const struct instance *inst)
 	struct error err = ERROR_INIT;
 	size_t n;
 
-	if (runtime_list(inst, &all, &n, &err) < 0)
+	if (runtime_list(inst, NULL, &all, &n, &err) < 0)
 		return fail(&err);
 	for (size_t i = 0; i < n; i++)
 		printf("%s %s pid=%d shim=%d address=%s exit=%d oom=%d restarts=%u memory=%llu "
