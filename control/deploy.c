@@ -295,8 +295,9 @@ static int deploy_locked(struct context *c, struct app *app, const struct deploy
 int deploy_run(struct context *c, struct app *app, const struct deploy *d, struct error *err)
 {
 	_cleanup_free_ char *what = xasprintf("deploy of %.8s", d->commit);
+	_cleanup_close_ int ticket = -1;
 	_cleanup_close_ int lock = -1;
-	if (lock_leave_ticket(c, app, d->commit, err) < 0 ||
+	if (lock_leave_ticket(c, app, d->commit, &ticket, err) < 0 ||
 	    lock_take(c, app, what, &lock, err) < 0)
 		return -1;
 	if (!lock_ticket_is_newest(c, app, d->commit))
@@ -340,9 +341,11 @@ static void replace_list(struct strvec *to, const struct strvec *value)
 int deploy_change(struct context *c, struct app *app, const struct deploy_change *change,
 		  struct error *err)
 {
+	_cleanup_close_ int hold = -1;
 	_cleanup_release_ struct release r;
 	release_init(&r);
-	if (load_current(c, app, &r, err) < 0)
+	/* what a rollback goes back to must not be collected on the way */
+	if (collect_hold(c->inst, &hold, err) < 0 || load_current(c, app, &r, err) < 0)
 		return -1;
 	if (!r.image && app->release == 0 && formation_load(&c->db, app->id, &r.formation, err) < 0)
 		return -1;

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "control/lock.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -60,18 +63,38 @@ int lock_take(struct context *c, const struct app *app, const char *what, int *o
 	return 0;
 }
 
-int lock_leave_ticket(struct context *c, const struct app *app, const char *ticket,
+static char *ticket_path(struct context *c, const struct app *app)
+{
+	return instance_run(c->inst, "locks/%lld.newest", (long long)app->id);
+}
+
+int lock_leave_ticket(struct context *c, const struct app *app, const char *ticket, int *out_fd,
 		      struct error *err)
 {
-	_cleanup_free_ char *path = instance_run(c->inst, "locks/%lld.newest", (long long)app->id);
-	return file_replace(AT_FDCWD, path, ticket, strlen(ticket), 0640, err);
+	_cleanup_free_ char *path = ticket_path(c, app);
+	_cleanup_free_ char *fresh = xasprintf("%s.%d", path, (int)getpid());
+	_cleanup_close_ int fd = -1;
+	/* locked before it has its name: nobody takes it for that of a dead one */
+	if (file_lock(fresh, false, &fd, err) < 0)
+		return -1;
+	if (ftruncate(fd, 0) < 0 || file_write_all(fd, ticket, strlen(ticket), err) < 0 ||
+	    rename(fresh, path) < 0) {
+		error_set(err, ERROR_SYSTEM, errno, "write '%s'", fresh);
+		unlink(fresh);
+		return -1;
+	}
+	*out_fd = TAKE_FD(fd);
+	return 0;
 }
 
 bool lock_ticket_is_newest(struct context *c, const struct app *app, const char *ticket)
 {
-	_cleanup_free_ char *path = instance_run(c->inst, "locks/%lld.newest", (long long)app->id);
-	_cleanup_strbuf_ struct strbuf newest = STRBUF_INIT;
-	struct error err = ERROR_INIT;
-	return file_read(AT_FDCWD, path, 256, &newest, &err) < 0 ||
-	       strcmp(newest.data, ticket) == 0;
+	_cleanup_free_ char *path = ticket_path(c, app);
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	char newest[256];
+	ssize_t n = fd < 0 ? -1 : pread(fd, newest, sizeof(newest) - 1, 0);
+	if (n < 0)
+		return true;
+	newest[n] = '\0';
+	return strcmp(newest, ticket) == 0 || flock(fd, LOCK_SH | LOCK_NB) == 0;
 }

@@ -18,8 +18,9 @@ int lock_try(struct context *c, const struct app *app, const char *what, int *ou
 	     struct error *err);
 
 /* Pushes that wait collapse to the newest: each leaves its ticket, and whoever gets the lock asks
- * whether a newer one came. */
-int lock_leave_ticket(struct context *c, const struct app *app, const char *ticket,
+ * whether a newer one came. A ticket counts until *out_fd is closed: that of a push which was
+ * cancelled while it waited keeps nobody back. */
+int lock_leave_ticket(struct context *c, const struct app *app, const char *ticket, int *out_fd,
 		      struct error *err);
 bool lock_ticket_is_newest(struct context *c, const struct app *app, const char *ticket);
 
