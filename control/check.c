@@ -153,6 +153,24 @@ static int run_command(struct context *c, const struct appjson_check *check,
 	return 0;
 }
 
+static bool is_listening(const struct appjson_check *check)
+{
+	return check->listening > 0 && !check->path && !check->command.n && check->uptime <= 0;
+}
+
+/* How long `web` may take to listen: a startup check of its own for that says it. */
+static int listen_timeout(const struct appjson *aj)
+{
+	for (size_t i = 0; i < aj->n_checks; i++) {
+		const struct appjson_check *check = &aj->checks[i];
+		if (check->kind == APPJSON_STARTUP && strcmp(check->process, "web") == 0 &&
+		    is_listening(check) && check->timeout > 0 &&
+		    (check->port <= 0 || check->port == PROCESS_PORT))
+			return check->timeout;
+	}
+	return LISTEN_TIMEOUT_S;
+}
+
 static int try_check(struct context *c, const struct app *app, const struct appjson_check *check,
 		     const struct process *p, struct error *err)
 {
@@ -166,9 +184,9 @@ static int try_check(struct context *c, const struct app *app, const struct appj
 		}
 		return 0;
 	}
-	if (check->listening > 0 && !check->path)
+	if (is_listening(check))
 		return wait_listening(c, app, p, check->port > 0 ? check->port : PROCESS_PORT,
-				      LISTEN_TIMEOUT_S, err);
+				      check->timeout > 0 ? check->timeout : LISTEN_TIMEOUT_S, err);
 	return request(check, p, err);
 }
 
@@ -212,7 +230,7 @@ static int check_process(struct context *c, const struct app *app, const struct 
 			 const struct process *p, struct error *err)
 {
 	bool web = strcmp(p->type, "web") == 0, any = false;
-	if (web && wait_listening(c, app, p, PROCESS_PORT, LISTEN_TIMEOUT_S, err) < 0)
+	if (web && wait_listening(c, app, p, PROCESS_PORT, listen_timeout(aj), err) < 0)
 		return -1;
 	for (size_t i = 0; i < aj->n_checks; i++) {
 		const struct appjson_check *check = &aj->checks[i];
