@@ -9,6 +9,7 @@
 #include "control/answer.h"
 #include "control/config.h"
 #include "control/deploy.h"
+#include "control/envfile.h"
 #include "control/listing.h"
 #include "control/lock.h"
 #include "control/rollout.h"
@@ -54,19 +55,6 @@ static int config_show(struct context *c, struct request *rq, struct error *err)
 	return 0;
 }
 
-/* 'VALUE' for a POSIX shell. */
-static void quote(struct strbuf *out, const char *value)
-{
-	strbuf_addch(out, '\'');
-	for (; *value; value++) {
-		if (*value == '\'')
-			strbuf_addstr(out, "'\\''");
-		else
-			strbuf_addch(out, *value);
-	}
-	strbuf_addch(out, '\'');
-}
-
 static int config_get(struct context *c, struct request *rq, struct error *err)
 {
 	_cleanup_strvec_ struct strvec pairs = STRVEC_INIT;
@@ -80,7 +68,7 @@ static int config_get(struct context *c, struct request *rq, struct error *err)
 		return 0;
 	}
 	if (request_has(rq, "--quoted")) {
-		quote(&quoted, value);
+		envfile_quote(&quoted, value);
 		value = quoted.data;
 	}
 	answer_line(c, "%s", value);
@@ -120,21 +108,47 @@ static int config_export(struct context *c, struct request *rq, struct error *er
 		if (strcmp(format, "exports") == 0)
 			strbuf_addstr(&line, "export ");
 		strbuf_add(&line, pairs.v[i], len + 1);
-		quote(&line, pairs.v[i] + len + 1);
+		envfile_quote(&line, pairs.v[i] + len + 1);
 		answer_line(c, "%s", line.data);
 	}
 	return 0;
 }
 
-/* Gives a deployed app a release with its new environment. */
+/* A change of config under way: an app's lock is held from before the change is stored until it
+ * runs, and BEFORE is what comes back when it does not. */
+struct config_change {
+	int lock;
+	struct strvec before;
+};
+
+static void config_change_release(struct config_change *change)
+{
+	close_fd(change->lock);
+	strvec_release(&change->before);
+}
+#define _cleanup_change_ _cleanup_(config_change_release)
+#define CONFIG_CHANGE_INIT                                                                         \
+	{                                                                                          \
+		.lock = -1, .before = STRVEC_INIT                                                  \
+	}
+
+static int begin(struct context *c, struct request *rq, struct config_change *change,
+		 struct error *err)
+{
+	if (!rq->app.id)
+		return 0;
+	if (lock_take(c, &rq->app, "config change", &change->lock, err) < 0 ||
+	    app_find_id(&c->db, rq->app.id, &rq->app, err) < 0)
+		return -1;
+	return config_list(c, rq->app.id, &change->before, err);
+}
+
+/* Gives a deployed app, whose lock is held, a release with its new environment. */
 static int apply_to(struct context *c, struct app *app, const char *description, bool restart,
 		    struct error *err)
 {
 	_cleanup_strvec_ struct strvec merged = STRVEC_INIT;
-	_cleanup_close_ int lock = -1;
-	if (lock_take(c, app, "config change", &lock, err) < 0 ||
-	    app_find_id(&c->db, app->id, app, err) < 0 ||
-	    config_merged(c, app->id, &merged, err) < 0)
+	if (config_merged(c, app->id, &merged, err) < 0)
 		return -1;
 	struct deploy_change change = {
 		.config = &merged, .description = description, .keep_running = !restart};
@@ -143,29 +157,46 @@ static int apply_to(struct context *c, struct app *app, const char *description,
 	if (deploy_change(c, app, &change, err) < 0)
 		return -1;
 	answer_step(c, "Released v%lld", (long long)app->release);
-	return trigger_run(c, app, "config-changed", NULL, err);
+	return 0;
 }
 
-static int apply(struct context *c, struct request *rq, const char *description, struct error *err)
+static int apply_global(struct context *c, const char *description, bool restart, struct error *err)
 {
-	bool restart = !request_has(rq, "--no-restart");
 	_cleanup_strvec_ struct strvec names = STRVEC_INIT;
-	if (rq->app.id)
-		return apply_to(c, &rq->app, description, restart, err);
 	if (app_names(&c->db, &names, err) < 0)
 		return -1;
 	int result = 0;
 	for (size_t i = 0; i < names.n; i++) {
+		_cleanup_close_ int lock = -1;
 		struct app app;
 		struct error why = ERROR_INIT;
-		if (app_find(&c->db, names.v[i], &app, &why) == 0 && app.release > 0 &&
-		    apply_to(c, &app, description, restart, &why) < 0) {
+		if (app_find(&c->db, names.v[i], &app, &why) < 0 || app.release == 0)
+			continue;
+		if (lock_take(c, &app, "config change", &lock, &why) < 0 ||
+		    app_find_id(&c->db, app.id, &app, &why) < 0 ||
+		    apply_to(c, &app, description, restart, &why) < 0 ||
+		    trigger_run(c, &app, "config-changed", NULL, &why) < 0) {
 			answer_warning("%s: %s", names.v[i], why.message);
 			result = error_set(err, ERROR_FAILED, 0,
 					   "not every app could take the change over");
 		}
 	}
 	return result;
+}
+
+/* What is stored takes effect; when the app does not survive it, it is as if it had not been. */
+static int apply(struct context *c, struct request *rq, const struct config_change *change,
+		 const char *description, struct error *err)
+{
+	struct error lost = ERROR_INIT;
+	bool restart = !request_has(rq, "--no-restart");
+	if (!rq->app.id)
+		return apply_global(c, description, restart, err);
+	if (apply_to(c, &rq->app, description, restart, err) == 0)
+		return trigger_run(c, &rq->app, "config-changed", NULL, err);
+	if (config_replace(c, rq->app.id, &change->before, &lost) < 0)
+		answer_warning("%s", lost.message);
+	return error_wrap(err, "the config is as it was");
 }
 
 static int base64_value(int ch)
@@ -220,13 +251,15 @@ static int set_pairs(struct context *c, struct request *rq, const struct strvec 
 		     bool replace, struct error *err)
 {
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
-	if ((replace ? config_replace : config_set)(c, rq->app.id, pairs, err) < 0)
+	_cleanup_change_ struct config_change change = CONFIG_CHANGE_INIT;
+	if (begin(c, rq, &change, err) < 0 ||
+	    (replace ? config_replace : config_set)(c, rq->app.id, pairs, err) < 0)
 		return -1;
 	answer_step(c, "Setting config vars");
 	for (size_t i = 0; i < pairs->n; i++)
 		answer_detail(c, "%.*s", (int)strcspn(pairs->v[i], "="), pairs->v[i]);
 	describe(&text, "Set", pairs);
-	return apply(c, rq, text.data, err);
+	return apply(c, rq, &change, text.data, err);
 }
 
 static int config_set_command(struct context *c, struct request *rq, struct error *err)
@@ -243,8 +276,10 @@ static int config_set_command(struct context *c, struct request *rq, struct erro
 static int config_unset_command(struct context *c, struct request *rq, struct error *err)
 {
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	_cleanup_change_ struct config_change change = CONFIG_CHANGE_INIT;
 	int removed = 0;
-	if (config_unset(c, rq->app.id, &rq->args, &removed, err) < 0)
+	if (begin(c, rq, &change, err) < 0 ||
+	    config_unset(c, rq->app.id, &rq->args, &removed, err) < 0)
 		return -1;
 	if (removed == 0) {
 		answer_detail(c, "Nothing to unset");
@@ -252,46 +287,17 @@ static int config_unset_command(struct context *c, struct request *rq, struct er
 	}
 	describe(&text, "Unset", &rq->args);
 	answer_step(c, "%s", text.data);
-	return apply(c, rq, text.data, err);
+	return apply(c, rq, &change, text.data, err);
 }
 
 static int config_clear(struct context *c, struct request *rq, struct error *err)
 {
 	struct strvec none = STRVEC_INIT;
-	if (config_replace(c, rq->app.id, &none, err) < 0)
+	_cleanup_change_ struct config_change change = CONFIG_CHANGE_INIT;
+	if (begin(c, rq, &change, err) < 0 || config_replace(c, rq->app.id, &none, err) < 0)
 		return -1;
 	answer_step(c, "Cleared all config vars");
-	return apply(c, rq, "Clear config vars", err);
-}
-
-/* KEY=VALUE lines with optional `export` and quotes, "#" comments; or a flat JSON object. */
-static int parse_envfile(char *text, struct strvec *out, struct error *err)
-{
-	int number = 0;
-	for (char *line = text, *next; line; line = next) {
-		number++;
-		next = strchr(line, '\n');
-		if (next)
-			*next++ = '\0';
-		line += strspn(line, " \t");
-		line[strcspn(line, "\r")] = '\0';
-		if (!*line || *line == '#')
-			continue;
-		if (str_starts(line, "export "))
-			line += 7;
-		char *value = strchr(line, '=');
-		size_t len = value ? strlen(value + 1) : 0;
-		if (!value)
-			return error_set(err, ERROR_INVALID, 0, "line %d: expected KEY=VALUE",
-					 number);
-		bool quoted =
-			len >= 2 && (value[1] == '"' || value[1] == '\'') && value[len] == value[1];
-		strvec_pushf(out, "%.*s=%.*s", (int)(value - line), line,
-			     (int)(quoted ? len - 2 : len), value + 1 + quoted);
-		if (config_check(out->v[out->n - 1], err) < 0)
-			return error_wrap(err, "line %d", number);
-	}
-	return 0;
+	return apply(c, rq, &change, "Clear config vars", err);
 }
 
 static int parse_json(const char *text, struct strvec *out, struct error *err)
@@ -334,7 +340,7 @@ static int config_import(struct context *c, struct request *rq, struct error *er
 				 text.overflow ? "is larger than 4 MB" : "has a NUL byte");
 	bool json = format ? strcmp(format, "json") == 0
 			   : text.data[strspn(text.data, " \t\r\n")] == '{';
-	if ((json ? parse_json(text.data, &pairs, err) : parse_envfile(text.data, &pairs, err)) < 0)
+	if ((json ? parse_json(text.data, &pairs, err) : envfile_parse(text.data, &pairs, err)) < 0)
 		return -1;
 	if (pairs.n == 0)
 		return error_set(err, ERROR_INVALID, 0, "the input has no config vars");
