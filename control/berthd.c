@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "base/sock.h"
 #include "control/context.h"
+#include "control/keylist.h"
 #include "control/session.h"
 #include "plugins/store.h"
 #include "receiver/export.h"
@@ -63,6 +64,9 @@ static int prepare_state(const struct instance *inst)
 			log_error("%s", err.message);
 			_exit(1);
 		}
+		if (db_begin(&c.db, &err) < 0 || keylist_write(&c, &err) < 0 ||
+		    db_commit(&c.db, &err) < 0)
+			log_error("the keys that are let in: %s", err.message);
 		context_close(&c);
 		_exit(0);
 	}

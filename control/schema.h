@@ -6,7 +6,8 @@
 
 static const char *const schema_migrations[] = {
 	"CREATE TABLE apps ("
-	" id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+	/* never used again: it names the app's containers and locks */
+	" id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE,"
 	/* index of its user id range; see instance_range_base */
 	" range INTEGER NOT NULL UNIQUE,"
 	" created_at INTEGER NOT NULL, locked INTEGER NOT NULL DEFAULT 0,"

@@ -31,6 +31,11 @@ int tenant_create(struct context *c, const char *name, struct app *out, struct e
 	return trigger_run(c, out, "post-create", NULL, err);
 }
 
+int tenant_mend(struct context *c, const struct app *app, struct error *err)
+{
+	return repo_exists(c->inst, app->name) ? 0 : repo_create(c->inst, app->name, err);
+}
+
 int tenant_destroy(struct context *c, const struct app *app, struct error *err)
 {
 	_cleanup_close_ int lock = -1;

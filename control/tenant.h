@@ -10,6 +10,8 @@
 #include "control/context.h"
 
 int tenant_create(struct context *c, const char *name, struct app *out, struct error *err);
+/* Makes the repository of an app whose creation was cut short before it had one. */
+int tenant_mend(struct context *c, const struct app *app, struct error *err);
 int tenant_destroy(struct context *c, const struct app *app, struct error *err);
 int tenant_rename(struct context *c, const struct app *app, const char *name, struct error *err);
 

@@ -34,7 +34,7 @@ static int git_allow(struct context *c, struct request *rq, struct error *err)
 				err, ERROR_BUSY, 0,
 				"app '%s' is locked: 'apps:unlock %s' allows deploys again", name,
 				name);
-		return 0;
+		return tenant_mend(c, &app, err);
 	}
 	if (why.code != ERROR_NO_APP || strcmp(service, "receive-pack") != 0 || !autocreate(c)) {
 		*err = why;
@@ -157,7 +157,8 @@ static int git_from_archive(struct context *c, struct request *rq, struct error 
 	if (app.locked)
 		return error_set(err, ERROR_BUSY, 0, "app '%s' is locked", app.name);
 	answer_step(c, "Receiving the archive");
-	if (repo_default_branch(c->inst, app.name, &branch, err) < 0)
+	if (tenant_mend(c, &app, err) < 0 ||
+	    repo_default_branch(c->inst, app.name, &branch, err) < 0)
 		return -1;
 	_cleanup_free_ char *ref = xasprintf("refs/heads/%s", branch);
 	if (repo_ref(c->inst, app.name, ref, old, err) < 0 ||

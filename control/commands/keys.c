@@ -8,31 +8,9 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "control/answer.h"
+#include "control/keylist.h"
 #include "control/listing.h"
 #include "control/pubkey.h"
-#include "control/sshd.h"
-
-/* authorized_keys as the table has it: written after each change, before it is committed. */
-static int write_keys(struct context *c, struct error *err)
-{
-	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
-	_cleanup_strvec_ struct strvec names = STRVEC_INIT;
-	_cleanup_strvec_ struct strvec keys = STRVEC_INIT;
-	if (db_query(&c->db, &stmt, err, "SELECT name, key FROM ssh_keys ORDER BY created_at", "") <
-	    0)
-		return -1;
-	int got;
-	while ((got = db_next(&c->db, stmt, err)) > 0) {
-		strvec_push(&names, db_text(stmt, 0));
-		strvec_push(&keys, db_text(stmt, 1));
-	}
-	if (got < 0)
-		return -1;
-	_cleanup_free_ struct sshd_entry *entries = xcalloc(names.n, sizeof(*entries));
-	for (size_t i = 0; i < names.n; i++)
-		entries[i] = (struct sshd_entry){names.v[i], keys.v[i]};
-	return sshd_write_keys(c->inst, entries, names.n, err);
-}
 
 static int add(struct context *c, const char *name, const struct pubkey *key, struct error *err)
 {
@@ -44,7 +22,7 @@ static int add(struct context *c, const char *name, const struct pubkey *key, st
 				  "this key is here already: 'ssh-keys:list'");
 		return -1;
 	}
-	return write_keys(c, err);
+	return keylist_write(c, err);
 }
 
 static int keys_add(struct context *c, struct request *rq, struct error *err)
@@ -119,7 +97,7 @@ static int keys_remove(struct context *c, struct request *rq, struct error *err)
 		result = error_set(err, ERROR_NOT_FOUND, 0,
 				   "no key '%s': 'ssh-keys:list' shows those that are here", what);
 	if (result == 0)
-		result = write_keys(c, err);
+		result = keylist_write(c, err);
 	if (result < 0) {
 		db_rollback(&c->db);
 		return -1;

@@ -84,6 +84,8 @@ static void test_apps(void **state)
 	assert_int_equal(app_remove(&f->c.db, &b, &err), 0);
 	assert_int_equal(app_create(&f->c.db, "four", &found, &err), 0);
 	assert_true(found.range > b.range);
+	/* nor its id, by which its containers are known */
+	assert_true(found.id > b.id);
 	assert_int_equal(app_names(&f->c.db, &names, &err), 0);
 	assert_int_equal(names.n, 2);
 	assert_string_equal(names.v[0], "four");
