@@ -4,11 +4,12 @@
  * run/runtime.sock, from root and user berth only, and serves each in a process of its own; it
  * keeps no state, so killing it loses nothing.
  *
- *   berth-runtime [--root DIR] [--teardown]
+ *   berth-runtime [--root DIR] [--stop-all | --teardown]
  *
- * With --teardown it removes what it keeps on the machine for this instance, and ends: the table,
- * the gateway address, interfaces, groups. For when no other one serves and all containers are
- * stopped.
+ * With --stop-all it stops every container of this instance, as a machine that goes down does, and
+ * ends. With --teardown it removes what it keeps on the machine for this instance, and ends: the
+ * table, the gateway address, interfaces, groups. For when no other one serves and all containers
+ * are stopped.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -34,6 +35,9 @@
 #include "runtime/server.h"
 #include "runtime/shim.h"
 #include "runtime/wire.h"
+
+/* The longest that a container may take to stop, and a little. */
+#define STOP_ALL_MS 90000
 
 /* What a spare process needs to know. */
 struct post {
@@ -102,6 +106,7 @@ static void spare_main(const struct post *post)
 	prctl(PR_SET_NAME, "berth-spare", 0, 0, 0);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	cgroup_leave_unit();
 	shim_warm_up();
 	for (;;) {
 		int conn = accept4(post->listener, NULL, NULL, SOCK_CLOEXEC);
@@ -243,7 +248,7 @@ int main(int argc, char **argv)
 	_cleanup_instance_ struct instance inst = {.root = NULL};
 	struct error err = ERROR_INIT;
 	const char *root = NULL;
-	bool teardown = false;
+	bool teardown = false, stop_all = false;
 	size_t title_len;
 
 	/* what whoever started us left open is nothing that a shim should keep */
@@ -254,8 +259,10 @@ int main(int argc, char **argv)
 			root = argv[++i];
 		} else if (!strcmp(argv[i], "--teardown")) {
 			teardown = true;
+		} else if (!strcmp(argv[i], "--stop-all")) {
+			stop_all = true;
 		} else {
-			log_error("usage: berth-runtime [--root DIR] [--teardown]");
+			log_error("usage: berth-runtime [--root DIR] [--stop-all | --teardown]");
 			return 2;
 		}
 	}
@@ -264,7 +271,9 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	title_len = (size_t)(argv[argc - 1] + strlen(argv[argc - 1]) - argv[0]);
 	if (instance_open(&inst, root, &err) < 0 ||
-	    (teardown ? tear_down(&inst, &err) : run(&inst, argv[0], title_len, &err)) < 0) {
+	    (stop_all   ? server_stop_all(&inst, STOP_ALL_MS, &err)
+	     : teardown ? tear_down(&inst, &err)
+			: run(&inst, argv[0], title_len, &err)) < 0) {
 		log_error("%s", err.message);
 		return error_exit_status(err.code);
 	}

@@ -14,14 +14,17 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/strbuf.h"
 
 #define V2_ROOT "/sys/fs/cgroup"
 #define CPU_PERIOD_US 100000
+#define APPS_UNIT "berth-apps.service"
 
 /* Found by cgroup_init; the same for the whole life of the process. */
 static struct {
 	bool v2;
+	char *shims; /* NULL: they stay where berth-runtime is */
 	unsigned n;
 	struct {
 		char name[16];
@@ -106,15 +109,14 @@ static int add_tree(const char *name, char *path, struct error *err)
 	return 0;
 }
 
-/* Our own folder in the version 2 tree when it is a systemd service's: containers go beside it,
- * into its slice, because a service's folder that has children cannot be entered again when the
- * service restarts. Otherwise the top. */
+/* The group that systemd has delegated to us when this is its berth-runtime.service: not the
+ * service's own, because one that has children cannot be entered again when the service restarts,
+ * but that of berth-apps.service, which holds it for nobody else (systemd.resource-control(5),
+ * Delegate=). Without that unit the slice of both. Otherwise the top (""). */
 static char *v2_parent(void)
 {
 	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
-	const char *path;
-	char *slash;
-	size_t len;
+	const char *path, *end;
 
 	if (file_read(AT_FDCWD, "/proc/self/cgroup", 65536, &sb, NULL) < 0)
 		return xstrdup("");
@@ -122,13 +124,15 @@ static char *v2_parent(void)
 	if (!path)
 		return xstrdup("");
 	path += 3;
-	len = strcspn(path, "\n");
-	if (len < 8 || strncmp(path + len - 8, ".service", 8) || str_starts(path, "/user.slice"))
+	end = path + strcspn(path, "\n");
+	if (end - path < 8 || strncmp(end - 8, ".service", 8) || str_starts(path, "/user.slice"))
 		return xstrdup("");
-	char *out = xstrndup(path, len);
-	slash = strrchr(out, '/');
-	*slash = '\0';
-	return out;
+	while (*end != '/')
+		end--;
+	_cleanup_free_ char *slice = xstrndup(path, (size_t)(end - path));
+	_cleanup_free_ char *apps = xasprintf("%s/" APPS_UNIT, slice);
+	_cleanup_free_ char *full = xasprintf(V2_ROOT "%s", apps);
+	return file_exists(AT_FDCWD, full) ? TAKE_PTR(apps) : TAKE_PTR(slice);
 }
 
 /* Turns the controllers on for the children of PATH, one at a time: one that is missing must not
@@ -156,7 +160,23 @@ static int init_v2(const struct instance *inst, struct error *err)
 		v2_enable(prefix);
 	}
 	v2_enable(path);
+	if (strstr(parent, "/" APPS_UNIT)) {
+		/* beside the containers, in a group without children: only those may hold processes
+		 */
+		found.shims = xasprintf(V2_ROOT "%s/shims", parent);
+		if (mkdir(found.shims, 0755) < 0 && errno != EEXIST)
+			return error_set(err, ERROR_SYSTEM, errno, "make cgroup '%s'", found.shims);
+	}
 	return 0;
+}
+
+void cgroup_leave_unit(void)
+{
+	_cleanup_close_ int fd =
+		found.shims ? open(found.shims, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	if (fd >= 0 && write_at(fd, "cgroup.procs", "0") < 0)
+		log_warning("cannot enter '%s': %s", found.shims, strerror(errno));
 }
 
 /* Where hierarchy NAME is mounted, from "DEV DIR cgroup OPTIONS ..." lines. */

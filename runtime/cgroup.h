@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The control groups of one instance: "berth-N/ID" for each container, N being the instance's
- * number. Version 2 where it is the machine's tree (below the slice of berth-runtime's own unit, or
- * the top), otherwise the version 1 hierarchies memory, pids, cpu, cpuacct and devices, as far as
- * mounted (Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/ in the kernel's source).
+ * number. Version 2 where it is the machine's tree (under systemd in the group that
+ * berth-apps.service holds for it, otherwise at the top), otherwise the version 1 hierarchies
+ * memory, pids, cpu, cpuacct and devices, as far as mounted
+ * (Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/ in the kernel's source).
  */
 #ifndef RUNTIME_CGROUP_H
 #define RUNTIME_CGROUP_H
@@ -42,6 +43,9 @@ struct cgroup_usage {
 /* Finds the machine's trees and makes the instance's folders in them: once, when berth-runtime
  * starts; forked children inherit what it found. */
 int cgroup_init(const struct instance *inst, struct error *err);
+/* For a process that will be a shim: under systemd it moves beside the containers, so that it is no
+ * part of berth-runtime's own unit, which may end before it. Nothing to do elsewhere. */
+void cgroup_leave_unit(void);
 /* Whether cgroup_init found version 2. */
 bool cgroup_is_v2(void);
 /* The instance's folder in tree I ("" past the last): for cleaning up. Owned by this module. */

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -50,6 +51,7 @@ struct shim {
 	int conn;     /* the session, -1 when detached or gone */
 	int folder;   /* run/containers/ID */
 	int control;  /* listening */
+	int signals;  /* a signalfd: SIGTERM, which stops the container */
 	int output;   /* the read end of the program's output */
 	int stdio[3]; /* for the next start */
 	char address[NETWORK_TEXT_MAX];
@@ -437,6 +439,15 @@ static void answer_error(int fd, enum error_code code, const char *text)
 	wire_send_error(fd, &err);
 }
 
+/* The machine goes down, or somebody ends this process: the program gets its time all the same. */
+static void serve_sigterm(struct shim *s)
+{
+	struct signalfd_siginfo info;
+
+	if (read(s->signals, &info, sizeof(info)) == sizeof(info))
+		begin_stop(s, s->spec->stop_ms ? (int)s->spec->stop_ms : DEFAULT_STOP_MS);
+}
+
 static void serve_exec(struct shim *s, struct wire_frame *f, struct wire_reader *r)
 {
 	pid_t pid;
@@ -561,7 +572,8 @@ static void loop(struct shim *s)
 				       {s->output, POLLIN, 0},
 				       {s->control, POLLIN, 0},
 				       {s->conn, POLLIN, 0},
-				       {s->meter.pidfd, POLLIN, 0}};
+				       {s->meter.pidfd, POLLIN, 0},
+				       {s->signals, POLLIN, 0}};
 
 		if (poll(fds, ARRAY_SIZE(fds), wait_ms(s)) < 0 && errno != EINTR)
 			break;
@@ -577,6 +589,8 @@ static void loop(struct shim *s)
 		}
 		if (fds[2].revents && !s->done)
 			serve_control(s);
+		if (fds[5].revents && !s->done)
+			serve_sigterm(s);
 		if (!s->done)
 			check_times(s);
 		reap_sessions(s);
@@ -624,13 +638,14 @@ int shim_main(const struct instance *inst, const struct container_spec *spec, in
 	struct error err = ERROR_INIT;
 
 	struct timeval patience = {2, 0};
+	sigset_t term;
 
 	prctl(PR_SET_NAME, "berth-shim", 0, 0, 0);
 	/* a client that stops in the middle of a message must not stop the shim */
 	setsockopt(conn, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	setsockopt(conn, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	s = (struct shim){.inst = inst, .spec = spec, .conn = conn, .attached = stdio != NULL};
-	s.folder = s.control = s.output = -1;
+	s.folder = s.control = s.output = s.signals = -1;
 	s.log.fd = s.log.dirfd = -1;
 	meter_init(&s.meter, -1, 0);
 	rootfs_init(&s.rootfs);
@@ -638,6 +653,10 @@ int shim_main(const struct instance *inst, const struct container_spec *spec, in
 	for (int i = 0; i < 3; i++)
 		s.stdio[i] = stdio ? stdio[i] : -1;
 	s.run = (struct container_run){-1, -1, -1};
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	sigprocmask(SIG_BLOCK, &term, NULL);
+	s.signals = signalfd(-1, &term, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (prepare(&s, &err) < 0 || start_once(&s, &err) < 0) {
 		give_up(&s, &err);
 		return 1;

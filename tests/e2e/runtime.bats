@@ -114,6 +114,19 @@ wait_state() {
 	hand stop s2
 }
 
+@test "the machine goes down: every container ends as if stopped, and none comes back" {
+	hand start --layer "$BB" --log down/web.1 --restart always d1 -- /bin/sh -c \
+		'trap "echo ended; exit 0" TERM; echo run; while :; do sleep 0.1; done'
+	hand start --layer "$BB" --net d2 -- /bin/sleep 60
+	sleep 0.3
+	"$BUILD/bin/berth-runtime" --root "$ROOT" --stop-all
+	[ -z "$(hand list)" ]
+	[ -z "$(ls "$ROOT/run/addresses")" ]
+	[ "$(grep -c 'app\[web.1\]: ended' "$ROOT/lib/logs/down/web.1.log")" = 1 ]
+	[ "$(grep -c 'app\[web.1\]: run' "$ROOT/lib/logs/down/web.1.log")" = 1 ]
+	"$BUILD/bin/berth-runtime" --root "$ROOT" --stop-all
+}
+
 @test "restarts: at once, then after a second, at most as often as asked" {
 	hand start --layer "$BB" --log again/web.1 --restart failure --max 2 r1 -- /bin/sh -c 'echo run; exit 3'
 	sleep 0.5
