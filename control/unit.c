@@ -20,6 +20,7 @@
 #include "router/router.h"
 
 #define LISTEN_BACKLOG 4096
+#define FIRST_PASSED_FD 3 /* SD_LISTEN_FDS_START */
 
 /* Who it is when it starts; the small daemons start as root, open their socket and change user
  * themselves (base/service.h). */
@@ -173,6 +174,16 @@ bool unit_answers(const struct instance *inst, enum unit s)
 	       sock_connect(path, SOCK_SEQPACKET, &fd, NULL) == 0;
 }
 
+static bool is_bound_to(int fd, const struct place *at)
+{
+	struct sockaddr_storage is;
+	socklen_t len = sizeof(is);
+	memset(&is, 0, sizeof(is));
+	/* the fields past the address (flow, scope) are 0 in both */
+	return getsockname(fd, (struct sockaddr *)&is, &len) == 0 && len == at->len &&
+	       memcmp(&is, &at->address, len) == 0;
+}
+
 /* --- starting --- */
 
 static int listen_at(const struct place *at, int *out_fd)
@@ -257,12 +268,48 @@ static void remove_stale_sockets(const struct instance *inst)
 	}
 }
 
+/* Tells nginx of the sockets that systemd has passed (sd_listen_fds(3)), as unit_start does of the
+ * supervisor's. One that the settings do not name would be closed, and the port that they do name
+ * is not nginx's to open: then the socket unit says something else than berth.conf. */
+static int adopt_sockets(const struct instance *inst, struct error *err)
+{
+	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
+	_cleanup_strbuf_ struct strbuf list = STRBUF_INIT;
+	struct place places[UNIT_MAX_SOCKETS];
+	unsigned long long passed, whose;
+	size_t n = 0, met = 0;
+	if (!pid || !fds || str_to_u64(pid, 1, 1ull << 31, &whose) < 0 ||
+	    whose != (unsigned long long)getpid())
+		return 0;
+	if (str_to_u64(fds, 1, UNIT_MAX_SOCKETS, &passed) < 0)
+		return error_set(err, ERROR_INVALID, 0, "%s sockets from systemd are too many",
+				 fds);
+	if (find_places(inst, UNIT_ROUTER, places, UNIT_MAX_SOCKETS, &n, err) < 0)
+		return -1;
+	for (int fd = FIRST_PASSED_FD; fd < FIRST_PASSED_FD + (int)passed; fd++) {
+		strbuf_addf(&list, "%d;", fd);
+		for (size_t i = 0; i < n; i++)
+			met += is_bound_to(fd, &places[i]);
+	}
+	if (met != n || met != passed)
+		return error_set(err, ERROR_INVALID, 0,
+				 "[http] address and port in berth.conf are not those of "
+				 "berth-router.socket: say the same in both ('systemctl edit "
+				 "berth-router.socket', see berth.conf(5))");
+	setenv("NGINX", list.data, 1);
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_FDNAMES");
+	return 0;
+}
+
 int unit_exec(const struct instance *inst, const char *name, struct error *err)
 {
 	_cleanup_strvec_ struct strvec argv = STRVEC_INIT;
 	if (str_equal(name, table[UNIT_ROUTER].name)) {
 		remove_stale_sockets(inst);
-		if (router_configure(inst, err) < 0 || router_command(inst, &argv, err) < 0)
+		if (adopt_sockets(inst, err) < 0 || router_configure(inst, err) < 0 ||
+		    router_command(inst, &argv, err) < 0)
 			return -1;
 	} else if (str_equal(name, table[UNIT_SSHD].name)) {
 		if (sshd_configure(inst, err) < 0 || sshd_command(inst, &argv, err) < 0)
