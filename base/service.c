@@ -43,10 +43,6 @@ int service_become(uid_t uid, gid_t gid, struct error *err)
 
 	/* a change of user clears it (prctl(2)); the keeper that asked for it still means it */
 	prctl(PR_GET_PDEATHSIG, &death_signal, 0, 0, 0);
-	int death_signal = 0;
-	/* a change of user clears it, but whoever started this wants it to end with itself */
-	if (prctl(PR_GET_PDEATHSIG, &death_signal) < 0)
-		return error_set(err, ERROR_SYSTEM, errno, "parent death signal");
 	if (geteuid() == 0) {
 		if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 ||
 		    setresuid(uid, uid, uid) < 0)
@@ -58,8 +54,6 @@ int service_become(uid_t uid, gid_t gid, struct error *err)
 				 uid);
 	}
 	if (death_signal && prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0) < 0)
-		return error_set(err, ERROR_SYSTEM, errno, "parent death signal");
-	if (prctl(PR_SET_PDEATHSIG, death_signal) < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "parent death signal");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "no_new_privs");
