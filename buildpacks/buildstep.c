@@ -39,7 +39,7 @@ static void fill_spec(const struct build *b, const struct buildstep *step,
 	container_spec_add_mount(spec, SPEC_MOUNT_STAGE, step->env->id, "/env", true);
 	if (step->inputs)
 		container_spec_add_mount(spec, SPEC_MOUNT_STAGE, step->inputs->id, "/inputs", true);
-	environment_build(b->inst, b->commit, &spec->env);
+	environment_build(b->inst, b->stack, b->commit, &spec->env);
 	strvec_push(&spec->argv, "bash");
 	strvec_push(&spec->argv, "/packs/driver/build");
 	strvec_push(&spec->argv, step->inputs ? "inputs" : step->more ? "more" : "whole");

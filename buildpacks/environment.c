@@ -24,14 +24,15 @@ void environment_common(const struct instance *inst, struct strvec *env)
 		strvec_setenv(env, "PIP_INDEX_URL", pip);
 }
 
-void environment_build(const struct instance *inst, const char *commit, struct strvec *env)
+void environment_build(const struct instance *inst, const char *stack, const char *commit,
+		       struct strvec *env)
 {
 	char id[33];
 
 	environment_common(inst, env);
 	random_hex(id, 32);
 	strvec_setenv(env, "HOME", "/app");
-	strvec_setenv(env, "STACK", instance_setting(inst, "stack", "name", "debian-12"));
+	strvec_setenv(env, "STACK", stack);
 	strvec_setenv(env, "SOURCE_VERSION", commit ? commit : "");
 	strvec_setenv(env, "REQUEST_ID", id);
 	strvec_setenv(env, "CURL_CONNECT_TIMEOUT", "30");

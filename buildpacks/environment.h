@@ -15,6 +15,7 @@
 void environment_common(const struct instance *inst, struct strvec *env);
 
 /* Adds what contracts of the buildpack API promise: STACK, SOURCE_VERSION, REQUEST_ID, HOME, ... */
-void environment_build(const struct instance *inst, const char *commit, struct strvec *env);
+void environment_build(const struct instance *inst, const char *stack, const char *commit,
+		       struct strvec *env);
 
 #endif

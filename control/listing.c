@@ -79,7 +79,7 @@ static size_t measure(const json_t *rows, const char *const *columns, size_t wid
 {
 	size_t n = 0, i;
 	json_t *row;
-	for (; columns[n] && n < COLUMNS_MAX; n++)
+	for (; n < COLUMNS_MAX && columns[n]; n++)
 		width[n] = strlen(columns[n]);
 	json_array_foreach(rows, i, row) for (size_t k = 0; k < n; k++)
 	{
