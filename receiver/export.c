@@ -127,14 +127,16 @@ static int about_read(int folder, struct export_stats *stats, struct error *err)
 	return 0;
 }
 
-static void list_names(struct strbuf *out, const struct strvec *paths)
+/* PATHS may have been cut at MAX. */
+static void list_names(struct strbuf *out, const struct strvec *paths, size_t max)
 {
 	for (size_t i = 0; i < paths->n && i < 5; i++) {
 		_cleanup_free_ char *shown = entry_printable(paths->v[i]);
 		strbuf_addf(out, "%s'%s'", i ? ", " : "", shown);
 	}
 	if (paths->n > 5)
-		strbuf_addf(out, " and %zu more", paths->n - 5);
+		strbuf_addf(out, " and %s%zu more", paths->n < max ? "" : "at least ",
+			    paths->n - 5);
 }
 
 static void add_warnings(struct export_stats *stats)
@@ -142,7 +144,7 @@ static void add_warnings(struct export_stats *stats)
 	_cleanup_strbuf_ struct strbuf names = STRBUF_INIT;
 
 	if (stats->submodules.n) {
-		list_names(&names, &stats->submodules);
+		list_names(&names, &stats->submodules, PLAN_MAX_SUBMODULES);
 		strvec_pushf(&stats->warnings,
 			     "submodules are left empty: %s; add their files to the repository, or "
 			     "fetch them in the build",
@@ -150,7 +152,7 @@ static void add_warnings(struct export_stats *stats)
 	}
 	strbuf_reset(&names);
 	if (stats->lfs.n) {
-		list_names(&names, &stats->lfs);
+		list_names(&names, &stats->lfs, UNPACK_MAX_LFS);
 		strvec_pushf(
 			&stats->warnings,
 			"these are Git LFS pointers, not the files themselves: %s; commit them "

@@ -39,8 +39,8 @@ struct export_stats {
 	uint64_t written;         /* now, from git */
 	uint64_t linked;          /* now, to the previous tree */
 	bool existed;             /* nothing had to be done */
-	struct strvec lfs;        /* paths of Git LFS pointers, at most 100 */
-	struct strvec submodules; /* paths */
+	struct strvec lfs;        /* paths of Git LFS pointers, at most UNPACK_MAX_LFS */
+	struct strvec submodules; /* paths, at most PLAN_MAX_SUBMODULES */
 	struct strvec warnings;   /* lines for the pusher */
 };
 

@@ -65,10 +65,10 @@ int listing_check(const struct listing *listing, struct error *err)
 				 "the archive's files have more than %llu bytes (setting "
 				 "git.archive-max-size)",
 				 (unsigned long long)listing->max_bytes);
-	if (listing->names > LISTING_MAX_NAMES)
+	if (listing->names > PLAN_MAX_NAMES)
 		return error_set(err, ERROR_INVALID, 0,
 				 "the names in the archive have more than %u bytes",
-				 LISTING_MAX_NAMES);
+				 PLAN_MAX_NAMES);
 	return 0;
 }
 

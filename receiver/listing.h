@@ -15,9 +15,6 @@
 #include "base/error.h"
 #include "receiver/entry.h"
 
-/* All paths together: they are held in memory. */
-#define LISTING_MAX_NAMES (64u << 20)
-
 struct listing_item {
 	char *path;           /* as listing_path gives it */
 	char *target;         /* of a hard link, which is an ENTRY_FILE until resolved; or NULL */
@@ -30,7 +27,7 @@ struct listing_item {
 struct listing {
 	struct listing_item *items;
 	size_t n, size;
-	size_t names;   /* bytes of all paths and targets */
+	size_t names;   /* bytes of all items, paths and targets: at most PLAN_MAX_NAMES */
 	uint64_t files; /* files, links and, once written, folders */
 	uint64_t bytes; /* of the files and links; hard links count like what they are copies of */
 	uint64_t max_files, max_bytes;

@@ -40,6 +40,7 @@ static struct plan_item *plan_add(struct walk *w, const char *name, const git_oi
 		.oid = *oid,
 		.kind = kind,
 	};
+	plan->names += sizeof(*item) + strlen(item->path);
 	return item;
 }
 
@@ -79,6 +80,9 @@ static int check_totals(struct walk *w, struct error *err)
 				 "the commit's files have more than %llu bytes (setting "
 				 "git.archive-max-size)",
 				 (unsigned long long)limits->max_bytes);
+	if (w->plan->names > PLAN_MAX_NAMES)
+		return error_set(err, ERROR_INVALID, 0,
+				 "the names in the commit have more than %u bytes", PLAN_MAX_NAMES);
 	return 0;
 }
 
@@ -152,7 +156,7 @@ static int walk_entry(struct walk *w, const git_tree_entry *entry, const git_tre
 		same = true;
 	struct plan_item *item = plan_add(w, name, oid, kind);
 	item->same = same;
-	if (kind == ENTRY_SUBMODULE)
+	if (kind == ENTRY_SUBMODULE && w->plan->submodules.n < PLAN_MAX_SUBMODULES)
 		strvec_push(&w->plan->submodules, item->path);
 	if (kind == ENTRY_FILE || kind == ENTRY_PROGRAM || kind == ENTRY_SYMLINK) {
 		w->plan->files++;

@@ -21,6 +21,11 @@
 #define PLAN_MAX_DEPTH 100
 /* A link's text: what symlink(2) takes. */
 #define PLAN_MAX_LINK 4095
+/* All paths of a commit or an archive together: they are held in memory, and a few small objects
+ * that are used again and again can stand for any number of long ones. */
+#define PLAN_MAX_NAMES (64u << 20)
+/* Submodules that are remembered by name. */
+#define PLAN_MAX_SUBMODULES 100
 
 struct plan_item {
 	char *path; /* from the root of the tree */
@@ -39,9 +44,10 @@ struct plan_limits {
 struct plan {
 	struct plan_item *items;
 	size_t n, size;
+	size_t names;             /* bytes of all items and their paths */
 	uint64_t files;           /* files and links */
 	uint64_t bytes;           /* of these */
-	struct strvec submodules; /* paths */
+	struct strvec submodules; /* paths, at most PLAN_MAX_SUBMODULES */
 };
 
 /* TREE and PREVIOUS (may be NULL) are of REPO. PLAN must be empty ({ 0 }); the caller releases it,

@@ -15,10 +15,13 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "receiver/libgit.h"
+#include "receiver/plan.h"
 #include "receiver/repo.h"
 
 /* An instance in a folder of its own with the empty repository of the app "a". */
 static struct instance inst;
+static git_repository *git_dir;
 static char folder[] = "/var/tmp/berth-export-XXXXXX";
 
 #define assert_ok(call)                                                                            \
@@ -59,9 +62,21 @@ static char *git_input(const void *input, size_t len, char *const *args)
 		git_input(input, len, mutable_);                                                   \
 	})
 
+/* An object as raw bytes, unchecked, without a process for each. */
+static char *object(git_object_t type, const void *data, size_t len)
+{
+	_cleanup_(git_odb_freep) git_odb *odb = NULL;
+	char *hex = xmalloc(REPO_HEX_SIZE);
+	git_oid oid;
+
+	assert_int_equal(git_repository_odb(&odb, git_dir), 0);
+	assert_int_equal(git_odb_write(&oid, odb, data, len, type), 0);
+	return git_oid_tostr(hex, REPO_HEX_SIZE, &oid);
+}
+
 static char *blob(const char *content)
 {
-	return GIT(content, strlen(content), "hash-object", "-w", "--stdin");
+	return object(GIT_OBJECT_BLOB, content, strlen(content));
 }
 
 /* A tree from lines of "MODE TYPE OID\tNAME\n", which git does not check much. */
@@ -87,8 +102,8 @@ static void raw_add(struct raw *raw, const char *mode, const char *name, const c
 
 static char *raw_write(struct raw *raw)
 {
-	char *hex = GIT(raw->data.data, raw->data.len, "hash-object", "-w", "-t", "tree",
-			"--literally", "--stdin");
+	char *hex = object(GIT_OBJECT_TREE, raw->data.data, raw->data.len);
+
 	strbuf_release(&raw->data);
 	return hex;
 }
@@ -100,6 +115,8 @@ static char *in_tree(const char *hex, const char *path)
 
 static int setup(void **state)
 {
+	static const char conf[] = "[git]\narchive-max-files = 40000\n";
+
 	(void)state;
 	if (!mkdtemp(folder))
 		return -1;
@@ -108,14 +125,19 @@ static int setup(void **state)
 	inst.run = xasprintf("%s/run", folder);
 	inst.etc = xasprintf("%s/etc", folder);
 	inst.prefix = xstrdup("/usr/local");
+	assert_ok(ini_parse(&inst.settings, conf, sizeof(conf) - 1, "berth.conf", &err));
 	assert_ok(repo_create(&inst, "a", &err));
+	assert_ok(repo_open(&inst, "a", &git_dir, &err));
+	git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 0); /* no test cuts the power */
 	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
+	git_repository_free(git_dir);
 	assert_ok(file_remove_tree(AT_FDCWD, folder, &err));
+	ini_release(&inst.settings);
 	free(inst.root);
 	free(inst.lib);
 	free(inst.run);
@@ -342,6 +364,66 @@ static void refuses_bombs(void **state)
 	free(hex);
 }
 
+static char *submodule_name(unsigned i, size_t len)
+{
+	char *name = xmalloc(len + 1);
+
+	memset(name, 'n', len);
+	name[len] = '\0';
+	memcpy(name, (const char[]){(char)('a' + i / 26), (char)('a' + i % 26)}, 2);
+	return name;
+}
+
+/* N submodules whose names have LEN bytes. */
+static char *submodules(unsigned n, size_t len)
+{
+	struct raw raw = {STRBUF_INIT};
+
+	for (unsigned i = 0; i < n; i++) {
+		_cleanup_free_ char *name = submodule_name(i, len);
+		raw_add(&raw, "160000", name, "1111111111111111111111111111111111111111");
+	}
+	return raw_write(&raw);
+}
+
+/* A few kilobytes of objects whose paths would fill the memory. */
+static void bounds_names(void **state)
+{
+	char *hex = submodules(600, 200);
+
+	(void)state;
+	for (int i = 0; i < 7; i++) {
+		_cleanup_free_ char *name = submodule_name(0, 240);
+		struct raw raw = {STRBUF_INIT};
+		raw_add(&raw, "40000", name, hex);
+		free(hex);
+		hex = raw_write(&raw);
+	}
+	struct raw raw = {STRBUF_INIT};
+	for (unsigned i = 0; i < 60; i++) {
+		_cleanup_free_ char *name = submodule_name(i, 100);
+		raw_add(&raw, "40000", name, hex);
+	}
+	free(hex);
+	assert_refused(&raw, "names in the commit");
+}
+
+static void records_some_submodules(void **state)
+{
+	_cleanup_free_ char *hex = submodules(300, 20);
+	_cleanup_export_ struct export_stats stats, again;
+
+	(void)state;
+	export_stats_init(&stats);
+	export_stats_init(&again);
+	assert_ok(export_tree(&inst, "a", hex, NULL, NULL, &stats, &err));
+	assert_int_equal(stats.submodules.n, PLAN_MAX_SUBMODULES);
+	assert_non_null(strstr(stats.warnings.v[0], "at least 95 more"));
+	assert_ok(export_tree(&inst, "a", hex, NULL, NULL, &again, &err));
+	assert_true(again.existed);
+	assert_int_equal(again.submodules.n, PLAN_MAX_SUBMODULES);
+}
+
 /* As after a power cut: neither durable nor of this boot. */
 static void forget_boot(const char *hex)
 {
@@ -394,6 +476,8 @@ int main(void)
 		cmocka_unit_test(links_what_did_not_change),
 		cmocka_unit_test(refuses_hostile_trees),
 		cmocka_unit_test(refuses_bombs),
+		cmocka_unit_test(bounds_names),
+		cmocka_unit_test(records_some_submodules),
 		cmocka_unit_test(repairs_after_a_power_cut),
 	};
 	return cmocka_run_group_tests_name("receiver/export", tests, setup, teardown);
