@@ -19,6 +19,7 @@
 #include "router/router.h"
 
 #define DRAIN_MS 30000
+#define PUBLISH_TRIES 5
 
 /* What exists of an app, held against what a release wants. */
 struct rollout {
@@ -113,17 +114,45 @@ static int start_missing(struct context *c, const struct app *app, const struct 
 	return 0;
 }
 
+/* One row of the table as the state says it now; *out_stable: and still says after it was told.
+ * Domains and maintenance change without the app's lock. */
+static int publish_once(struct context *c, const struct app *app, const struct router_app *backends,
+			bool *out_stable, struct error *err)
+{
+	struct router_app route = *backends;
+	_cleanup_strvec_ struct strvec hosts = STRVEC_INIT;
+	_cleanup_strvec_ struct strvec after = STRVEC_INIT;
+	_cleanup_strbuf_ struct strbuf page = STRBUF_INIT;
+	struct app now, then;
+	if (app_find_id(&c->db, app->id, &now, err) < 0 ||
+	    domain_list(&c->db, app->id, &hosts, err) < 0 || app_page(&c->db, app, &page, err) < 0)
+		return -1;
+	route.app = now.name;
+	route.state = now.maintenance    ? ROUTER_MAINTENANCE
+		      : route.n_backends ? ROUTER_UP
+					 : ROUTER_DOWN;
+	route.hosts = &hosts;
+	route.page = page.len ? page.data : NULL;
+	route.page_len = page.len;
+	if (router_apply(c->inst, &route, err) < 0 ||
+	    app_find_id(&c->db, app->id, &then, err) < 0 ||
+	    domain_list(&c->db, app->id, &after, err) < 0)
+		return -1;
+	bool same = hosts.n == after.n && now.maintenance == then.maintenance &&
+		    strcmp(now.name, then.name) == 0;
+	for (size_t i = 0; same && i < hosts.n; i++)
+		same = strcmp(hosts.v[i], after.v[i]) == 0;
+	*out_stable = same;
+	return 0;
+}
+
 /* Publishes the routes for the processes of release R that run; all of LIST that belong. */
 static int publish(struct context *c, const struct app *app, const struct release *r,
 		   const struct rollout *ro, struct error *err)
 {
-	_cleanup_strvec_ struct strvec hosts = STRVEC_INIT;
-	_cleanup_strbuf_ struct strbuf page = STRBUF_INIT;
 	_cleanup_free_ struct router_backend *backends =
 		xcalloc(ro->n_now + ro->n_added, sizeof(*backends));
 	size_t n = 0;
-	if (domain_list(&c->db, app->id, &hosts, err) < 0 || app_page(&c->db, app, &page, err) < 0)
-		return -1;
 	for (size_t i = 0; i < ro->n_now + ro->n_added; i++) {
 		const struct process *p = i < ro->n_now ? &ro->now[i] : &ro->added[i - ro->n_now];
 		if (!r || (i < ro->n_now && !ro->keep[i]) || strcmp(p->type, "web") != 0 ||
@@ -132,18 +161,12 @@ static int publish(struct context *c, const struct app *app, const struct releas
 		backends[n++] =
 			(struct router_backend){p->status.id, p->status.address, PROCESS_PORT};
 	}
-	struct router_app route = {
-		.app = app->name,
-		.state = app->maintenance ? ROUTER_MAINTENANCE
-			 : n              ? ROUTER_UP
-					  : ROUTER_DOWN,
-		.hosts = &hosts,
-		.backends = backends,
-		.n_backends = n,
-		.page = page.len ? page.data : NULL,
-		.page_len = page.len,
-	};
-	return router_apply(c->inst, &route, err);
+	struct router_app route = {.backends = backends, .n_backends = n};
+	bool stable = false;
+	for (int i = 0; i < PUBLISH_TRIES && !stable; i++)
+		if (publish_once(c, app, &route, &stable, err) < 0)
+			return -1;
+	return 0;
 }
 
 /* Waits until nginx has no request at this container any more. */
@@ -283,7 +306,7 @@ int rollout_reconcile(struct context *c, struct app *app, bool retry, struct err
 	return result;
 }
 
-int rollout_route(struct context *c, const struct app *app, struct error *err)
+static int route_once(struct context *c, const struct app *app, struct error *err)
 {
 	struct rollout ro = {0};
 	_cleanup_release_ struct release r;
@@ -298,6 +321,23 @@ int rollout_route(struct context *c, const struct app *app, struct error *err)
 	}
 	rollout_free(&ro);
 	return result;
+}
+
+int rollout_route(struct context *c, const struct app *app, struct error *err)
+{
+	struct app now, then;
+	if (app_find_id(&c->db, app->id, &then, err) < 0)
+		return -1;
+	/* without the app's lock: a release that came meanwhile must not lose its route to this */
+	for (int i = 0; i < PUBLISH_TRIES; i++) {
+		now = then;
+		if (route_once(c, &now, err) < 0 || app_find_id(&c->db, app->id, &then, err) < 0)
+			return -1;
+		if (now.release == then.release && now.epoch == then.epoch &&
+		    now.stopped == then.stopped)
+			break;
+	}
+	return 0;
 }
 
 /* A label of ours is its kind and the app's id. */
