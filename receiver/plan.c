@@ -12,8 +12,25 @@ struct walk {
 	struct plan *plan;
 	struct strbuf path; /* of the current folder, without a slash at its end */
 	uint64_t forgotten; /* bytes of the previous tree that are not in the new one */
+	uint64_t entries;   /* in the folders read for the plan: what its n will be at least */
+	size_t open;        /* bytes of the tree objects that are in memory */
 	int depth;
 };
+
+/* A tree object in memory. */
+struct folder {
+	struct walk *w;
+	git_tree *tree;
+	size_t size;
+};
+
+static void folder_release(struct folder *f)
+{
+	git_tree_free(f->tree);
+	if (f->tree)
+		f->w->open -= f->size;
+}
+#define _cleanup_folder_ _cleanup_(folder_release)
 
 void plan_release(struct plan *plan)
 {
@@ -44,11 +61,26 @@ static struct plan_item *plan_add(struct walk *w, const char *name, const git_oi
 	return item;
 }
 
-static int read_tree(struct walk *w, const git_oid *oid, git_tree **out, struct error *err)
+/* Asks for the size first: libgit2 reads and parses a tree whole. OUT must be empty. */
+static int read_tree(struct walk *w, const git_oid *oid, struct folder *out, struct error *err)
 {
-	int code = git_tree_lookup(out, w->repo, oid);
+	_cleanup_free_ char *shown = entry_printable(w->path.data);
+	git_tree *tree;
+	git_object_t type;
+	size_t size;
 
-	return code ? repo_git_error(err, code, "read the folder '%s'", w->path.data) : 0;
+	int code = git_odb_read_header(&size, &type, w->odb, oid);
+	/* on the way down two trees of each level are open, the old one and the new one */
+	if (!code && (size > PLAN_MAX_FOLDER || w->open + size > 2 * (size_t)PLAN_MAX_NAMES))
+		return error_set(err, ERROR_INVALID, 0,
+				 "the folder '%s' of the commit is too large", shown);
+	if (!code)
+		code = git_tree_lookup(&tree, w->repo, oid);
+	if (code)
+		return repo_git_error(err, code, "read the folder '%s'", shown);
+	w->open += size;
+	*out = (struct folder){.w = w, .tree = tree, .size = size};
+	return 0;
 }
 
 static int blob_size(struct walk *w, const git_oid *oid, const char *path, uint64_t *out,
@@ -70,7 +102,7 @@ static int check_totals(struct walk *w, struct error *err)
 {
 	const struct plan_limits *limits = w->limits;
 
-	if (w->plan->n > limits->max_files)
+	if (w->entries > limits->max_files)
 		return error_set(err, ERROR_INVALID, 0,
 				 "the commit has more than %llu files and folders (setting "
 				 "git.archive-max-files)",
@@ -116,7 +148,7 @@ static int walk_tree(struct walk *w, const git_oid *oid, const git_tree *previou
 static int walk_folder(struct walk *w, const git_tree_entry *entry, const git_tree_entry *old,
 		       bool same, struct error *err)
 {
-	_cleanup_(git_tree_freep) git_tree *previous = NULL;
+	_cleanup_folder_ struct folder previous = {0};
 	size_t len = w->path.len;
 
 	if (w->depth >= PLAN_MAX_DEPTH)
@@ -129,7 +161,7 @@ static int walk_folder(struct walk *w, const git_tree_entry *entry, const git_tr
 		strbuf_addch(&w->path, '/');
 	strbuf_addstr(&w->path, git_tree_entry_name(entry));
 	w->depth++;
-	int ret = walk_tree(w, git_tree_entry_id(entry), previous, same, err);
+	int ret = walk_tree(w, git_tree_entry_id(entry), previous.tree, same, err);
 	w->depth--;
 	strbuf_truncate(&w->path, len);
 	return ret;
@@ -176,12 +208,15 @@ static int walk_entry(struct walk *w, const git_tree_entry *entry, const git_tre
 static int walk_tree(struct walk *w, const git_oid *oid, const git_tree *previous, bool same,
 		     struct error *err)
 {
-	_cleanup_(git_tree_freep) git_tree *tree = NULL;
+	_cleanup_folder_ struct folder folder = {0};
 
-	if (read_tree(w, oid, &tree, err) || (!same && check_duplicates(w, tree, err)))
+	if (read_tree(w, oid, &folder, err))
 		return -1;
-	for (size_t i = 0; i < git_tree_entrycount(tree); i++) {
-		const git_tree_entry *entry = git_tree_entry_byindex(tree, i);
+	w->entries += git_tree_entrycount(folder.tree);
+	if (check_totals(w, err) || (!same && check_duplicates(w, folder.tree, err)))
+		return -1;
+	for (size_t i = 0; i < git_tree_entrycount(folder.tree); i++) {
+		const git_tree_entry *entry = git_tree_entry_byindex(folder.tree, i);
 		const git_tree_entry *old =
 			previous ? git_tree_entry_byname(previous, git_tree_entry_name(entry))
 				 : NULL;
@@ -195,15 +230,16 @@ static int walk_tree(struct walk *w, const git_oid *oid, const git_tree *previou
  * of what stayed is known without asking for every file. */
 static int forget_tree(struct walk *w, const git_oid *old, const git_oid *new, struct error *err)
 {
-	_cleanup_(git_tree_freep) git_tree *old_tree = NULL;
-	_cleanup_(git_tree_freep) git_tree *new_tree = NULL;
+	_cleanup_folder_ struct folder before = {0};
+	_cleanup_folder_ struct folder after = {0};
 
-	if (read_tree(w, old, &old_tree, err) || (new &&read_tree(w, new, &new_tree, err)))
+	if (read_tree(w, old, &before, err) || (new &&read_tree(w, new, &after, err)))
 		return -1;
-	for (size_t i = 0; i < git_tree_entrycount(old_tree); i++) {
-		const git_tree_entry *entry = git_tree_entry_byindex(old_tree, i);
+	for (size_t i = 0; i < git_tree_entrycount(before.tree); i++) {
+		const git_tree_entry *entry = git_tree_entry_byindex(before.tree, i);
 		const char *name = git_tree_entry_name(entry);
-		const git_tree_entry *now = new_tree ? git_tree_entry_byname(new_tree, name) : NULL;
+		const git_tree_entry *now =
+			after.tree ? git_tree_entry_byname(after.tree, name) : NULL;
 		uint64_t size = 0;
 		if (now && git_oid_equal(git_tree_entry_id(entry), git_tree_entry_id(now)) &&
 		    git_tree_entry_filemode_raw(entry) == git_tree_entry_filemode_raw(now))
@@ -224,7 +260,7 @@ static int forget_tree(struct walk *w, const git_oid *old, const git_oid *new, s
 
 static int walk_all(struct walk *w, const git_oid *tree, const git_oid *previous, struct error *err)
 {
-	_cleanup_(git_tree_freep) git_tree *old = NULL;
+	_cleanup_folder_ struct folder old = {0};
 
 	if (!previous)
 		return walk_tree(w, tree, NULL, false, err);
@@ -232,7 +268,7 @@ static int walk_all(struct walk *w, const git_oid *tree, const git_oid *previous
 		return -1;
 	if (w->limits->previous_bytes > w->forgotten)
 		w->plan->bytes = w->limits->previous_bytes - w->forgotten;
-	return walk_tree(w, tree, old, git_oid_equal(tree, previous), err);
+	return walk_tree(w, tree, old.tree, git_oid_equal(tree, previous), err);
 }
 
 int plan_make(git_repository *repo, const git_oid *tree, const git_oid *previous,

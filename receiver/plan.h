@@ -24,6 +24,8 @@
 /* All paths of a commit or an archive together: they are held in memory, and a few small objects
  * that are used again and again can stand for any number of long ones. */
 #define PLAN_MAX_NAMES (64u << 20)
+/* One folder as git stores it; its names are held in memory together. */
+#define PLAN_MAX_FOLDER (32u << 20)
 /* Submodules that are remembered by name. */
 #define PLAN_MAX_SUBMODULES 100
 

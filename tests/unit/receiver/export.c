@@ -113,10 +113,16 @@ static char *in_tree(const char *hex, const char *path)
 	return instance_lib(&inst, "sources/%s/app/%s", hex, path);
 }
 
+static void allow_files(unsigned n)
+{
+	_cleanup_free_ char *conf = xasprintf("[git]\narchive-max-files = %u\n", n);
+
+	ini_release(&inst.settings);
+	assert_ok(ini_parse(&inst.settings, conf, strlen(conf), "berth.conf", &err));
+}
+
 static int setup(void **state)
 {
-	static const char conf[] = "[git]\narchive-max-files = 40000\n";
-
 	(void)state;
 	if (!mkdtemp(folder))
 		return -1;
@@ -125,7 +131,7 @@ static int setup(void **state)
 	inst.run = xasprintf("%s/run", folder);
 	inst.etc = xasprintf("%s/etc", folder);
 	inst.prefix = xstrdup("/usr/local");
-	assert_ok(ini_parse(&inst.settings, conf, sizeof(conf) - 1, "berth.conf", &err));
+	allow_files(2000);
 	assert_ok(repo_create(&inst, "a", &err));
 	assert_ok(repo_open(&inst, "a", &git_dir, &err));
 	git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 0); /* no test cuts the power */
@@ -405,7 +411,22 @@ static void bounds_names(void **state)
 		raw_add(&raw, "40000", name, hex);
 	}
 	free(hex);
+	allow_files(40000);
 	assert_refused(&raw, "names in the commit");
+	allow_files(2000);
+}
+
+/* A folder that is too large is not even read. */
+static void bounds_folders(void **state)
+{
+	_cleanup_free_ char *x = blob("x");
+	_cleanup_free_ char *name = submodule_name(0, 60000);
+	struct raw one = {STRBUF_INIT};
+
+	(void)state;
+	while (one.data.len <= PLAN_MAX_FOLDER)
+		raw_add(&one, "100644", name, x);
+	assert_refused(&one, "is too large");
 }
 
 static void records_some_submodules(void **state)
@@ -477,6 +498,7 @@ int main(void)
 		cmocka_unit_test(refuses_hostile_trees),
 		cmocka_unit_test(refuses_bombs),
 		cmocka_unit_test(bounds_names),
+		cmocka_unit_test(bounds_folders),
 		cmocka_unit_test(records_some_submodules),
 		cmocka_unit_test(repairs_after_a_power_cut),
 	};
