@@ -167,7 +167,7 @@ MANDIR = $(DESTDIR)$(PREFIX)/share/man
 UNITDIR = $(DESTDIR)$(PREFIX)/lib/systemd/system
 SYSUSERSDIR = $(DESTDIR)$(PREFIX)/lib/sysusers.d
 TMPFILESDIR = $(DESTDIR)$(PREFIX)/lib/tmpfiles.d
-UNITS := $(notdir $(wildcard packaging/systemd/*.service packaging/systemd/*.socket))
+UNITS := $(notdir $(wildcard packaging/systemd/*.service packaging/systemd/*.socket packaging/systemd/*.slice))
 MAN := $(wildcard man/*.[1578])
 .PHONY: install uninstall
 install: all

@@ -19,7 +19,7 @@
 
 #define V2_ROOT "/sys/fs/cgroup"
 #define CPU_PERIOD_US 100000
-#define APPS_UNIT "berth-apps.service"
+#define APPS_SLICE "/berth.slice"
 
 /* Found by cgroup_init; the same for the whole life of the process. */
 static struct {
@@ -109,10 +109,10 @@ static int add_tree(const char *name, char *path, struct error *err)
 	return 0;
 }
 
-/* The group that systemd has delegated to us when this is its berth-runtime.service: not the
- * service's own, because one that has children cannot be entered again when the service restarts,
- * but that of berth-apps.service, which holds it for nobody else (systemd.resource-control(5),
- * Delegate=). Without that unit the slice of both. Otherwise the top (""). */
+/* Under systemd, when this is its berth-runtime.service: the slice that berth-apps.service keeps
+ * for containers alone. Not a service's own group: systemd cannot start a process in one that has
+ * children with controllers, nor does it keep one without processes. Without that slice the one
+ * that the service is in. Otherwise the top (""). */
 static char *v2_parent(void)
 {
 	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
@@ -127,12 +127,11 @@ static char *v2_parent(void)
 	end = path + strcspn(path, "\n");
 	if (end - path < 8 || strncmp(end - 8, ".service", 8) || str_starts(path, "/user.slice"))
 		return xstrdup("");
+	if (file_exists(AT_FDCWD, V2_ROOT APPS_SLICE))
+		return xstrdup(APPS_SLICE);
 	while (*end != '/')
 		end--;
-	_cleanup_free_ char *slice = xstrndup(path, (size_t)(end - path));
-	_cleanup_free_ char *apps = xasprintf("%s/" APPS_UNIT, slice);
-	_cleanup_free_ char *full = xasprintf(V2_ROOT "%s", apps);
-	return file_exists(AT_FDCWD, full) ? TAKE_PTR(apps) : TAKE_PTR(slice);
+	return xstrndup(path, (size_t)(end - path));
 }
 
 /* Turns the controllers on for the children of PATH, one at a time: one that is missing must not
@@ -160,7 +159,7 @@ static int init_v2(const struct instance *inst, struct error *err)
 		v2_enable(prefix);
 	}
 	v2_enable(path);
-	if (strstr(parent, "/" APPS_UNIT)) {
+	if (str_equal(parent, APPS_SLICE)) {
 		/* beside the containers, in a group without children: only those may hold processes
 		 */
 		found.shims = xasprintf(V2_ROOT "%s/shims", parent);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The control groups of one instance: "berth-N/ID" for each container, N being the instance's
- * number. Version 2 where it is the machine's tree (under systemd in the group that
- * berth-apps.service holds for it, otherwise at the top), otherwise the version 1 hierarchies
+ * number. Version 2 where it is the machine's tree (under systemd in
+ * berth.slice, otherwise at the top), otherwise the version 1 hierarchies
  * memory, pids, cpu, cpuacct and devices, as far as mounted
  * (Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/ in the kernel's source).
  */

@@ -347,7 +347,10 @@ int server_stop_all(const struct instance *inst, int wait_ms, struct error *err)
 	int64_t until = clock_ms() + wait_ms;
 	nfds_t left;
 
+	_cleanup_free_ char *top = instance_run(inst, "containers");
 	all.n = 0;
+	if (!file_exists(AT_FDCWD, top))
+		return 0; /* none ever ran */
 	if (each_container(inst, "", tell_to_stop, &all, err) < 0)
 		return -1;
 	for (left = all.n; left > 0 && clock_ms() < until;) {
