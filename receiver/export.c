@@ -86,6 +86,11 @@ static bool is_trusted(const struct exporter *x, int folder)
 
 /* ---- about: what an export was, so that the next one need not count again ---- */
 
+#define ABOUT_MAX (1u << 20)
+/* "submodule", two spaces and a newline, and less than 200 bytes of numbers: never too long. */
+_Static_assert((UNPACK_MAX_LFS + PLAN_MAX_SUBMODULES) * (PLAN_MAX_PATH + 16) + 200 < ABOUT_MAX,
+	       "an about can be read again");
+
 static int about_write(int folder, const struct export_stats *stats, struct error *err)
 {
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
@@ -105,26 +110,42 @@ static int about_write(int folder, const struct export_stats *stats, struct erro
 	return file_write_all(fd, text.data, text.len, err);
 }
 
-static int about_read(int folder, struct export_stats *stats, struct error *err)
+static void about_parse(char *text, struct export_stats *out, unsigned *out_numbers)
 {
-	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 	unsigned long long n;
 	const char *rest;
 
-	if (file_read(folder, "about", 16u << 20, &text, err))
-		return -1;
-	for (char *line = text.data, *end; (end = strchr(line, '\n')); line = end + 1) {
+	for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
 		*end = '\0';
-		if ((rest = str_skip(line, "files ")) && !str_to_u64(rest, 0, UINT64_MAX, &n))
-			stats->files = n;
-		else if ((rest = str_skip(line, "bytes ")) && !str_to_u64(rest, 0, UINT64_MAX, &n))
-			stats->bytes = n;
-		else if ((rest = str_skip(line, "lfs ")))
-			strvec_push(&stats->lfs, rest);
-		else if ((rest = str_skip(line, "submodule ")))
-			strvec_push(&stats->submodules, rest);
+		if ((rest = str_skip(line, "files ")) && !str_to_u64(rest, 0, UINT64_MAX, &n)) {
+			out->files = n;
+			++*out_numbers;
+		} else if ((rest = str_skip(line, "bytes ")) &&
+			   !str_to_u64(rest, 0, UINT64_MAX, &n)) {
+			out->bytes = n;
+			++*out_numbers;
+		} else if ((rest = str_skip(line, "lfs "))) {
+			strvec_push(&out->lfs, rest);
+		} else if ((rest = str_skip(line, "submodule "))) {
+			strvec_push(&out->submodules, rest);
+		}
 	}
-	return 0;
+}
+
+/* OUT must be empty, and stays so on failure. */
+static int about_read(int folder, struct export_stats *out, struct error *err)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	unsigned numbers = 0;
+
+	if (file_read(folder, "about", ABOUT_MAX, &text, err))
+		return -1;
+	about_parse(text.data, out, &numbers);
+	if (numbers == 2)
+		return 0;
+	export_stats_release(out);
+	export_stats_init(out);
+	return error_set(err, ERROR_FAILED, 0, "'about' is damaged");
 }
 
 /* PATHS may have been cut at MAX. */
@@ -263,19 +284,22 @@ static int make_new(const struct exporter *x, const char *previous, struct expor
 
 /* ---- finding one ---- */
 
-static int remove_folder(int sources, const char *tree, struct error *err)
+/* Takes TREE, the open FOLDER, out of the way. One that a container still holds stays on disk until
+ * an export_sweep finds it free. */
+static int discard(int sources, const char *tree, int folder, struct error *err)
 {
 	char id[17];
 
 	random_hex(id, sizeof(id) - 1);
 	_cleanup_free_ char *gone = xasprintf(".gone-%s", id);
+	bool in_use = flock(folder, LOCK_EX | LOCK_NB) < 0;
 	/* renamed first: nobody sees half a tree */
 	if (renameat(sources, tree, sources, gone)) {
 		if (errno == ENOENT)
 			return 0;
 		return error_set(err, ERROR_SYSTEM, errno, "remove the source tree '%s'", tree);
 	}
-	return file_remove_tree(sources, gone, err);
+	return in_use ? 0 : file_remove_tree(sources, gone, err);
 }
 
 /* A tree written before this boot and never synced: compares it with git. */
@@ -309,10 +333,8 @@ static int find(const struct exporter *x, struct export_stats *out, bool *out_fo
 	*out_found = false;
 	if (folder < 0)
 		return 0;
-	if (!is_trusted(x, folder) && verify(x, folder, &why))
-		return remove_folder(x->sources, x->tree, err);
-	if (about_read(folder, out, err))
-		return -1;
+	if ((!is_trusted(x, folder) && verify(x, folder, &why)) || about_read(folder, out, &why))
+		return discard(x->sources, x->tree, folder, err);
 	out->existed = true;
 	*out_found = true;
 	return 0;
@@ -415,7 +437,7 @@ int export_remove(const struct instance *inst, const char *tree, struct error *e
 		return errno == ENOENT ? 0 : error_set(err, ERROR_SYSTEM, errno, "open '%s'", tree);
 	if (flock(folder, LOCK_EX | LOCK_NB) < 0)
 		return error_set(err, ERROR_BUSY, errno, "source tree '%s' is in use", tree);
-	return remove_folder(sources, tree, err);
+	return discard(sources, tree, folder, err);
 }
 
 static void close_dirp(DIR **dir)

@@ -490,6 +490,46 @@ static void repairs_after_a_power_cut(void **state)
 	assert_ok(export_sweep(&inst, &err));
 }
 
+static char *small_tree(const char *content)
+{
+	_cleanup_free_ char *hex = blob(content);
+	_cleanup_free_ char *line = xasprintf("100644 blob %s\tf\n", hex);
+
+	return tree(line);
+}
+
+/* What cannot be read back must not block the tree for ever, nor be taken from a container. */
+static void replaces_an_unreadable_about(void **state)
+{
+	_cleanup_free_ char *hex = small_tree("about\n");
+	_cleanup_free_ char *path = instance_lib(&inst, "sources/%s", hex);
+	_cleanup_free_ char *about = xasprintf("%s/about", path);
+	static const long sizes[] = {2 << 20, 3, 0};
+
+	(void)state;
+	_cleanup_export_ struct export_stats first;
+	export_stats_init(&first);
+	assert_ok(export_tree(&inst, "a", hex, NULL, NULL, &first, &err));
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		_cleanup_close_ int held = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		_cleanup_export_ struct export_stats stats, again;
+		export_stats_init(&stats);
+		export_stats_init(&again);
+		assert_int_equal(flock(held, LOCK_SH), 0);
+		assert_int_equal(truncate(about, sizes[i]), 0);
+		assert_ok(export_tree(&inst, "a", hex, NULL, NULL, &stats, &err));
+		assert_false(stats.existed);
+		assert_int_equal(stats.files, 1);
+		assert_ok(export_tree(&inst, "a", hex, NULL, NULL, &again, &err));
+		assert_true(again.existed);
+		assert_ok(export_sweep(&inst, &err));
+		assert_true(file_exists(held, "app/f"));
+		assert_int_equal(flock(held, LOCK_UN), 0);
+		assert_ok(export_sweep(&inst, &err));
+		assert_false(file_exists(held, "app/f"));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -501,6 +541,7 @@ int main(void)
 		cmocka_unit_test(bounds_folders),
 		cmocka_unit_test(records_some_submodules),
 		cmocka_unit_test(repairs_after_a_power_cut),
+		cmocka_unit_test(replaces_an_unreadable_about),
 	};
 	return cmocka_run_group_tests_name("receiver/export", tests, setup, teardown);
 }
