@@ -189,7 +189,10 @@ static bool is_bound_to(int fd, const struct place *at)
 static int listen_at(const struct place *at, int *out_fd)
 {
 	int one = 1;
-	_cleanup_close_ int fd = socket(at->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* nginx takes it as it is: a blocking one would let the worker that comes second to a
+	 * connection wait in accept(2) for ever, with all its other connections */
+	_cleanup_close_ int fd =
+		socket(at->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0)
 		return -1;
 	if (at->address.ss_family == AF_INET6 &&
@@ -288,6 +291,9 @@ static int adopt_sockets(const struct instance *inst, struct error *err)
 		return -1;
 	for (int fd = FIRST_PASSED_FD; fd < FIRST_PASSED_FD + (int)passed; fd++) {
 		strbuf_addf(&list, "%d;", fd);
+		/* systemd clears it on what it passes; see listen_at */
+		if (fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
+			return error_set(err, ERROR_SYSTEM, errno, "socket %d from systemd", fd);
 		for (size_t i = 0; i < n; i++)
 			met += is_bound_to(fd, &places[i]);
 	}
