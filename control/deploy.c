@@ -255,7 +255,7 @@ static void settle(struct context *c, const struct release *r)
 }
 
 static int deploy_locked(struct context *c, struct app *app, const struct deploy *d,
-			 struct error *err)
+			 char **out_image, struct error *err)
 {
 	char now[REPO_HEX_SIZE] = "";
 	_cleanup_close_ int hold = -1;
@@ -289,7 +289,19 @@ static int deploy_locked(struct context *c, struct app *app, const struct deploy
 	/* the release refers to all that was built: collection may go on */
 	hold = close_fd(hold);
 	settle(c, &r);
-	return trigger_run(c, app, "post-deploy", r.image, err);
+	*out_image = TAKE_PTR(r.image);
+	return 0;
+}
+
+/* Closes *lock, the app's, on the way: what plugins do after a deploy may need it. */
+static int deploy_and_tell(struct context *c, struct app *app, const struct deploy *d, int *lock,
+			   struct error *err)
+{
+	_cleanup_free_ char *image = NULL;
+	if (deploy_locked(c, app, d, &image, err) < 0)
+		return -1;
+	*lock = close_fd(*lock);
+	return trigger_run(c, app, "post-deploy", image, err);
 }
 
 int deploy_run(struct context *c, struct app *app, const struct deploy *d, struct error *err)
@@ -303,7 +315,7 @@ int deploy_run(struct context *c, struct app *app, const struct deploy *d, struc
 	if (!lock_ticket_is_newest(c, app, d->commit))
 		return error_set(err, ERROR_BUSY, 0,
 				 "a newer push came while this one waited: it is deployed instead");
-	return deploy_locked(c, app, d, err);
+	return deploy_and_tell(c, app, d, &lock, err);
 }
 
 int deploy_rebuild(struct context *c, struct app *app, struct error *err)
@@ -319,7 +331,7 @@ int deploy_rebuild(struct context *c, struct app *app, struct error *err)
 	struct deploy d = {.commit = current.commit, .description = "Rebuild"};
 	if (lock_take(c, app, "rebuild", &lock, err) < 0)
 		return -1;
-	return deploy_locked(c, app, &d, err);
+	return deploy_and_tell(c, app, &d, &lock, err);
 }
 
 static void replace_string(char **to, const char *value)

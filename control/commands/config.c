@@ -160,6 +160,13 @@ static int apply_to(struct context *c, struct app *app, const char *description,
 	return 0;
 }
 
+/* Closes *lock, the app's: what plugins do about the change may need it. */
+static int tell(struct context *c, const struct app *app, int *lock, struct error *err)
+{
+	*lock = close_fd(*lock);
+	return trigger_run(c, app, "config-changed", NULL, err);
+}
+
 static int apply_global(struct context *c, const char *description, bool restart, struct error *err)
 {
 	_cleanup_strvec_ struct strvec names = STRVEC_INIT;
@@ -175,7 +182,7 @@ static int apply_global(struct context *c, const char *description, bool restart
 		if (lock_take(c, &app, "config change", &lock, &why) < 0 ||
 		    app_find_id(&c->db, app.id, &app, &why) < 0 ||
 		    apply_to(c, &app, description, restart, &why) < 0 ||
-		    trigger_run(c, &app, "config-changed", NULL, &why) < 0) {
+		    tell(c, &app, &lock, &why) < 0) {
 			answer_warning("%s: %s", names.v[i], why.message);
 			result = error_set(err, ERROR_FAILED, 0,
 					   "not every app could take the change over");
@@ -185,7 +192,7 @@ static int apply_global(struct context *c, const char *description, bool restart
 }
 
 /* What is stored takes effect; when the app does not survive it, it is as if it had not been. */
-static int apply(struct context *c, struct request *rq, const struct config_change *change,
+static int apply(struct context *c, struct request *rq, struct config_change *change,
 		 const char *description, struct error *err)
 {
 	struct error lost = ERROR_INIT;
@@ -193,7 +200,7 @@ static int apply(struct context *c, struct request *rq, const struct config_chan
 	if (!rq->app.id)
 		return apply_global(c, description, restart, err);
 	if (apply_to(c, &rq->app, description, restart, err) == 0)
-		return trigger_run(c, &rq->app, "config-changed", NULL, err);
+		return tell(c, &rq->app, &change->lock, err);
 	if (config_replace(c, rq->app.id, &change->before, &lost) < 0)
 		answer_warning("%s", lost.message);
 	return error_wrap(err, "the config is as it was");

@@ -96,6 +96,26 @@ sessions() {
 	assert_equal "$(http "$host")" one
 }
 
+@test "a plugin may change the app that it is told of" {
+	local name=p$RANDOM$RANDOM
+	mkdir -p plugin/triggers
+	printf 'name: %s\nversion: 1.0.0\ndescription: for a test\ntimeout: 20\ntriggers: [post-deploy, config-changed]\n' \
+		"$name" >plugin/plugin.yml
+	printf '#!/bin/sh\nberth ps:scale "$1" web=2\n' >plugin/triggers/post-deploy
+	printf '#!/bin/sh\nberth ps:scale "$1" web=1\n' >plugin/triggers/config-changed
+	chmod +x plugin/triggers/*
+	berth plugin:install "$PWD/plugin"
+	new_app plug
+	SECONDS=0
+	push_app "$dir" "$app"
+	berth config:set "$app" A=1 >out 2>&1 || true
+	berth plugin:uninstall "$name"
+	cat out
+	refute_contains "$(cat out)" "failed"
+	assert_equal "$(berth ps:scale "$app" --format json | jq .[0].quantity)" 1
+	[ "$SECONDS" -lt 20 ]
+}
+
 @test "users that may not ask cannot keep others from asking" {
 	cat >flood.py <<'END'
 import os, socket, sys, time
