@@ -13,10 +13,11 @@
 #include "receiver/repo.h"
 
 /* libgit2 holds a whole file in memory; larger ones are written by git, which streams. */
-#define LARGE_FILE (64u << 20)
+#define LARGE_FILE (16u << 20)
 
 struct unpack {
 	git_repository *repo;
+	git_odb *odb;
 	const struct plan *plan;
 	int previous, dir;
 	struct unpack_result *out;
@@ -52,16 +53,33 @@ static int write_large(struct unpack *u, const struct plan_item *item, int fd, s
 	return 0;
 }
 
+/* The plan has no size for what was to be linked. */
+static int file_size(struct unpack *u, const struct plan_item *item, uint64_t *out,
+		     struct error *err)
+{
+	git_object_t type;
+	size_t size = (size_t)item->size;
+
+	int code = item->same ? git_odb_read_header(&size, &type, u->odb, &item->oid) : 0;
+	if (code)
+		return repo_git_error(err, code, "read '%s'", item->path);
+	*out = size;
+	return 0;
+}
+
 static int write_file(struct unpack *u, const struct plan_item *item, struct error *err)
 {
 	_cleanup_(git_blob_freep) git_blob *blob = NULL;
 	mode_t mode = item->kind == ENTRY_PROGRAM ? 0755 : 0644;
+	uint64_t size;
+
+	if (file_size(u, item, &size, err))
+		return -1;
 	_cleanup_close_ int fd = openat(u->dir, item->path,
 					O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
-
 	if (fd < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "make '%s'", item->path);
-	if (item->size > LARGE_FILE)
+	if (size > LARGE_FILE)
 		return write_large(u, item, fd, err);
 	if (read_blob(u->repo, item, &blob, err))
 		return -1;
@@ -133,10 +151,17 @@ static int check_links(struct unpack *u, struct error *err)
 int unpack_write(git_repository *repo, const struct plan *plan, int previous, int dir,
 		 struct unpack_result *out, struct error *err)
 {
-	struct unpack u = {
-		.repo = repo, .plan = plan, .previous = previous, .dir = dir, .out = out};
-	int ret = 0;
+	_cleanup_(git_odb_freep) git_odb *odb = NULL;
+	int ret = git_repository_odb(&odb, repo);
 
+	if (ret)
+		return repo_git_error(err, ret, "open the repository's objects");
+	struct unpack u = {.repo = repo,
+			   .odb = odb,
+			   .plan = plan,
+			   .previous = previous,
+			   .dir = dir,
+			   .out = out};
 	if (check_links(&u, err))
 		return -1;
 	mode_t mask = umask(022);

@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
@@ -530,6 +531,55 @@ static void replaces_an_unreadable_about(void **state)
 	}
 }
 
+/* The most memory this process had since the last call, in KiB. */
+static unsigned long long peak(void)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	unsigned long long kib;
+
+	assert_ok(file_read(AT_FDCWD, "/proc/self/status", 1 << 20, &text, &err));
+	const char *line = strstr(text.data, "VmHWM:");
+	assert_non_null(line);
+	assert_int_equal(sscanf(line, "VmHWM: %llu", &kib), 1);
+	_cleanup_close_ int fd = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC);
+	assert_ok(file_write_all(fd, "5", 1, &err));
+	return kib;
+}
+
+/* Also when it was to be linked, and the previous tree is being removed. */
+static void streams_large_files(void **state)
+{
+	const size_t len = 40u << 20;
+	char *zeros = xcalloc(1, len);
+	_cleanup_free_ char *large = object(GIT_OBJECT_BLOB, zeros, len);
+	_cleanup_free_ char *x = blob("x");
+	_cleanup_free_ char *one = xasprintf("100644 blob %s\tlarge\n", large);
+	_cleanup_free_ char *two =
+		xasprintf("100644 blob %s\tlarge\n100644 blob %s\tx\n", large, x);
+	_cleanup_free_ char *before = tree(one);
+	_cleanup_free_ char *after = tree(two);
+	_cleanup_free_ char *was = in_tree(before, "large");
+	_cleanup_free_ char *is = in_tree(after, "large");
+	_cleanup_export_ struct export_stats stats, next;
+	struct stat st;
+
+	(void)state;
+	free(zeros);
+	export_stats_init(&stats);
+	export_stats_init(&next);
+	peak();
+	unsigned long long start = peak();
+	assert_ok(export_tree(&inst, "a", before, NULL, NULL, &stats, &err));
+	assert_int_equal(unlink(was), 0);
+	assert_ok(export_tree(&inst, "a", after, before, NULL, &next, &err));
+	assert_true(peak() < start + (len >> 11));
+	assert_int_equal(next.linked, 0);
+	assert_int_equal(next.written, 2);
+	assert_int_equal(next.bytes, len + 1);
+	assert_int_equal(stat(is, &st), 0);
+	assert_int_equal(st.st_size, len);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -540,6 +590,7 @@ int main(void)
 		cmocka_unit_test(bounds_names),
 		cmocka_unit_test(bounds_folders),
 		cmocka_unit_test(records_some_submodules),
+		cmocka_unit_test(streams_large_files),
 		cmocka_unit_test(repairs_after_a_power_cut),
 		cmocka_unit_test(replaces_an_unreadable_about),
 	};
