@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/printable.h"
 #include "base/strbuf.h"
 
 bool entry_kind_of(unsigned mode, enum entry_kind *out)
@@ -96,7 +97,7 @@ char *entry_printable(const char *name)
 	char *copy = xstrndup(name, 300);
 
 	for (char *p = copy; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			*p = '?';
+		for (size_t n = *p == '\n' || *p == '\t' ? 1 : printable_control(p); n; n--)
+			p[n - 1] = '?';
 	return copy;
 }

@@ -401,6 +401,7 @@ int export_read_file(const struct instance *inst, const char *tree, const char *
 {
 	_cleanup_strbuf_ struct strbuf content = STRBUF_INIT;
 	_cleanup_close_ int sources = -1;
+	struct error why = ERROR_INIT;
 	struct stat st;
 
 	if (check_tree_id(tree, err) || sources_open(inst, &sources, err))
@@ -410,16 +411,18 @@ int export_read_file(const struct instance *inst, const char *tree, const char *
 		openat(sources, app_path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (app < 0)
 		return error_set(err, ERROR_NOT_FOUND, 0, "there is no source tree '%s'", tree);
-	_cleanup_close_ int fd = file_open_beneath(app, path, O_RDONLY | O_NONBLOCK, 0, true, err);
+	_cleanup_free_ char *shown = entry_printable(path);
+	_cleanup_close_ int fd = file_open_beneath(app, path, O_RDONLY | O_NONBLOCK, 0, true, &why);
 	if (fd < 0)
-		return -1;
+		return error_set(err, why.code, why.sys, "open '%s'", shown);
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
-		return error_set(err, ERROR_INVALID, 0, "'%s' is not a file", path);
+		return error_set(err, ERROR_INVALID, 0, "'%s' is not a file", shown);
 	strbuf_cap(&content, max + 1);
 	if (strbuf_read_fd(&content, fd, err))
 		return -1;
 	if (content.len > max)
-		return error_set(err, ERROR_INVALID, 0, "'%s' is longer than %zu bytes", path, max);
+		return error_set(err, ERROR_INVALID, 0, "'%s' is longer than %zu bytes", shown,
+				 max);
 	strbuf_add(out, content.data, content.len);
 	return 0;
 }

@@ -247,7 +247,10 @@ static int add_item(struct writer *w, git_treebuilder *builder, size_t len, stru
 			return 0;
 	}
 	int code = n ? git_treebuilder_insert(NULL, builder, copy, &oid, mode) : 0;
-	return code ? repo_git_error(err, code, "add '%s' to a folder", copy) : 0;
+	if (!code)
+		return 0;
+	_cleanup_free_ char *shown = entry_printable(copy);
+	return repo_git_error(err, code, "add '%s' to a folder", shown);
 }
 
 static int write_tree(struct writer *w, size_t len, git_oid *out, size_t *out_n, struct error *err)

@@ -42,6 +42,15 @@ void plan_release(struct plan *plan)
 	strvec_release(&plan->submodules);
 }
 
+/* NAME in the current folder, for a message. */
+static char *shown_path(const struct walk *w, const char *name)
+{
+	_cleanup_free_ char *path =
+		xasprintf("%s%s%s", w->path.data, w->path.len && *name ? "/" : "", name);
+
+	return entry_printable(path);
+}
+
 static struct plan_item *plan_add(struct walk *w, const char *name, const git_oid *oid,
 				  enum entry_kind kind)
 {
@@ -64,7 +73,7 @@ static struct plan_item *plan_add(struct walk *w, const char *name, const git_oi
 /* Asks for the size first: libgit2 reads and parses a tree whole. OUT must be empty. */
 static int read_tree(struct walk *w, const git_oid *oid, struct folder *out, struct error *err)
 {
-	_cleanup_free_ char *shown = entry_printable(w->path.data);
+	_cleanup_free_ char *shown = shown_path(w, "");
 	git_tree *tree;
 	git_object_t type;
 	size_t size;
@@ -83,17 +92,19 @@ static int read_tree(struct walk *w, const git_oid *oid, struct folder *out, str
 	return 0;
 }
 
-static int blob_size(struct walk *w, const git_oid *oid, const char *path, uint64_t *out,
+static int blob_size(struct walk *w, const git_oid *oid, const char *name, uint64_t *out,
 		     struct error *err)
 {
-	git_object_t type;
-	size_t size;
+	git_object_t type = GIT_OBJECT_INVALID;
+	size_t size = 0;
 
 	int code = git_odb_read_header(&size, &type, w->odb, oid);
-	if (code)
-		return repo_git_error(err, code, "read '%s'", path);
-	if (type != GIT_OBJECT_BLOB)
-		return error_set(err, ERROR_INVALID, 0, "'%s' is not a file in git", path);
+	if (code || type != GIT_OBJECT_BLOB) {
+		_cleanup_free_ char *shown = shown_path(w, name);
+		if (code)
+			return repo_git_error(err, code, "read '%s'", shown);
+		return error_set(err, ERROR_INVALID, 0, "'%s' is not a file in git", shown);
+	}
 	*out = size;
 	return 0;
 }
@@ -135,9 +146,8 @@ static int check_duplicates(struct walk *w, const git_tree *tree, struct error *
 	for (size_t i = 1; i < n; i++) {
 		if (strcmp(names[i - 1], names[i]))
 			continue;
-		_cleanup_free_ char *shown = entry_printable(names[i]);
-		return error_set(err, ERROR_INVALID, 0, "the commit has '%s%s%s' twice",
-				 w->path.data, w->path.len ? "/" : "", shown);
+		_cleanup_free_ char *shown = shown_path(w, names[i]);
+		return error_set(err, ERROR_INVALID, 0, "the commit has '%s' twice", shown);
 	}
 	return 0;
 }
@@ -192,13 +202,15 @@ static int walk_entry(struct walk *w, const git_tree_entry *entry, const git_tre
 		strvec_push(&w->plan->submodules, item->path);
 	if (kind == ENTRY_FILE || kind == ENTRY_PROGRAM || kind == ENTRY_SYMLINK) {
 		w->plan->files++;
-		if (!same && blob_size(w, oid, item->path, &item->size, err))
+		if (!same && blob_size(w, oid, name, &item->size, err))
 			return -1;
 		w->plan->bytes += item->size;
-		if (kind == ENTRY_SYMLINK && item->size > PLAN_MAX_LINK)
+		if (kind == ENTRY_SYMLINK && item->size > PLAN_MAX_LINK) {
+			_cleanup_free_ char *shown = shown_path(w, name);
 			return error_set(err, ERROR_INVALID, 0,
-					 "the symbolic link '%s' is longer than %d bytes",
-					 item->path, PLAN_MAX_LINK);
+					 "the symbolic link '%s' is longer than %d bytes", shown,
+					 PLAN_MAX_LINK);
+		}
 	}
 	if (check_totals(w, err))
 		return -1;

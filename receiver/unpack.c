@@ -25,12 +25,28 @@ struct unpack {
 
 static const char lfs_head[] = "version https://git-lfs";
 
+/* "WHAT 'PATH'", the path of ITEM as a message may show it. */
+static int fail(struct error *err, enum error_code code, int sys, const char *what,
+		const struct plan_item *item)
+{
+	_cleanup_free_ char *shown = entry_printable(item->path);
+
+	return error_set(err, code, sys, "%s '%s'", what, shown);
+}
+
+static int fail_git(struct error *err, int code, const struct plan_item *item)
+{
+	_cleanup_free_ char *shown = entry_printable(item->path);
+
+	return repo_git_error(err, code, "read '%s'", shown);
+}
+
 static int read_blob(git_repository *repo, const struct plan_item *item, git_blob **out,
 		     struct error *err)
 {
 	int code = git_blob_lookup(out, repo, &item->oid);
 
-	return code ? repo_git_error(err, code, "read '%s'", item->path) : 0;
+	return code ? fail_git(err, code, item) : 0;
 }
 
 static int write_large(struct unpack *u, const struct plan_item *item, int fd, struct error *err)
@@ -49,7 +65,7 @@ static int write_large(struct unpack *u, const struct plan_item *item, int fd, s
 	if (child_start(&git, err) || child_wait(&git, err))
 		return -1;
 	if (git.status)
-		return error_set(err, ERROR_FAILED, 0, "git could not write '%s'", item->path);
+		return fail(err, ERROR_FAILED, 0, "git could not write", item);
 	return 0;
 }
 
@@ -62,7 +78,7 @@ static int file_size(struct unpack *u, const struct plan_item *item, uint64_t *o
 
 	int code = item->same ? git_odb_read_header(&size, &type, u->odb, &item->oid) : 0;
 	if (code)
-		return repo_git_error(err, code, "read '%s'", item->path);
+		return fail_git(err, code, item);
 	*out = size;
 	return 0;
 }
@@ -78,15 +94,17 @@ static int write_file(struct unpack *u, const struct plan_item *item, struct err
 	_cleanup_close_ int fd = openat(u->dir, item->path,
 					O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 	if (fd < 0)
-		return error_set(err, ERROR_SYSTEM, errno, "make '%s'", item->path);
+		return fail(err, ERROR_SYSTEM, errno, "make", item);
 	if (size > LARGE_FILE)
 		return write_large(u, item, fd, err);
 	if (read_blob(u->repo, item, &blob, err))
 		return -1;
 	const char *data = git_blob_rawcontent(blob);
 	size_t len = (size_t)git_blob_rawsize(blob);
-	if (file_write_all(fd, data, len, err))
-		return error_wrap(err, "write '%s'", item->path);
+	if (file_write_all(fd, data, len, err)) {
+		_cleanup_free_ char *shown = entry_printable(item->path);
+		return error_wrap(err, "'%s'", shown);
+	}
 	if (len > sizeof(lfs_head) && len < 1024 && !memcmp(data, lfs_head, sizeof(lfs_head) - 1) &&
 	    u->out->lfs.n < UNPACK_MAX_LFS)
 		strvec_push(&u->out->lfs, item->path);
@@ -104,8 +122,7 @@ static int read_link(git_repository *repo, const struct plan_item *item, char **
 	const char *data = git_blob_rawcontent(blob);
 	size_t len = (size_t)git_blob_rawsize(blob);
 	if (!len || len > PLAN_MAX_LINK || memchr(data, '\0', len))
-		return error_set(err, ERROR_INVALID, 0, "'%s' is no valid symbolic link",
-				 item->path);
+		return fail(err, ERROR_INVALID, 0, "the commit has an invalid symbolic link", item);
 	*out = xstrndup(data, len);
 	return 0;
 }
@@ -114,8 +131,7 @@ static int write_item(struct unpack *u, const struct plan_item *item, struct err
 {
 	if (item->kind == ENTRY_FOLDER || item->kind == ENTRY_SUBMODULE) {
 		if (mkdirat(u->dir, item->path, 0755))
-			return error_set(err, ERROR_SYSTEM, errno, "make the folder '%s'",
-					 item->path);
+			return fail(err, ERROR_SYSTEM, errno, "make the folder", item);
 		return 0;
 	}
 	if (item->same && u->previous >= 0 &&
@@ -131,7 +147,7 @@ static int write_item(struct unpack *u, const struct plan_item *item, struct err
 	if (read_link(u->repo, item, &target, err))
 		return -1;
 	if (symlinkat(target, u->dir, item->path))
-		return error_set(err, ERROR_SYSTEM, errno, "make the link '%s'", item->path);
+		return fail(err, ERROR_SYSTEM, errno, "make the link", item);
 	return 0;
 }
 
@@ -175,7 +191,7 @@ int unpack_write(git_repository *repo, const struct plan *plan, int previous, in
 
 static int damaged(const struct plan_item *item, struct error *err)
 {
-	return error_set(err, ERROR_FAILED, 0, "'%s' is damaged", item->path);
+	return fail(err, ERROR_FAILED, 0, "the export is damaged at", item);
 }
 
 static int verify_file(const struct unpack *u, const struct plan_item *item, struct error *err)
@@ -185,9 +201,9 @@ static int verify_file(const struct unpack *u, const struct plan_item *item, str
 	git_oid oid;
 
 	_cleanup_close_ int fd = file_open_beneath(
-		u->dir, item->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, true, err);
+		u->dir, item->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, true, NULL);
 	if (fd < 0)
-		return -1;
+		return damaged(item, err);
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || (st.st_mode & 07777) != mode ||
 	    (uint64_t)st.st_size != item->size)
 		return damaged(item, err);

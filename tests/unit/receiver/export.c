@@ -275,6 +275,8 @@ static void assert_refused(struct raw *raw, const char *part)
 	assert_int_equal(export_tree(&inst, "a", hex, NULL, NULL, &stats, &err), -1);
 	if (!strstr(err.message, part))
 		fail_msg("'%s' is not in: %s", part, err.message);
+	for (const char *p = err.message; *p; p++)
+		assert_false((unsigned char)*p < 0x20);
 	assert_false(file_exists(AT_FDCWD, path));
 }
 
@@ -333,6 +335,49 @@ static void refuses_hostile_trees(void **state)
 	struct raw nowhere = {STRBUF_INIT};
 	raw_add(&nowhere, "120000", "link", empty);
 	assert_refused(&nowhere, "symbolic link");
+}
+
+/* RAW must be refused, in words that no terminal obeys. */
+static void assert_shown(struct raw *raw, const char *part)
+{
+	_cleanup_free_ char *sub = raw_write(raw);
+	struct raw outer = {STRBUF_INIT};
+
+	raw_add(&outer, "40000", "\x1b[2J\n", sub);
+	assert_refused(&outer, part);
+}
+
+static void shows_no_control_characters(void **state)
+{
+	static const char name[] = "\x1b]0;\xc2\x9bx\a";
+	static const char none[] = "2222222222222222222222222222222222222222";
+	_cleanup_free_ char *text = xcalloc(1, PLAN_MAX_LINK + 2);
+	_cleanup_free_ char *nul = object(GIT_OBJECT_BLOB, "a\0b", 3);
+	_cleanup_free_ char *x = blob("x");
+
+	(void)state;
+	memset(text, 'x', PLAN_MAX_LINK + 1);
+	_cleanup_free_ char *target = blob(text);
+	struct raw twice = {STRBUF_INIT};
+	raw_add(&twice, "100644", name, x);
+	raw_add(&twice, "100644", name, x);
+	assert_shown(&twice, "'?[2J?/?]0;??x?' twice");
+	struct raw missing = {STRBUF_INIT};
+	raw_add(&missing, "100644", name, none);
+	assert_shown(&missing, "read '?[2J?/?]0;??x?'");
+	struct raw folder = {STRBUF_INIT};
+	raw_add(&folder, "40000", name, none);
+	assert_shown(&folder, "read the folder '?[2J?/?]0;??x?'");
+	struct raw confused = {STRBUF_INIT};
+	_cleanup_free_ char *empty = object(GIT_OBJECT_TREE, "", 0);
+	raw_add(&confused, "100644", name, empty);
+	assert_shown(&confused, "'?[2J?/?]0;??x?' is not a file");
+	struct raw longer = {STRBUF_INIT};
+	raw_add(&longer, "120000", name, target);
+	assert_shown(&longer, "the symbolic link '?[2J?/?]0;??x?' is longer");
+	struct raw link = {STRBUF_INIT};
+	raw_add(&link, "120000", name, nul);
+	assert_shown(&link, "symbolic link '?[2J?/?]0;??x?'");
 }
 
 static void refuses_bombs(void **state)
@@ -586,6 +631,7 @@ int main(void)
 		cmocka_unit_test(writes_files_links_and_folders),
 		cmocka_unit_test(links_what_did_not_change),
 		cmocka_unit_test(refuses_hostile_trees),
+		cmocka_unit_test(shows_no_control_characters),
 		cmocka_unit_test(refuses_bombs),
 		cmocka_unit_test(bounds_names),
 		cmocka_unit_test(bounds_folders),
