@@ -211,3 +211,8 @@ int setting_get(struct db *db, int64_t app, const char *key, const char *fallbac
 	*out = got ? xstrdup(db_text(stmt, 0)) : fallback ? xstrdup(fallback) : NULL;
 	return 0;
 }
+
+char *app_log_id(const struct app *app)
+{
+	return xasprintf("app-%lld", (long long)app->id);
+}

@@ -28,6 +28,9 @@ int app_find_id(struct db *db, int64_t id, struct app *out, struct error *err);
 int app_create(struct db *db, const char *name, struct app *out, struct error *err);
 int app_rename(struct db *db, const struct app *app, const char *name, struct error *err);
 int app_remove(struct db *db, const struct app *app, struct error *err);
+/* The folder of its processes' logs in lib/logs; the caller frees it. It is made of the id: an app
+ * keeps it when it is renamed, and a new app never finds that of one before it. */
+char *app_log_id(const struct app *app);
 /* All names, sorted. */
 int app_names(struct db *db, struct strvec *out, struct error *err);
 int app_set_locked(struct db *db, const struct app *app, bool locked, struct error *err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An app's log as one stream: what its processes print (lib/logs/APP), what the router served
+ * An app's log as one stream: what its processes print (lib/logs/app-ID), what the router served
  * (lib/router/logs/APP.log) and what Berth did (lib/events/APP.log), ordered by their timestamps
  * (RFC 3339 in UTC sorts as text). Files are rotated by their writers while they are read.
  */

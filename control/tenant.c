@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "control/tenant.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "base/cleanup.h"
 #include "control/collect.h"
+#include "control/answer.h"
 #include "control/domain.h"
 #include "control/lock.h"
 #include "control/rollout.h"
@@ -36,6 +42,24 @@ int tenant_mend(struct context *c, const struct app *app, struct error *err)
 	return repo_exists(c->inst, app->name) ? 0 : repo_create(c->inst, app->name, err);
 }
 
+/* The files of APP's log that carry its name: they follow it, or end with it when TO is NULL. */
+static void move_logs(struct context *c, const char *app, const char *to)
+{
+	static const char *const files[] = {"events/%s.log", "router/logs/%s.log",
+					    "router/logs/%s.log.1"};
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		size_t before = strcspn(files[i], "%");
+		_cleanup_free_ char *from = instance_lib(c->inst, "%.*s%s%s", (int)before, files[i],
+							 app, files[i] + before + 2);
+		_cleanup_free_ char *where = to ? instance_lib(c->inst, "%.*s%s%s", (int)before,
+							       files[i], to, files[i] + before + 2)
+						: NULL;
+		/* most apps lack one of them */
+		if ((where ? rename(from, where) : unlink(from)) < 0 && errno != ENOENT)
+			answer_warning("log '%s': %s", from, strerror(errno));
+	}
+}
+
 int tenant_destroy(struct context *c, const struct app *app, struct error *err)
 {
 	_cleanup_close_ int lock = -1;
@@ -48,8 +72,10 @@ int tenant_destroy(struct context *c, const struct app *app, struct error *err)
 	    repo_remove(c->inst, app->name, err) < 0 ||
 	    runtime_cache_remove(c->inst, app->name, err) < 0)
 		return -1;
-	if (app_remove(&c->db, app, err) < 0)
+	_cleanup_free_ char *logs = app_log_id(app);
+	if (runtime_logs_remove(c->inst, logs, err) < 0 || app_remove(&c->db, app, err) < 0)
 		return -1;
+	move_logs(c, app->name, NULL);
 	return collect_run(c, err);
 }
 
@@ -71,7 +97,6 @@ int tenant_rename(struct context *c, const struct app *app, const char *name, st
 		return -1;
 	if (router_remove(c->inst, app->name, err) < 0)
 		return -1;
-	/* containers carry the app's id in their label and its name in their logs: new ones take
-	 * the new name over at the next release */
+	move_logs(c, app->name, name);
 	return rollout_route(c, &renamed, err);
 }

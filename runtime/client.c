@@ -264,6 +264,11 @@ int runtime_cache_remove(const struct instance *inst, const char *id, struct err
 	return ask_id(inst, WIRE_CACHE_REMOVE, id, err);
 }
 
+int runtime_logs_remove(const struct instance *inst, const char *id, struct error *err)
+{
+	return ask_id(inst, WIRE_LOGS_REMOVE, id, err);
+}
+
 int runtime_volume_remove(const struct instance *inst, const char *id, struct error *err)
 {
 	return ask_id(inst, WIRE_VOLUME_REMOVE, id, err);

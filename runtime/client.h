@@ -103,8 +103,9 @@ bool runtime_layer_exists(const struct instance *inst, const char *id);
 int runtime_layer_import(const struct instance *inst, const char *id, int fd, struct error *err);
 int runtime_layer_list(const struct instance *inst, struct strvec *out, struct error *err);
 
-/* Empties and removes lib/cache/ID, or lib/volumes/ID. */
+/* Empties and removes lib/cache/ID, lib/volumes/ID, or lib/logs/ID. */
 int runtime_cache_remove(const struct instance *inst, const char *id, struct error *err);
+int runtime_logs_remove(const struct instance *inst, const char *id, struct error *err);
 int runtime_volume_remove(const struct instance *inst, const char *id, struct error *err);
 
 /* Removes what dead containers left: mounts, cgroups, interfaces, addresses, folders. With DRY,

@@ -408,6 +408,8 @@ static int serve_id(const struct instance *inst, struct wire_frame *f, struct wi
 		return remove_kept(inst, "cache", id, err);
 	case WIRE_VOLUME_REMOVE:
 		return remove_kept(inst, "volumes", id, err);
+	case WIRE_LOGS_REMOVE:
+		return remove_kept(inst, "logs", id, err);
 	default:
 		return error_set(err, ERROR_INVALID, 0, "request %d is not known", (int)f->type);
 	}
