@@ -113,7 +113,7 @@ static const struct option_spec remove_options[] = {
 	{"--fingerprint", NULL, "SHA256:...", "remove the one with this fingerprint"}, {0}};
 
 const struct command keys_commands[] = {
-	{"ssh-keys:add", "NAME [KEY]", "Let a public key in (on stdin, or as arguments)", 0, 1, 4,
+	{"ssh-keys:add", "NAME [KEY]", "Let a public key in (on stdin, or as arguments)", 0, 1, -1,
 	 NULL, keys_add},
 	{"ssh-keys:list", "[NAME]", "List the keys that are let in", 0, 0, 1, list_options,
 	 keys_list},

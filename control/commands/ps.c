@@ -121,15 +121,26 @@ static int ps_scale(struct context *c, struct request *rq, struct error *err)
 	return 0;
 }
 
+/* An app may have releases of config alone. */
+static int check_code(struct context *c, const struct app *app, struct error *err)
+{
+	_cleanup_release_ struct release r;
+	release_init(&r);
+	if (release_load(c, app, 0, &r, err) < 0)
+		return -1;
+	if (!r.image)
+		return error_set(err, ERROR_NOT_FOUND, 0, "app '%s' has no code yet: push to it",
+				 app->name);
+	return 0;
+}
+
 static int restart(struct context *c, struct app *app, struct error *err)
 {
 	_cleanup_close_ int lock = -1;
 	if (lock_take(c, app, "restart", &lock, err) < 0 ||
 	    app_find_id(&c->db, app->id, app, err) < 0)
 		return -1;
-	_cleanup_release_ struct release r;
-	release_init(&r);
-	if (release_load(c, app, 0, &r, err) < 0 || app_set_stopped(&c->db, app, false, err) < 0 ||
+	if (check_code(c, app, err) < 0 || app_set_stopped(&c->db, app, false, err) < 0 ||
 	    app_next_epoch(&c->db, app, err) < 0)
 		return -1;
 	answer_step(c, "Restarting app %s", app->name);
@@ -140,12 +151,9 @@ static int start(struct context *c, struct app *app, struct error *err)
 {
 	_cleanup_close_ int lock = -1;
 	if (lock_take(c, app, "start", &lock, err) < 0 ||
-	    app_find_id(&c->db, app->id, app, err) < 0 ||
+	    app_find_id(&c->db, app->id, app, err) < 0 || check_code(c, app, err) < 0 ||
 	    app_set_stopped(&c->db, app, false, err) < 0)
 		return -1;
-	if (app->release == 0)
-		return error_set(err, ERROR_NOT_FOUND, 0, "app '%s' has no release yet: push to it",
-				 app->name);
 	answer_step(c, "Starting app %s", app->name);
 	return rollout_reconcile(c, app, true, err);
 }
@@ -164,7 +172,7 @@ static int stop(struct context *c, struct app *app, struct error *err)
 	return rollout_stop_processes(c, app, err);
 }
 
-/* Does ONE to the app, or with --all to each that has a release. */
+/* Does ONE to the app, or with --all to each that has code. */
 static int each(struct context *c, struct request *rq,
 		int (*one)(struct context *, struct app *, struct error *), struct error *err)
 {
@@ -177,7 +185,7 @@ static int each(struct context *c, struct request *rq,
 	for (size_t i = 0; i < names.n; i++) {
 		struct app app;
 		struct error why = ERROR_INIT;
-		if (app_find(&c->db, names.v[i], &app, &why) < 0 || app.release == 0)
+		if (app_find(&c->db, names.v[i], &app, &why) < 0 || check_code(c, &app, &why) < 0)
 			continue;
 		if (one(c, &app, &why) < 0) {
 			answer_warning("%s: %s", names.v[i], why.message);
