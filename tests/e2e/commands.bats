@@ -250,6 +250,21 @@ own_commands() {
 	assert_equal "$(http "$(host_of "$new")")" two
 }
 
+@test "apps: a new app of an old name finds nothing of the one before it" {
+	new_app again
+	push_app "$dir" "$app"
+	http "$host" /say/secret >/dev/null
+	wait_for 10 eval '[[ "$(berth logs "$app")" == *"said secret"* ]]'
+	berth --force apps:destroy "$app"
+	berth apps:create "$app"
+	refute_contains "$(berth logs "$app")" secret
+	assert_equal "$(json releases "$app")" "[]"
+	assert_equal "$(json config "$app")" "{}"
+	rm -rf "$dir/.git"
+	push_app "$dir" "$app"
+	refute_contains "$(berth logs "$app")" secret
+}
+
 # --- config ---
 
 @test "config: values of any bytes come back and reach the app" {
@@ -342,14 +357,12 @@ own_commands() {
 }
 
 @test "config: what is exported can be imported again, in every format" {
-	local format other
+	local format
 	new_app import
 	berth apps:create "$app"
 	berth config:clear "$BARE"
-	# shellcheck disable=SC2016
 	berth config:set "$BARE" "Q=it's \"here\" \\ \$HOME" $'NL=one\ntwo\n' EMPTY= 'HASH=a # b' \
-		' SPACES'= 2>/dev/null || berth config:set "$BARE" "Q=it's \"here\" \\ \$HOME" $'NL=one\ntwo\n' EMPTY= \
-		'HASH=a # b' 'SPACES= x ' $'EIGHT=\xc3\xa9'
+		'SPACES= x ' $'EIGHT=\xc3\xa9'
 	for format in exports envfile json; do
 		berth config:export --format "$format" "$BARE" >exported
 		berth config:clear "$app" >/dev/null
@@ -361,7 +374,7 @@ own_commands() {
 		"$(berth config:get "$BARE" NL)
 |$(berth config:get "$BARE" Q)"
 	# a file of people: comments, export, both quotes
-	cat >env <<-'END'
+	cat >people.env <<-'END'
 		# a comment
 
 		export A=plain
@@ -369,7 +382,7 @@ own_commands() {
 		C='single $x'
 		  D=with = and # no comment
 	END
-	berth config:import --replace "$app" env
+	berth config:import --replace "$app" people.env
 	assert_equal "$(json config "$app" | jq -Sc .)" \
 		'{"A":"plain","B":"double \"quoted\" \n line","C":"single $x","D":"with = and # no comment"}'
 	run berth config:import "$app" - <<<"no pair here"
@@ -533,7 +546,8 @@ processes() {
 	assert_equal "$(http "$host")" one
 	run berth ps:start "$BARE"
 	assert_equal "$status" 1
-	assert_contains "$output" "no release yet"
+	assert_contains "$output" "app '$BARE' has no "
+	assert_contains "$output" "push to it"
 	# all of them: those without code are passed over
 	run berth ps:restart --all
 	assert_equal "$status" 0
@@ -550,7 +564,8 @@ processes() {
 	assert_contains "$output" "a number from 0 to 3600"
 	run berth ps:set "$BARE" colour red
 	assert_usage "restart-policy and stop-timeout-seconds"
-	assert_contains "$(berth ps:set "$BARE" restart-policy)" "Unsetting restart-policy"
+	berth ps:set "$BARE" restart-policy
+	berth ps:set "$BARE" stop-timeout-seconds
 }
 
 # --- logs ---
@@ -575,13 +590,14 @@ processes() {
 
 @test "logs -t: a new line comes at once, and the follower ends with its client" {
 	local pid
-	berth logs "$APP" -t -p web -n 0 >followed 2>&1 3>&- &
+	# not through the function: the process that is killed must be the client itself
+	"$TEST_PREFIX/bin/berth" --root "$TEST_ROOT" logs "$APP" -t -p web -n 0 >followed 2>&1 3>&- &
 	pid=$!
 	sleep 0.5
 	http "$host" /say/followed >/dev/null
 	wait_for 5 grep -q "said followed" followed
 	assert_equal "$(wc -l <followed)" 1
-	kill -INT $pid
+	kill -TERM $pid
 	wait $pid || true
 	command ssh -F "$TEST_DIR/ssh_config" berth logs "$APP" -t -n 1 >followed 2>&1 </dev/null 3>&- &
 	pid=$!
@@ -643,7 +659,10 @@ processes() {
 
 # A command with a terminal of 33 by 101: in_terminal COMMAND...
 in_terminal() {
-	script -qefc "stty rows 33 cols 101; $(printf '%q ' "$@")" /dev/null </dev/null | tr -d '\r'
+	local result=0
+	script -qefc "stty rows 33 cols 101; $(printf '%q ' "$@")" /dev/null </dev/null >typed || result=$?
+	tr -d '\r' <typed
+	return $result
 }
 
 @test "run: a terminal, with its size, here and over ssh" {
@@ -667,7 +686,8 @@ in_terminal() {
 	local pid
 	new_app gone
 	push_app "$dir" "$app"
-	berth run "$app" 'echo begun; exec sleep 500' >begun 2>&1 </dev/null 3>&- &
+	"$TEST_PREFIX/bin/berth" --root "$TEST_ROOT" run "$app" 'echo begun; exec sleep 500' \
+		>begun 2>&1 </dev/null 3>&- &
 	pid=$!
 	wait_for 20 grep -q begun begun
 	assert_equal "$(containers_of "$app" | wc -l)" 2
