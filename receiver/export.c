@@ -55,6 +55,31 @@ static int sources_open(const struct instance *inst, int *out, struct error *err
 	return 0;
 }
 
+/* Who makes, judges or removes TREE holds this, until *OUT is closed. It is one byte of one file,
+ * the tree's own but for chance, so nothing has to be tidied up. */
+static int lock_tree(int sources, const char *tree, bool wait, int *out, struct error *err)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
+	char head[16] = "";
+
+	memcpy(head, tree, sizeof(head) - 1); /* 60 bits: within the range of off_t */
+	lock.l_start = strtoll(head, NULL, 16);
+	_cleanup_close_ int fd =
+		openat(sources, ".lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "open 'lib/sources/.lock'");
+	while (fcntl(fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, &lock)) {
+		if (errno == EAGAIN || errno == EACCES)
+			return error_set(err, ERROR_BUSY, 0, "source tree '%s' is being made",
+					 tree);
+		if (errno != EINTR)
+			return error_set(err, ERROR_SYSTEM, errno, "lock the source tree '%s'",
+					 tree);
+	}
+	*out = TAKE_FD(fd);
+	return 0;
+}
+
 static int boot_name(char *out, size_t size, struct error *err)
 {
 	_cleanup_strbuf_ struct strbuf id = STRBUF_INIT;
@@ -274,7 +299,7 @@ static int make_new(const struct exporter *x, const char *previous, struct expor
 	} else if (fill(x, previous, folder, out, err) == 0) {
 		if (renameat2(x->sources, name, x->sources, x->tree, RENAME_NOREPLACE) == 0)
 			return 0;
-		if (errno == EEXIST) /* somebody else was faster: theirs is as good */
+		if (errno == EEXIST) /* theirs is as good */
 			return file_remove_tree(x->sources, name, err);
 		error_set(err, ERROR_SYSTEM, errno, "rename the export into place");
 	}
@@ -358,14 +383,14 @@ int export_tree(const struct instance *inst, const char *app, const char *tree,
 		struct error *err)
 {
 	_cleanup_(git_repository_freep) git_repository *repo = NULL;
-	_cleanup_close_ int sources = -1;
+	_cleanup_close_ int sources = -1, lock = -1;
 	struct exporter x = {.tree = tree};
 	bool found;
 
 	(void)allowed_hosts; /* no submodule is fetched yet: add_warnings says so */
 	if (check_tree_id(tree, err) || read_limits(inst, &x.limits, err) ||
 	    boot_name(x.boot, sizeof(x.boot), err) || repo_open(inst, app, &repo, err) ||
-	    sources_open(inst, &sources, err))
+	    sources_open(inst, &sources, err) || lock_tree(sources, tree, true, &lock, err))
 		return -1;
 	x.repo = repo;
 	x.sources = sources;
@@ -429,10 +454,11 @@ int export_read_file(const struct instance *inst, const char *tree, const char *
 
 int export_remove(const struct instance *inst, const char *tree, struct error *err)
 {
-	_cleanup_close_ int sources = -1;
+	_cleanup_close_ int sources = -1, lock = -1;
 	_cleanup_close_ int folder = -1;
 
-	if (check_tree_id(tree, err) || sources_open(inst, &sources, err))
+	if (check_tree_id(tree, err) || sources_open(inst, &sources, err) ||
+	    lock_tree(sources, tree, false, &lock, err))
 		return -1;
 	/* a container that has it mounted holds a shared lock on it */
 	folder = openat(sources, tree, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -16,7 +16,8 @@
  * berthd calls export_tree for every tree in use after a boot, and export_settle when a deploy has
  * been answered.
  *
- * Several processes may export the same tree at once: the first rename wins, all see that one.
+ * Several processes may export the same tree at once: one makes it, under a lock of the tree's own,
+ * and the others wait for it.
  */
 #ifndef RECEIVER_EXPORT_H
 #define RECEIVER_EXPORT_H
@@ -63,7 +64,8 @@ int export_settle(const struct instance *inst, const char *tree, struct error *e
 int export_read_file(const struct instance *inst, const char *tree, const char *path, size_t max,
 		     struct strbuf *out, struct error *err);
 
-/* Removes TREE (a missing one is no error); ERROR_BUSY while a container uses it. */
+/* Removes TREE (a missing one is no error); ERROR_BUSY while a container uses it or
+ * it is being made. */
 int export_remove(const struct instance *inst, const char *tree, struct error *err);
 
 /* Appends the ids of all exported trees. */

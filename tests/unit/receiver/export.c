@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -544,6 +545,38 @@ static char *small_tree(const char *content)
 	return tree(line);
 }
 
+/* Of many processes that find a damaged tree, one makes it again, and none removes that one. */
+static void repairs_once(void **state)
+{
+	_cleanup_free_ char *hex = small_tree("once\n");
+	_cleanup_free_ char *path = in_tree(hex, "f");
+	pid_t pids[6];
+	int made = 0;
+
+	(void)state;
+	_cleanup_export_ struct export_stats first;
+	export_stats_init(&first);
+	assert_ok(export_tree(&inst, "a", hex, NULL, NULL, &first, &err));
+	forget_boot(hex);
+	assert_int_equal(truncate(path, 0), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(pids); i++) {
+		pids[i] = fork();
+		if (pids[i] == 0) {
+			struct export_stats stats;
+			export_stats_init(&stats);
+			int ret = export_tree(&inst, "a", hex, NULL, NULL, &stats, NULL);
+			_exit(ret ? 2 : !stats.existed);
+		}
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(pids); i++) {
+		int status;
+		assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+		assert_true(WIFEXITED(status) && WEXITSTATUS(status) < 2);
+		made += WEXITSTATUS(status);
+	}
+	assert_int_equal(made, 1);
+}
+
 /* What cannot be read back must not block the tree for ever, nor be taken from a container. */
 static void replaces_an_unreadable_about(void **state)
 {
@@ -638,6 +671,7 @@ int main(void)
 		cmocka_unit_test(records_some_submodules),
 		cmocka_unit_test(streams_large_files),
 		cmocka_unit_test(repairs_after_a_power_cut),
+		cmocka_unit_test(repairs_once),
 		cmocka_unit_test(replaces_an_unreadable_about),
 	};
 	return cmocka_run_group_tests_name("receiver/export", tests, setup, teardown);
