@@ -282,21 +282,45 @@ static int fill(const struct exporter *x, const char *previous, int folder,
 	return ret ? -1 : touch(folder, x->boot, err);
 }
 
+/* Makes a folder and locks it, which tells export_sweep that we live. A sweep that comes between
+ * the two may take the folder away; the next one will do. The caller frees *out_name. */
+static int new_folder(const struct exporter *x, char **out_name, int *out, struct error *err)
+{
+	for (int i = 0; i < 100; i++) {
+		char id[17];
+		struct stat st;
+		random_hex(id, sizeof(id) - 1);
+		_cleanup_free_ char *name = xasprintf(".new-%s", id);
+		if (mkdirat(x->sources, name, 0755))
+			return error_set(err, ERROR_SYSTEM, errno, "make a folder in lib/sources");
+		_cleanup_close_ int folder = open_tree_folder(x->sources, name);
+		if (folder < 0 && errno == ENOENT)
+			continue;
+		if (folder < 0 || flock(folder, LOCK_EX)) {
+			error_set(err, ERROR_SYSTEM, errno, "open a folder in lib/sources");
+			file_remove_tree(x->sources, name, NULL);
+			return -1;
+		}
+		/* held by a sweep until now: then it has no name any more */
+		if (fstatat(x->sources, name, &st, AT_SYMLINK_NOFOLLOW) || fchmod(folder, 0755))
+			continue;
+		*out_name = TAKE_PTR(name);
+		*out = TAKE_FD(folder);
+		return 0;
+	}
+	return error_set(err, ERROR_BUSY, 0, "folders in lib/sources go away again and again");
+}
+
 /* Makes the export in a folder of its own and renames it into place. */
 static int make_new(const struct exporter *x, const char *previous, struct export_stats *out,
 		    struct error *err)
 {
-	char id[17];
+	_cleanup_free_ char *name = NULL;
+	_cleanup_close_ int folder = -1;
 
-	random_hex(id, sizeof(id) - 1);
-	_cleanup_free_ char *name = xasprintf(".new-%s", id);
-	if (mkdirat(x->sources, name, 0755))
-		return error_set(err, ERROR_SYSTEM, errno, "make a folder in lib/sources");
-	_cleanup_close_ int folder = open_tree_folder(x->sources, name);
-	/* the lock tells export_sweep that we live */
-	if (folder < 0 || flock(folder, LOCK_EX) || fchmod(folder, 0755)) {
-		error_set(err, ERROR_SYSTEM, errno, "open a folder in lib/sources");
-	} else if (fill(x, previous, folder, out, err) == 0) {
+	if (new_folder(x, &name, &folder, err))
+		return -1;
+	if (fill(x, previous, folder, out, err) == 0) {
 		if (renameat2(x->sources, name, x->sources, x->tree, RENAME_NOREPLACE) == 0)
 			return 0;
 		if (errno == EEXIST) /* theirs is as good */

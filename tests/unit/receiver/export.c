@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -548,8 +549,14 @@ static char *small_tree(const char *content)
 /* Of many processes that find a damaged tree, one makes it again, and none removes that one. */
 static void repairs_once(void **state)
 {
-	_cleanup_free_ char *hex = small_tree("once\n");
+	/* large enough that all of them are at work at the same time */
+	_cleanup_free_ char *wide = submodules(600, 20);
+	_cleanup_free_ char *once = blob("once\n");
+	_cleanup_free_ char *lines =
+		xasprintf("040000 tree %s\ta\n100644 blob %s\tf\n", wide, once);
+	_cleanup_free_ char *hex = tree(lines);
 	_cleanup_free_ char *path = in_tree(hex, "f");
+	int gate[2];
 	pid_t pids[6];
 	int made = 0;
 
@@ -559,15 +566,21 @@ static void repairs_once(void **state)
 	assert_ok(export_tree(&inst, "a", hex, NULL, NULL, &first, &err));
 	forget_boot(hex);
 	assert_int_equal(truncate(path, 0), 0);
+	assert_int_equal(pipe2(gate, O_CLOEXEC), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(pids); i++) {
 		pids[i] = fork();
 		if (pids[i] == 0) {
 			struct export_stats stats;
+			char c;
+			close(gate[1]);
+			(void)!read(gate[0], &c, 1);
 			export_stats_init(&stats);
 			int ret = export_tree(&inst, "a", hex, NULL, NULL, &stats, NULL);
 			_exit(ret ? 2 : !stats.existed);
 		}
 	}
+	close(gate[0]);
+	close(gate[1]);
 	for (size_t i = 0; i < ARRAY_SIZE(pids); i++) {
 		int status;
 		assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
@@ -658,6 +671,30 @@ static void streams_large_files(void **state)
 	assert_int_equal(st.st_size, len);
 }
 
+/* A sweep may come at any moment, also between making a folder and locking it. */
+static void survives_sweeps(void **state)
+{
+	_cleanup_free_ char *hex = small_tree("swept\n");
+	struct error err = ERROR_INIT;
+	int failed = 0;
+
+	(void)state;
+	pid_t pid = fork();
+	while (pid == 0)
+		export_sweep(&inst, NULL);
+	for (int i = 0; !failed && i < 100; i++) {
+		struct export_stats stats;
+		export_stats_init(&stats);
+		failed = export_tree(&inst, "a", hex, NULL, NULL, &stats, &err) ||
+			 export_remove(&inst, hex, &err);
+		export_stats_release(&stats);
+	}
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	if (failed)
+		fail_msg("%s", err.message);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -672,6 +709,7 @@ int main(void)
 		cmocka_unit_test(streams_large_files),
 		cmocka_unit_test(repairs_after_a_power_cut),
 		cmocka_unit_test(repairs_once),
+		cmocka_unit_test(survives_sweeps),
 		cmocka_unit_test(replaces_an_unreadable_about),
 	};
 	return cmocka_run_group_tests_name("receiver/export", tests, setup, teardown);
