@@ -212,7 +212,7 @@ int setting_get(struct db *db, int64_t app, const char *key, const char *fallbac
 	return 0;
 }
 
-char *app_log_id(const struct app *app)
+char *app_text_id(const struct app *app)
 {
 	return xasprintf("app-%lld", (long long)app->id);
 }

@@ -30,7 +30,7 @@ int app_rename(struct db *db, const struct app *app, const char *name, struct er
 int app_remove(struct db *db, const struct app *app, struct error *err);
 /* The folder of its processes' logs in lib/logs; the caller frees it. It is made of the id: an app
  * keeps it when it is renamed, and a new app never finds that of one before it. */
-char *app_log_id(const struct app *app);
+char *app_text_id(const struct app *app);
 /* All names, sorted. */
 int app_names(struct db *db, struct strvec *out, struct error *err);
 int app_set_locked(struct db *db, const struct app *app, bool locked, struct error *err);

@@ -20,6 +20,7 @@
 #include "control/trigger.h"
 #include "instance/call.h"
 #include "receiver/export.h"
+#include "receiver/gc.h"
 #include "receiver/repo.h"
 #include "router/router.h"
 
@@ -84,9 +85,10 @@ static int build_image(struct context *c, const struct app *app, const struct re
 	if (deploy_stack(c, app, &stack, err) < 0 ||
 	    trigger_run(c, app, "pre-build", NULL, err) < 0)
 		return -1;
+	_cleanup_free_ char *id = app_text_id(app);
 	struct build b = {
 		.inst = c->inst,
-		.app = app->name,
+		.app = id,
 		.range = app->range,
 		.tree = r->tree,
 		.commit = r->commit,
@@ -237,7 +239,7 @@ static void ask_to_collect(const struct instance *inst, int null)
 }
 
 /* What nobody waits for, in a process of its own: the source to disk, old releases off it. */
-static void settle(struct context *c, const struct release *r)
+static void settle(struct context *c, const struct app *app, const struct release *r)
 {
 	fflush(NULL);
 	pid_t pid = fork();
@@ -251,6 +253,7 @@ static void settle(struct context *c, const struct release *r)
 	struct error ignored = ERROR_INIT;
 	export_settle(c->inst, r->tree, &ignored);
 	ask_to_collect(c->inst, STDERR_FILENO);
+	gc_run(c->inst, app->name, false, &ignored);
 	_exit(0);
 }
 
@@ -288,7 +291,7 @@ static int deploy_locked(struct context *c, struct app *app, const struct deploy
 		return error_wrap(err, "the release runs, but the branch could not be moved");
 	/* the release refers to all that was built: collection may go on */
 	hold = close_fd(hold);
-	settle(c, &r);
+	settle(c, app, &r);
 	*out_image = TAKE_PTR(r.image);
 	return 0;
 }

@@ -70,7 +70,7 @@ static struct source *add_source(struct stream *s, const char *path)
 static void find_sources(struct context *c, const struct app *app, const struct logview *view,
 			 struct stream *s, off_t tail)
 {
-	_cleanup_free_ char *id = app_log_id(app);
+	_cleanup_free_ char *id = app_text_id(app);
 	_cleanup_free_ char *folder = instance_lib(c->inst, "logs/%s", id);
 	const char *p = view->process;
 	size_t first = s->n;
@@ -183,7 +183,7 @@ static int flush_lines(struct context *c, struct stream *s, size_t most)
 
 static int watch(struct context *c, const struct app *app, struct error *err)
 {
-	_cleanup_free_ char *id = app_log_id(app);
+	_cleanup_free_ char *id = app_text_id(app);
 	int fd = inotify_init1(IN_CLOEXEC);
 	if (fd < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "inotify");

@@ -179,7 +179,7 @@ int process_start(struct context *c, const struct app *app, const struct release
 	process_spec(c, app, r, im, name, command, &spec);
 	spec.label = xasprintf("p %lld %lld %lld %s %u", (long long)app->id,
 			       (long long)r->generation, (long long)app->epoch, type, n);
-	spec.log_app = app_log_id(app);
+	spec.log_app = app_text_id(app);
 	spec.log_name = xstrdup(name);
 	set_restart(c, app, &spec);
 	if (strcmp(type, "web") == 0) {
@@ -201,7 +201,7 @@ int process_start(struct context *c, const struct app *app, const struct release
 
 void process_say_log(struct context *c, const struct app *app, const char *name, int64_t since)
 {
-	_cleanup_free_ char *folder = app_log_id(app);
+	_cleanup_free_ char *folder = app_text_id(app);
 	_cleanup_free_ char *path = instance_lib(c->inst, "logs/%s/%s.log", folder, name);
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)

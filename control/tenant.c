@@ -17,6 +17,9 @@
 #include "router/router.h"
 #include "runtime/client.h"
 
+/* The setting that holds the new name while an app is being renamed. */
+#define RENAME_TO "rename-to"
+
 static int add_default_domain(struct context *c, const struct app *app, struct error *err)
 {
 	_cleanup_free_ char *domain = domain_default(c, app->name);
@@ -39,6 +42,15 @@ int tenant_create(struct context *c, const char *name, struct app *out, struct e
 
 int tenant_mend(struct context *c, const struct app *app, struct error *err)
 {
+	_cleanup_free_ char *to = NULL;
+	if (setting_get(&c->db, app->id, RENAME_TO, NULL, &to, err) < 0)
+		return -1;
+	/* a renaming was cut short between the repository and the row */
+	if (to && !repo_exists(c->inst, app->name) && repo_exists(c->inst, to) &&
+	    repo_rename(c->inst, to, app->name, err) < 0)
+		return -1;
+	if (to && setting_set(&c->db, app->id, RENAME_TO, NULL, err) < 0)
+		return -1;
 	return repo_exists(c->inst, app->name) ? 0 : repo_create(c->inst, app->name, err);
 }
 
@@ -69,11 +81,11 @@ int tenant_destroy(struct context *c, const struct app *app, struct error *err)
 	/* the route first, so that nobody is sent to a container that goes; the row last, so that
 	 * a destruction that was cut short can be repeated */
 	if (router_remove(c->inst, app->name, err) < 0 || rollout_stop_all(c, app, err) < 0 ||
-	    repo_remove(c->inst, app->name, err) < 0 ||
-	    runtime_cache_remove(c->inst, app->name, err) < 0)
+	    repo_remove(c->inst, app->name, err) < 0)
 		return -1;
-	_cleanup_free_ char *logs = app_log_id(app);
-	if (runtime_logs_remove(c->inst, logs, err) < 0 || app_remove(&c->db, app, err) < 0)
+	_cleanup_free_ char *logs = app_text_id(app);
+	if (runtime_cache_remove(c->inst, logs, err) < 0 ||
+	    runtime_logs_remove(c->inst, logs, err) < 0 || app_remove(&c->db, app, err) < 0)
 		return -1;
 	move_logs(c, app->name, NULL);
 	return collect_run(c, err);
@@ -85,13 +97,23 @@ int tenant_rename(struct context *c, const struct app *app, const char *name, st
 	_cleanup_close_ int lock = -1;
 	_cleanup_free_ char *old_domain = domain_default(c, app->name);
 	struct app renamed;
-	if (lock_take(c, app, "renaming", &lock, err) < 0 || app_rename(&c->db, app, name, err) < 0)
+	struct app taken;
+	if (lock_take(c, app, "renaming", &lock, err) < 0 || name_check_app(name, err) < 0)
 		return -1;
-	if (app_find_id(&c->db, app->id, &renamed, err) < 0 ||
-	    repo_rename(c->inst, app->name, name, err) < 0) {
-		app_rename(&c->db, app, app->name, &ignored);
+	if (app_find(&c->db, name, &taken, &ignored) == 0)
+		return error_set(err, ERROR_EXISTS, 0, "app '%s' exists already", name);
+	/* noted first, so that whoever finds the repository under neither name can put it back */
+	if (setting_set(&c->db, app->id, RENAME_TO, name, err) < 0)
+		return -1;
+	if (repo_rename(c->inst, app->name, name, err) < 0)
+		return -1;
+	if (app_rename(&c->db, app, name, err) < 0) {
+		tenant_mend(c, app, &ignored);
 		return -1;
 	}
+	if (setting_set(&c->db, app->id, RENAME_TO, NULL, err) < 0 ||
+	    app_find_id(&c->db, app->id, &renamed, err) < 0)
+		return -1;
 	if (old_domain && domain_remove(c, app, old_domain, &ignored) == 0 &&
 	    add_default_domain(c, &renamed, err) < 0)
 		return -1;

@@ -11,7 +11,9 @@
 #include "control/deploy.h"
 #include "control/tenant.h"
 #include "receiver/archive.h"
+#include "receiver/gc.h"
 #include "receiver/repo.h"
+#include "runtime/client.h"
 
 static bool autocreate(struct context *c)
 {
@@ -169,11 +171,30 @@ static int git_from_archive(struct context *c, struct request *rq, struct error 
 	return deploy_run(c, &app, &d, err);
 }
 
+static int repo_gc(struct context *c, struct request *rq, struct error *err)
+{
+	answer_step(c, "Packing the repository of %s", rq->app.name);
+	return gc_run(c->inst, rq->app.name, true, err);
+}
+
+static int purge_cache(struct context *c, struct request *rq, struct error *err)
+{
+	_cleanup_free_ char *id = app_text_id(&rq->app);
+	if (runtime_cache_remove(c->inst, id, err) < 0)
+		return -1;
+	answer_step(c, "Purged the build cache of %s", rq->app.name);
+	return 0;
+}
+
 const struct command git_commands[] = {
 	{"git:allow", "APP SERVICE", "May this key use git here?", COMMAND_HIDDEN, 2, 2, NULL,
 	 git_allow},
 	{"git:update", "APP REF OLD NEW", "Deploy a pushed branch", COMMAND_APP | COMMAND_HIDDEN, 3,
 	 3, NULL, git_update},
+	{"repo:gc", "APP", "Pack an app's repository and drop what nothing reaches", COMMAND_APP, 0,
+	 0, NULL, repo_gc},
+	{"repo:purge-cache", "APP", "Empty an app's build cache", COMMAND_APP, 0, 0, NULL,
+	 purge_cache},
 	{"git:set", "APP|--global KEY [VALUE]", "Set deploy-branch", COMMAND_APP | COMMAND_GLOBAL,
 	 1, 2, NULL, git_set},
 	{"git:from-archive", "APP -", "Deploy a tar or zip from stdin", COMMAND_API, 1, 2, NULL,
