@@ -83,10 +83,12 @@ static bool print_group(struct context *c, const char *topic)
 			if (row->flags & COMMAND_HIDDEN || strncmp(row->name, topic, len) != 0 ||
 			    (row->name[len] != ':' && row->name[len] != '\0'))
 				continue;
-			if (row->name[len] == '\0')
+			if (row->name[len] == '\0') {
 				print_one(c, row);
-			else
+				answer_line(c, "%s", "");
+			} else {
 				print_row(c, row);
+			}
 			any = true;
 		}
 	return any;
