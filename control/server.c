@@ -18,6 +18,7 @@
 #include "base/strbuf.h"
 #include "base/strvec.h"
 #include "control/unit.h"
+#include "control/remains.h"
 #include "control/setup.h"
 #include "control/supervisor.h"
 #include "instance/instance.h"
@@ -315,7 +316,8 @@ static int stop_all(const struct instance *inst, struct error *err)
 	    (!running && start_runtime_alone(inst, &runtime, err) < 0) ||
 	    stop_containers(inst, err) < 0 || runtime_cleanup(inst, false, &found, err) < 0)
 		return -1;
-	if (running && ask_if_running(inst, "stop", &running, err) < 0)
+	if ((running && ask_if_running(inst, "stop", &running, err) < 0) ||
+	    remains_end(inst, err) < 0)
 		return -1;
 	if (runtime.pid > 0) {
 		kill(runtime.pid, SIGTERM);
