@@ -301,7 +301,7 @@ static int adopt_sockets(const struct instance *inst, struct error *err)
 		return error_set(err, ERROR_INVALID, 0,
 				 "[http] address and port in berth.conf are not those of "
 				 "berth-router.socket: say the same in both ('systemctl edit "
-				 "berth-router.socket', see berth.conf(5))");
+				 "berth-router.socket', see berthd(8))");
 	setenv("NGINX", list.data, 1);
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
