@@ -31,7 +31,7 @@ int tenant_create(struct context *c, const char *name, struct app *out, struct e
 	struct error ignored = ERROR_INIT;
 	if (app_create(&c->db, name, out, err) < 0)
 		return -1;
-	if ((!repo_exists(c->inst, name) && repo_create(c->inst, name, err) < 0) ||
+	if ((!gitdir_exists(c->inst, name) && repo_create(c->inst, name, err) < 0) ||
 	    add_default_domain(c, out, err) < 0 || rollout_route(c, out, err) < 0) {
 		repo_remove(c->inst, name, &ignored);
 		app_remove(&c->db, out, &ignored);
@@ -46,12 +46,12 @@ int tenant_mend(struct context *c, const struct app *app, struct error *err)
 	if (setting_get(&c->db, app->id, RENAME_TO, NULL, &to, err) < 0)
 		return -1;
 	/* a renaming was cut short between the repository and the row */
-	if (to && !repo_exists(c->inst, app->name) && repo_exists(c->inst, to) &&
+	if (to && !gitdir_exists(c->inst, app->name) && gitdir_exists(c->inst, to) &&
 	    repo_rename(c->inst, to, app->name, err) < 0)
 		return -1;
 	if (to && setting_set(&c->db, app->id, RENAME_TO, NULL, err) < 0)
 		return -1;
-	return repo_exists(c->inst, app->name) ? 0 : repo_create(c->inst, app->name, err);
+	return gitdir_exists(c->inst, app->name) ? 0 : repo_create(c->inst, app->name, err);
 }
 
 /* The files of APP's log that carry its name: they follow it, or end with it when TO is NULL. */

@@ -484,7 +484,7 @@ static int write_commit(git_repository *repo, const git_oid *tree_oid, const cha
 	git_oid oid;
 
 	if (*parent) {
-		if (!repo_is_hex(parent))
+		if (!gitdir_is_hex(parent))
 			return error_set(err, ERROR_INVALID, 0, "'%.50s' is not an object id",
 					 parent);
 		git_oid_fromstr(&oid, parent);

@@ -16,7 +16,7 @@
 #include "base/strbuf.h"
 #include "instance/call.h"
 #include "instance/name.h"
-#include "receiver/repo.h"
+#include "receiver/gitdir.h"
 #include "receiver/words.h"
 
 /* git and its hook get this long to end by themselves after the client has gone. */
@@ -137,7 +137,7 @@ static int fill_env(const struct instance *inst, const char *key, const char *ap
 	_cleanup_strvec_ struct strvec config = STRVEC_INIT;
 	const char *protocol = getenv("GIT_PROTOCOL");
 
-	if (repo_config(inst, app, &config, err))
+	if (gitdir_config(inst, app, &config, err))
 		return -1;
 	strvec_pushf(env, "HOME=%s", inst->lib);
 	strvec_pushf(env, "BERTH_APP=%s", app);
@@ -194,7 +194,7 @@ static int run_git(const struct instance *inst, const char *key, const char *ser
 		   const char *app, int *out_status, struct error *err)
 {
 	_cleanup_child_ struct child git;
-	_cleanup_free_ char *path = repo_path(inst, app);
+	_cleanup_free_ char *path = gitdir_path(inst, app);
 	sigset_t set;
 
 	child_init(&git);

@@ -93,7 +93,7 @@ static int boot_name(char *out, size_t size, struct error *err)
 
 static int check_tree_id(const char *tree, struct error *err)
 {
-	if (repo_is_hex(tree))
+	if (gitdir_is_hex(tree))
 		return 0;
 	return error_set(err, ERROR_INVALID, 0, "'%.50s' is not a tree id", tree);
 }
@@ -216,7 +216,7 @@ static int previous_open(const struct exporter *x, const char *previous, git_oid
 {
 	_cleanup_(git_tree_freep) git_tree *tree = NULL;
 
-	if (!previous || !repo_is_hex(previous) || str_equal(previous, x->tree))
+	if (!previous || !gitdir_is_hex(previous) || str_equal(previous, x->tree))
 		return -1;
 	_cleanup_close_ int folder = open_tree_folder(x->sources, previous);
 	if (folder < 0 || !is_trusted(x, folder) || about_read(folder, out_about, NULL))
@@ -521,7 +521,7 @@ int export_list(const struct instance *inst, struct strvec *out, struct error *e
 	if (sources_open(inst, &sources, err) || read_names(sources, &names, err))
 		return -1;
 	for (size_t i = 0; i < names.n; i++)
-		if (repo_is_hex(names.v[i]))
+		if (gitdir_is_hex(names.v[i]))
 			strvec_push(out, names.v[i]);
 	return 0;
 }

@@ -3,14 +3,14 @@
 
 #include "base/child.h"
 #include "base/cleanup.h"
-#include "receiver/repo.h"
+#include "receiver/gitdir.h"
 
 #define GC_TIMEOUT_MS (30 * 60 * 1000)
 
 int gc_run(const struct instance *inst, const char *app, bool now, struct error *err)
 {
 	_cleanup_child_ struct child git;
-	_cleanup_free_ char *path = repo_path(inst, app);
+	_cleanup_free_ char *path = gitdir_path(inst, app);
 	_cleanup_strbuf_ struct strbuf why = STRBUF_INIT;
 	child_init(&git);
 	strbuf_cap(&why, 4096);

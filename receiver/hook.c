@@ -18,7 +18,7 @@
 #include "instance/name.h"
 #include "receiver/pktline.h"
 #include "receiver/quote.h"
-#include "receiver/repo.h"
+#include "receiver/gitdir.h"
 
 struct hook_command {
 	char *old_hex, *new_hex, *ref;
@@ -75,17 +75,17 @@ int hook_install(const struct instance *inst, struct error *err)
 static int parse_command(struct hook_commands *commands, const char *line, size_t len,
 			 struct error *err)
 {
-	const size_t head = 2 * (REPO_HEX + 1);
+	const size_t head = 2 * (GITDIR_HEX + 1);
 
-	if (len <= head || memchr(line, '\0', len) || line[REPO_HEX] != ' ' ||
+	if (len <= head || memchr(line, '\0', len) || line[GITDIR_HEX] != ' ' ||
 	    line[head - 1] != ' ')
 		return error_set(err, ERROR_INVALID, 0, "git sent a ref change that is malformed");
 	if (commands->n == HOOK_MAX_COMMANDS)
 		return error_set(err, ERROR_INVALID, 0, "a push may change at most %d refs",
 				 HOOK_MAX_COMMANDS);
-	_cleanup_free_ char *old_hex = xstrndup(line, REPO_HEX);
-	_cleanup_free_ char *new_hex = xstrndup(line + REPO_HEX + 1, REPO_HEX);
-	if (!repo_is_hex(old_hex) || !repo_is_hex(new_hex))
+	_cleanup_free_ char *old_hex = xstrndup(line, GITDIR_HEX);
+	_cleanup_free_ char *new_hex = xstrndup(line + GITDIR_HEX + 1, GITDIR_HEX);
+	if (!gitdir_is_hex(old_hex) || !gitdir_is_hex(new_hex))
 		return error_set(err, ERROR_INVALID, 0, "git sent an object id that is malformed");
 	commands->list = xreallocarray(commands->list, commands->n + 1, sizeof(*commands->list));
 	commands->list[commands->n++] = (struct hook_command){

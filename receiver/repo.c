@@ -15,11 +15,6 @@
 
 static const char zeros[] = "0000000000000000000000000000000000000000";
 
-bool repo_is_hex(const char *s)
-{
-	return strlen(s) == REPO_HEX && strspn(s, "0123456789abcdef") == REPO_HEX;
-}
-
 static bool is_none(const char *hex)
 {
 	return !*hex || str_equal(hex, zeros);
@@ -64,47 +59,6 @@ static void repo_git_init(void)
 	git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, GIT_CONFIG_LEVEL_PROGRAMDATA, "");
 }
 
-char *repo_path(const struct instance *inst, const char *app)
-{
-	return instance_lib(inst, "repos/%s.git", app);
-}
-
-bool repo_exists(const struct instance *inst, const char *app)
-{
-	_cleanup_free_ char *path = repo_path(inst, app);
-	return file_exists(AT_FDCWD, path);
-}
-
-int repo_config(const struct instance *inst, const char *app, struct strvec *out, struct error *err)
-{
-	_cleanup_free_ char *path = repo_path(inst, app);
-	unsigned long long max;
-
-	if (instance_setting_u64(inst, "git", "max-push", 1024, 1ull << 50, REPO_MAX_PUSH, &max,
-				 err))
-		return -1;
-	strvec_pushf(out, "safe.directory=%s", path);
-	strvec_pushf(out, "core.hooksPath=%s/hooks", inst->lib);
-	strvec_push(out, "core.logAllRefUpdates=always");
-	/* a deploy stands on these objects: loose ones are synced too, in one go */
-	strvec_push(out, "core.fsync=committed");
-	strvec_push(out, "core.fsyncMethod=batch");
-	strvec_push(out, "receive.procReceiveRefs=refs/heads");
-	strvec_push(out, "receive.advertisePushOptions=true");
-	strvec_push(out, "receive.advertiseAtomic=true");
-	strvec_pushf(out, "receive.maxInputSize=%llu", max);
-	/* housekeeping is a command of Berth's, not a process left behind by a push */
-	strvec_push(out, "receive.autogc=false");
-	strvec_push(out, "gc.auto=0");
-	strvec_push(out, "transfer.hideRefs=refs/berth");
-	strvec_push(out, "receive.fsckObjects=true");
-	/* harmless, and found in the old history of many projects */
-	strvec_push(out, "receive.fsck.zeroPaddedFilemode=warn");
-	strvec_push(out, "receive.fsck.badTimezone=warn");
-	strvec_push(out, "receive.fsck.missingSpaceBeforeDate=warn");
-	return 0;
-}
-
 static int open_at(const char *path, git_repository **out, struct error *err)
 {
 	repo_git_init();
@@ -117,7 +71,7 @@ static int open_at(const char *path, git_repository **out, struct error *err)
 
 int repo_open(const struct instance *inst, const char *app, git_repository **out, struct error *err)
 {
-	_cleanup_free_ char *path = repo_path(inst, app);
+	_cleanup_free_ char *path = gitdir_path(inst, app);
 
 	if (name_check_app(app, err))
 		return -1;
@@ -132,7 +86,7 @@ static int write_config(const struct instance *inst, const char *app, git_reposi
 	_cleanup_(git_config_freep) git_config *config = NULL;
 	_cleanup_strvec_ struct strvec lines = STRVEC_INIT;
 
-	if (repo_config(inst, app, &lines, err))
+	if (gitdir_config(inst, app, &lines, err))
 		return -1;
 	int code = git_repository_config(&config, repo);
 	for (size_t i = 0; !code && i < lines.n; i++) {
@@ -234,7 +188,7 @@ int repo_create(const struct instance *inst, const char *app, struct error *err)
 
 	if (name_check_app(app, err) || repos_open(inst, &dir, err))
 		return -1;
-	if (repo_exists(inst, app))
+	if (gitdir_exists(inst, app))
 		return error_set(err, ERROR_EXISTS, 0, "the app '%s' already has a repository",
 				 app);
 	random_hex(id, sizeof(id) - 1);
@@ -387,8 +341,8 @@ int repo_ref_update(const struct instance *inst, const char *app, const char *re
 	_cleanup_(git_repository_freep) git_repository *repo = NULL;
 	_cleanup_(git_transaction_freep) git_transaction *tx = NULL;
 
-	if ((!is_none(new_hex) && !repo_is_hex(new_hex)) ||
-	    (!is_none(old_hex) && !repo_is_hex(old_hex)))
+	if ((!is_none(new_hex) && !gitdir_is_hex(new_hex)) ||
+	    (!is_none(old_hex) && !gitdir_is_hex(old_hex)))
 		return error_set(err, ERROR_INVALID, 0, "an object id is not 40 hex digits");
 	if (check_ref(ref, err) || repo_open(inst, app, &repo, err))
 		return -1;
@@ -409,7 +363,7 @@ int repo_ref_update(const struct instance *inst, const char *app, const char *re
 
 static int parse_oid(const char *hex, git_oid *out, struct error *err)
 {
-	if (!repo_is_hex(hex))
+	if (!gitdir_is_hex(hex))
 		return error_set(err, ERROR_INVALID, 0, "'%.50s' is not an object id", hex);
 	git_oid_fromstr(out, hex);
 	return 0;

@@ -18,25 +18,10 @@
 #include "base/error.h"
 #include "base/strvec.h"
 #include "instance/instance.h"
+#include "receiver/gitdir.h"
 
-#define REPO_HEX 40
+#define REPO_HEX GITDIR_HEX
 #define REPO_HEX_SIZE (REPO_HEX + 1)
-/* A push larger than this is refused unless [git] max-push says otherwise. */
-#define REPO_MAX_PUSH (2ull << 30)
-
-/* Exactly 40 lower-case hex digits. */
-bool repo_is_hex(const char *s);
-
-/* "lib/repos/APP.git"; the caller frees it. */
-char *repo_path(const struct instance *inst, const char *app);
-bool repo_exists(const struct instance *inst, const char *app);
-
-/* Appends what git must obey in every repository, as "KEY=VALUE" lines of git-config(1): objects
- * are checked, branches go to the proc-receive hook, hooks are the instance's, a push has a size
- * limit. repo_create writes them into the repository; the door repeats them through GIT_CONFIG_*,
- * which wins over a stale file. */
-int repo_config(const struct instance *inst, const char *app, struct strvec *out,
-		struct error *err);
 
 /* All three are whole or not at all, and durable when they return. ERROR_EXISTS and
  * ERROR_NOT_FOUND name the app; removing a missing one is no error. */

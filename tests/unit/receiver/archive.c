@@ -188,7 +188,7 @@ static int commit_pipe(const struct maker *m, char out[REPO_HEX_SIZE], struct er
 static char *git(char *const *args)
 {
 	_cleanup_child_ struct child c;
-	_cleanup_free_ char *repo = repo_path(&inst, "a");
+	_cleanup_free_ char *repo = gitdir_path(&inst, "a");
 	struct strbuf out = STRBUF_INIT;
 
 	child_init(&c);

@@ -39,7 +39,7 @@ static char folder[] = "/var/tmp/berth-export-XXXXXX";
 static char *git_input(const void *input, size_t len, char *const *args)
 {
 	_cleanup_child_ struct child c;
-	_cleanup_free_ char *repo = repo_path(&inst, "a");
+	_cleanup_free_ char *repo = gitdir_path(&inst, "a");
 	struct strbuf out = STRBUF_INIT;
 
 	child_init(&c);

@@ -59,7 +59,7 @@ static int teardown(void **state)
 static char *git(const char *app, const char *a, const char *b, const char *c, const char *d)
 {
 	_cleanup_child_ struct child child;
-	_cleanup_free_ char *path = repo_path(&inst, app);
+	_cleanup_free_ char *path = gitdir_path(&inst, app);
 	struct strbuf out = STRBUF_INIT;
 
 	child_init(&child);
@@ -81,7 +81,7 @@ static void makes_renames_and_removes(void **state)
 {
 	(void)state;
 	assert_ok(repo_create(&inst, "one", &err));
-	assert_true(repo_exists(&inst, "one"));
+	assert_true(gitdir_exists(&inst, "one"));
 	_cleanup_free_ char *refs =
 		git("one", "config", "--get-all", "receive.procReceiveRefs", NULL);
 	assert_string_equal(refs, "refs/heads");
@@ -92,12 +92,12 @@ static void makes_renames_and_removes(void **state)
 	assert_fails(ERROR_EXISTS, repo_rename(&inst, "one", "two", &err));
 	assert_fails(ERROR_NOT_FOUND, repo_rename(&inst, "none", "three", &err));
 	assert_ok(repo_rename(&inst, "one", "three", &err));
-	assert_false(repo_exists(&inst, "one"));
-	assert_true(repo_exists(&inst, "three"));
+	assert_false(gitdir_exists(&inst, "one"));
+	assert_true(gitdir_exists(&inst, "three"));
 	assert_ok(repo_remove(&inst, "three", &err));
 	assert_ok(repo_remove(&inst, "three", &err));
 	assert_ok(repo_remove(&inst, "two", &err));
-	assert_false(repo_exists(&inst, "three"));
+	assert_false(gitdir_exists(&inst, "three"));
 	assert_fails(ERROR_INVALID, repo_create(&inst, "../x", &err));
 	assert_fails(ERROR_INVALID, repo_create(&inst, "-x", &err));
 	assert_fails(ERROR_INVALID, repo_remove(&inst, "..", &err));
