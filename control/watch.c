@@ -142,9 +142,25 @@ static void __attribute__((noreturn)) reconcile_all(const struct instance *inst,
 	_exit(0);
 }
 
+/* After a boot the routes name containers that are gone, by addresses that others may get. */
+static void forget_routes_of_before(const struct instance *inst)
+{
+	_cleanup_free_ struct process *all = NULL;
+	struct error err = ERROR_INIT;
+	size_t n = 0;
+	if (process_list(inst, 0, &all, &n, &err) < 0)
+		return;
+	for (size_t i = 0; i < n; i++)
+		if (all[i].status.state != CONTAINER_LOST)
+			return;
+	if (router_forget_backends(inst, &err) < 0)
+		log_warning("routes: %s", err.message);
+}
+
 /* Before anything else, so that what a reboot left is started BATCH at a time. */
 static void reconcile_at_start(const struct instance *inst)
 {
+	forget_routes_of_before(inst);
 	pid_t pid = fork();
 	if (pid == 0)
 		reconcile_all(inst, true);

@@ -183,6 +183,19 @@ int router_remove(const struct instance *inst, const char *app, struct error *er
 	return 0;
 }
 
+int router_forget_backends(const struct instance *inst, struct error *err)
+{
+	_cleanup_table_ struct table t = TABLE_INIT;
+	_cleanup_close_ int lock = -1;
+
+	if (open_table(inst, &t, &lock, err) < 0)
+		return -1;
+	if (table_forget_backends(&t) && save_table(inst, &t, err) < 0)
+		return -1;
+	/* no step is told: nginx reads the file */
+	return push(inst, &t, 0, NULL, NULL, err);
+}
+
 int router_replace(const struct instance *inst, const struct router_app *apps, size_t n,
 		   struct error *err)
 {

@@ -53,6 +53,10 @@ int router_command(const struct instance *inst, struct strvec *argv, struct erro
 int router_apply(const struct instance *inst, const struct router_app *app, struct error *err);
 /* Forgets APP. */
 int router_remove(const struct instance *inst, const char *app, struct error *err);
+/* Takes every backend out of the table and leaves the rest: after a boot, before the first
+ * container starts, because a new one may get the address that another app's had. Requests for apps
+ * that are to be up are held until they are. */
+int router_forget_backends(const struct instance *inst, struct error *err);
 /* Writes the whole table at once (boot, repair). */
 int router_replace(const struct instance *inst, const struct router_app *apps, size_t n,
 		   struct error *err);

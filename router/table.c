@@ -167,6 +167,20 @@ int table_set(struct table *t, const struct router_app *app, const char *reserve
 	return 0;
 }
 
+bool table_forget_backends(struct table *t)
+{
+	const char *name;
+	json_t *entry;
+	bool changed = false;
+
+	json_object_foreach(t->apps, name, entry)
+	{
+		changed |= json_array_size(json_object_get(entry, "backends")) > 0;
+		json_object_set_new(entry, "backends", json_array());
+	}
+	return changed;
+}
+
 bool table_remove(struct table *t, const char *app)
 {
 	return json_object_del(t->apps, app) == 0;

@@ -37,6 +37,8 @@ void table_release(struct table *t);
 /* Durably replaces PATH. */
 int table_write(const struct table *t, const char *path, struct error *err);
 
+/* Takes every backend out; whether there was one. */
+bool table_forget_backends(struct table *t);
 /* Sets one app, checking every name and address. *out_changed is false when the table says so
  * already. RESERVED is a host that no app may have. */
 int table_set(struct table *t, const struct router_app *app, const char *reserved,

@@ -219,9 +219,7 @@ local function parse(app, raw)
 		route.backends[i] = backend(b[1], b[2], b[3])
 		route.n = i
 	end
-	if route.n == 0 then
-		route.up = false
-	end
+	-- one that is up without a backend is being started: its requests are held
 	return route
 end
 

@@ -52,6 +52,13 @@ static void test_round_trip(void **state)
 	assert_true(str_starts(text.data, "{\"version\":7,"));
 	assert_true(table_remove(&t, "shop"));
 	assert_false(table_remove(&t, "shop"));
+	/* hosts and states stay when the backends go */
+	assert_true(table_forget_backends(&t));
+	assert_false(table_forget_backends(&t));
+	json_t *blog = json_object_get(t.apps, "blog");
+	assert_string_equal(json_string_value(json_object_get(blog, "state")), "up");
+	assert_int_equal(json_array_size(json_object_get(blog, "hosts")), 1);
+	assert_int_equal(json_array_size(json_object_get(blog, "backends")), 0);
 }
 
 static void test_refused(void **state)
