@@ -250,6 +250,17 @@ own_commands() {
 	assert_equal "$(http "$(host_of "$new")")" two
 }
 
+@test "repo: packed and purged, and the app can be pushed to as before" {
+	new_app tidy
+	push_app "$dir" "$app"
+	berth repo:gc "$app"
+	compgen -G "$TEST_ROOT/lib/repos/$app.git/objects/pack/*.pack" >/dev/null
+	berth repo:purge-cache "$app"
+	echo two >"$dir/text"
+	push_app "$dir" "$app"
+	assert_equal "$(http "$host")" two
+}
+
 @test "apps: a new app of an old name finds nothing of the one before it" {
 	new_app again
 	push_app "$dir" "$app"
