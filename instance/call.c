@@ -34,9 +34,16 @@ int call_open(const struct instance *inst, const char *identity, const struct st
 		return -1;
 	}
 	struct call_head head = {CALL_MAGIC, CALL_VERSION, (uint16_t)argv->n, (uint32_t)body.len};
-	if (sock_send(fd, &head, sizeof(head), fds, 3, err) < 0 ||
-	    sock_send(fd, body.data, body.len, NULL, 0, err) < 0)
-		return error_wrap(err, "ask berthd");
+	struct error sent = ERROR_INIT;
+	if (sock_send(fd, &head, sizeof(head), fds, 3, &sent) < 0 ||
+	    sock_send(fd, body.data, body.len, NULL, 0, &sent) < 0) {
+		/* who is refused may be told so, and cut off, before all was sent: call_wait gets
+		 * the answer */
+		if (sent.sys != EPIPE) {
+			*err = sent;
+			return error_wrap(err, "ask berthd");
+		}
+	}
 	*out_fd = TAKE_FD(fd);
 	return 0;
 }

@@ -49,8 +49,13 @@ static int ask(const struct instance *inst, const struct request *r, const int f
 		return error_wrap(err, "berth-plugins does not answer: is it running");
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "set timeout");
-	if (sock_send(fd, text.data, text.len, fds, 3, err) < 0 ||
-	    sock_recv_all(fd, answer, sizeof(*answer), err) < 0)
+	struct error sent = ERROR_INIT;
+	/* who is refused may be told so, and cut off, before all was sent: the answer says why */
+	if (sock_send(fd, text.data, text.len, fds, 3, &sent) < 0 && sent.sys != EPIPE) {
+		*err = sent;
+		return error_wrap(err, "berth-plugins");
+	}
+	if (sock_recv_all(fd, answer, sizeof(*answer), err) < 0)
 		return error_wrap(err, "berth-plugins");
 	answer->message[sizeof(answer->message) - 1] = '\0';
 	if (answer->code)

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "control/answer.h"
 #include "control/deploy.h"
+#include "control/leaving.h"
 #include "control/listing.h"
 #include "control/lock.h"
 #include "control/rollout.h"
@@ -16,15 +17,19 @@ static int ps_report(struct context *c, struct request *rq, struct error *err)
 	static const char *const columns[] = {"process",  "state",      "release", "memory_mb",
 					      "restarts", "started_at", NULL};
 	_cleanup_free_ struct process *all = NULL;
+	_cleanup_strvec_ struct strvec leaving = STRVEC_INIT;
 	size_t n = 0;
-	if (process_list(c->inst, rq->app.id, &all, &n, err) < 0)
+	if (leaving_list(c->inst, rq->app.id, &leaving, err) < 0 ||
+	    process_list(c->inst, rq->app.id, &all, &n, err) < 0)
 		return -1;
 	json_t *rows = json_array();
 	for (size_t i = 0; i < n; i++) {
 		const struct container_status *s = &all[i].status;
 		json_t *row = json_object();
 		json_object_set_new(row, "process", json_sprintf("%s.%u", all[i].type, all[i].n));
-		json_object_set_new(row, "state", json_string(process_state_name(s->state)));
+		bool leaves = strvec_has(&leaving, s->id);
+		json_object_set_new(row, "state",
+				    json_string(leaves ? "leaving" : process_state_name(s->state)));
 		json_object_set_new(row, "release",
 				    json_sprintf("v%lld", (long long)all[i].generation));
 		json_object_set_new(row, "memory_mb", json_real((double)s->memory / (1024 * 1024)));
