@@ -111,8 +111,8 @@ static pid_t start_worker(const struct instance *inst, int session, enum context
 		_exit(1);
 	set_signals();
 	int status = run_worker(inst, role, identity, words);
-	/* what libraries do at exit would copy pages of the daemon for nothing, and take longer than
-	 * most commands */
+	/* what libraries do at exit would copy pages of the daemon for nothing, and take longer
+	 * than most commands */
 	fflush(NULL);
 	_exit(status);
 }
