@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "buildpacks/pack.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
@@ -12,9 +16,7 @@
 #include "buildpacks/source.h"
 
 #define LIST_FILE_MAX (64u << 10)
-
-/* A Procfile alone fits almost everything, so it is asked last. */
-const char *const pack_bundled[] = {"nodejs", "python", "static", "procfile", NULL};
+#define PACK_ORDER_NONE 1000 /* of a pack.conf without `order` */
 
 static void release_pack(struct pack *p)
 {
@@ -23,8 +25,6 @@ static void release_pack(struct pack *p)
 	free(p->path);
 	free(p->runtime);
 	free(p->hash);
-	strvec_release(&p->detect);
-	strvec_release(&p->unless);
 	strvec_release(&p->packages);
 	strvec_release(&p->inputs);
 	strvec_release(&p->presence);
@@ -54,15 +54,24 @@ static void get_words(const struct ini *conf, const char *key, struct strvec *ou
 	}
 }
 
+static int read_conf(const struct instance *inst, const char *name, struct ini *conf,
+		     struct error *err)
+{
+	_cleanup_free_ char *path = xasprintf("%s/buildpacks/%s/pack.conf", inst->share, name);
+
+	return ini_read(conf, path, err) < 0 ? error_wrap(err, "buildpack '%s'", name) : 0;
+}
+
 static int load_bundled(const struct instance *inst, const char *name, struct pack *out,
 			struct error *err)
 {
 	_cleanup_free_ char *folder = xasprintf("%s/buildpacks/%s", inst->share, name);
-	_cleanup_free_ char *path = xasprintf("%s/pack.conf", folder);
 	_cleanup_ini_ struct ini conf = INI_INIT;
 	_cleanup_free_ char *hash = NULL;
 
-	if (ini_read(&conf, path, err) < 0 || hash_tree(folder, &hash, err) < 0)
+	if (read_conf(inst, name, &conf, err) < 0)
+		return -1;
+	if (hash_tree(folder, &hash, err) < 0)
 		return error_wrap(err, "buildpack '%s'", name);
 	const char *title = ini_get(&conf, "pack", "title");
 	const char *runtime = ini_get(&conf, "pack", "runtime");
@@ -72,8 +81,6 @@ static int load_bundled(const struct instance *inst, const char *name, struct pa
 			     .runtime = runtime ? xstrdup(runtime) : NULL,
 			     .nothing = str_equal(ini_get(&conf, "pack", "compile"), "none"),
 			     .hash = TAKE_PTR(hash)};
-	get_words(&conf, "detect", &out->detect);
-	get_words(&conf, "unless", &out->unless);
 	get_words(&conf, "packages", &out->packages);
 	get_words(&conf, "inputs", &out->inputs);
 	get_words(&conf, "presence", &out->presence);
@@ -82,20 +89,99 @@ static int load_bundled(const struct instance *inst, const char *name, struct pa
 	return 0;
 }
 
-static bool is_bundled(const char *name)
+/* --- which packs come with Berth, and which of them fits ------------------------------------ */
+
+struct candidate {
+	char *name;
+	int order;
+	struct strvec detect, unless;
+};
+
+struct candidates {
+	struct candidate *v;
+	size_t n;
+};
+
+static void release_candidates(struct candidates *all)
 {
-	for (size_t i = 0; pack_bundled[i]; i++)
-		if (str_equal(pack_bundled[i], name))
-			return true;
-	return false;
+	for (size_t i = 0; i < all->n; i++) {
+		free(all->v[i].name);
+		strvec_release(&all->v[i].detect);
+		strvec_release(&all->v[i].unless);
+	}
+	free(all->v);
 }
 
-static char *bundled_names(void)
+static int by_order(const void *a, const void *b)
+{
+	const struct candidate *x = a, *y = b;
+
+	return x->order != y->order ? (x->order > y->order) - (x->order < y->order)
+				    : strcmp(x->name, y->name);
+}
+
+static bool has_conf(const struct instance *inst, const char *name)
+{
+	_cleanup_free_ char *path = xasprintf("%s/buildpacks/%s/pack.conf", inst->share, name);
+	struct stat st;
+
+	return name[0] != '.' && !strchr(name, '/') && stat(path, &st) == 0;
+}
+
+static int add_candidate(const struct instance *inst, const char *name, struct candidates *all,
+			 struct error *err)
+{
+	_cleanup_ini_ struct ini conf = INI_INIT;
+
+	if (read_conf(inst, name, &conf, err) < 0)
+		return -1;
+	const char *order = ini_get(&conf, "pack", "order");
+	all->v = xreallocarray(all->v, all->n + 1, sizeof(*all->v));
+	struct candidate *c = &all->v[all->n++];
+	*c = (struct candidate){.name = xstrdup(name),
+				.order = order ? (int)strtol(order, NULL, 10) : PACK_ORDER_NONE};
+	get_words(&conf, "detect", &c->detect);
+	get_words(&conf, "unless", &c->unless);
+	return 0;
+}
+
+/* Every folder of share/berth/buildpacks with a pack.conf, in the order of detection. */
+static int list_candidates(const struct instance *inst, struct candidates *all, struct error *err)
+{
+	_cleanup_free_ char *folder = xasprintf("%s/buildpacks", inst->share);
+	DIR *dir = opendir(folder);
+	int result = 0;
+
+	if (!dir)
+		return error_set(err, ERROR_SYSTEM, errno, "list '%s'", folder);
+	for (struct dirent *e; result == 0 && (e = readdir(dir));)
+		if (has_conf(inst, e->d_name))
+			result = add_candidate(inst, e->d_name, all, err);
+	closedir(dir);
+	if (all->n > 1)
+		qsort(all->v, all->n, sizeof(*all->v), by_order);
+	return result;
+}
+
+int pack_names(const struct instance *inst, struct strvec *out, struct error *err)
+{
+	_cleanup_(release_candidates) struct candidates all = {NULL, 0};
+
+	if (list_candidates(inst, &all, err) < 0)
+		return -1;
+	for (size_t i = 0; i < all.n; i++)
+		strvec_push(out, all.v[i].name);
+	return 0;
+}
+
+static char *joined_names(const struct instance *inst)
 {
 	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
+	_cleanup_strvec_ struct strvec names = STRVEC_INIT;
 
-	for (size_t i = 0; pack_bundled[i]; i++)
-		strbuf_addf(&sb, "%s%s", i > 0 ? ", " : "", pack_bundled[i]);
+	(void)pack_names(inst, &names, NULL);
+	for (size_t i = 0; i < names.n; i++)
+		strbuf_addf(&sb, "%s%s", i > 0 ? ", " : "", names.v[i]);
 	return strbuf_detach(&sb);
 }
 
@@ -120,10 +206,10 @@ int packs_add(struct packs *packs, const struct instance *inst, const char *name
 	if (packs->n == PACK_LIST_MAX)
 		return error_set(err, ERROR_INVALID, 0, "at most %d buildpacks are allowed",
 				 PACK_LIST_MAX);
-	if (is_bundled(bundled))
+	if (has_conf(inst, bundled))
 		return add_bundled(packs, inst, bundled, true, err);
 
-	_cleanup_free_ char *names = bundled_names();
+	_cleanup_free_ char *names = joined_names(inst);
 	if (strstr(name, "://") || str_starts(name, "git@"))
 		return error_set(
 			err, ERROR_UNSUPPORTED, 0,
@@ -183,14 +269,14 @@ static int wished(int dirfd, struct strvec *out, struct error *err)
 	return 0;
 }
 
-static bool fits(const struct pack *p, int dirfd)
+static bool fits(const struct candidate *c, int dirfd)
 {
-	for (size_t i = 0; i < p->detect.n; i++) {
+	for (size_t i = 0; i < c->detect.n; i++) {
 		if (i == 1)
-			for (size_t j = 0; j < p->unless.n; j++)
-				if (source_has(dirfd, p->unless.v[j]))
+			for (size_t j = 0; j < c->unless.n; j++)
+				if (source_matches(dirfd, c->unless.v[j]))
 					return false;
-		if (source_has(dirfd, p->detect.v[i]))
+		if (source_matches(dirfd, c->detect.v[i]))
 			return true;
 	}
 	return false;
@@ -198,20 +284,17 @@ static bool fits(const struct pack *p, int dirfd)
 
 static int detect(struct packs *packs, const struct instance *inst, int dirfd, struct error *err)
 {
+	_cleanup_(release_candidates) struct candidates all = {NULL, 0};
 	_cleanup_strbuf_ struct strbuf files = STRBUF_INIT;
 
-	for (size_t i = 0; pack_bundled[i]; i++) {
-		_cleanup_packs_ struct packs one = PACKS_INIT;
-		if (add_bundled(&one, inst, pack_bundled[i], false, err) < 0)
-			return -1;
-		if (fits(&one.v[0], dirfd)) {
-			*packs = one;
-			one = (struct packs)PACKS_INIT;
-			return 0;
-		}
-		for (size_t j = 0; j < one.v[0].detect.n; j++)
+	if (list_candidates(inst, &all, err) < 0)
+		return -1;
+	for (size_t i = 0; i < all.n; i++) {
+		if (fits(&all.v[i], dirfd))
+			return add_bundled(packs, inst, all.v[i].name, false, err);
+		for (size_t j = 0; j < all.v[i].detect.n; j++)
 			strbuf_addf(&files, "%s%s", files.len > 0 ? ", " : "",
-				    one.v[0].detect.v[j]);
+				    all.v[i].detect.v[j]);
 	}
 	return error_set(
 		err, ERROR_INVALID, 0,

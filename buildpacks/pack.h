@@ -6,16 +6,19 @@
  *
  *   [pack]
  *   title = Node.js              what bin/detect prints
- *   detect = package.json        files of which one must be there for detection
+ *   order = 10                   place in detection, lowest first; it decides when several fit
+ *   detect = package.json        files of which one must be there for detection; a name may be a
+ *                                pattern ("*.csproj"), which looks at the top folder
  *   unless = Procfile            a file whose presence keeps detection off, but for the first of
  *                                `detect`
  *   packages = nodejs            Debian packages of its runtime layer
  *   runtime = bin/runtime        script that completes that layer, run as its root
  *   inputs = package.json ...    files of the app's root on whose content compile depends, unless
- * it says at run time that it needs the whole source presence = public/index.html files of which
- * only the presence matters whole = manage.py            files whose presence makes compile need
- * the whole source config = NODE_* NPM_*        config vars on which compile depends compile = none
- * there is nothing to compile, release or install
+ *                                it says at run time that it needs the whole source
+ *   presence = public/index.html files of which only the presence matters
+ *   whole = manage.py            files whose presence makes compile need the whole source
+ *   config = NODE_* NPM_*        config vars on which compile depends
+ *   compile = none               there is nothing to compile, release or install
  */
 #ifndef BUILDPACKS_PACK_H
 #define BUILDPACKS_PACK_H
@@ -36,7 +39,7 @@ struct pack {
 	char *path;   /* inside build containers: "/packs/nodejs" */
 	bool chosen;  /* by name, not by detection: its bin/detect need not print a name */
 	bool nothing; /* compile = none */
-	struct strvec detect, unless, packages, inputs, presence, whole, config;
+	struct strvec packages, inputs, presence, whole, config;
 	char *runtime;
 	char *hash; /* of its content: 32 hex digits */
 };
@@ -53,8 +56,8 @@ struct packs {
 void packs_release(struct packs *packs);
 #define _cleanup_packs_ _cleanup_(packs_release)
 
-/* The names of the bundled packs in the order in which detection asks them. */
-extern const char *const pack_bundled[];
+/* Adds the names of the bundled packs in the order in which detection asks them. */
+int pack_names(const struct instance *inst, struct strvec *out, struct error *err);
 
 /* Adds the bundled pack NAME ("nodejs" or "heroku/nodejs"); anything else is an error that says
  * what is supported. */

@@ -4,6 +4,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -65,6 +67,25 @@ bool source_has(int dirfd, const char *name)
 	_cleanup_close_ int fd = open_file(dirfd, name, &st, NULL);
 
 	return fd >= 0;
+}
+
+bool source_matches(int dirfd, const char *pattern)
+{
+	bool found = false;
+
+	if (!strpbrk(pattern, "*?["))
+		return source_has(dirfd, pattern);
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		close_fd(fd);
+		return false;
+	}
+	for (struct dirent *e; !found && (e = readdir(dir));)
+		found = fnmatch(pattern, e->d_name, FNM_PERIOD) == 0 &&
+			source_has(dirfd, e->d_name);
+	closedir(dir);
+	return found;
 }
 
 int source_list(int dirfd, const char *folder, size_t max, struct strvec *out, struct error *err)

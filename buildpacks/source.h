@@ -29,4 +29,7 @@ int source_list(int dirfd, const char *folder, size_t max, struct strvec *out, s
 /* Whether NAME (a relative path) is there as a plain file. */
 bool source_has(int dirfd, const char *name);
 
+/* The same for a name that may be a pattern of fnmatch(3), which looks at the top folder only. */
+bool source_matches(int dirfd, const char *pattern);
+
 #endif

@@ -142,9 +142,11 @@ static void test_configuration(void **state)
 {
 	struct fixture *f = *state;
 	_cleanup_packs_ struct packs packs = PACKS_INIT;
+	_cleanup_strvec_ struct strvec names = STRVEC_INIT;
 	struct error err = ERROR_INIT;
-	for (size_t i = 0; pack_bundled[i]; i++)
-		if (packs_add(&packs, &f->inst, pack_bundled[i], &err) < 0)
+	assert_int_equal(pack_names(&f->inst, &names, &err), 0);
+	for (size_t i = 0; i < names.n; i++)
+		if (packs_add(&packs, &f->inst, names.v[i], &err) < 0)
 			fail_msg("%s", err.message);
 	assert_string_equal(packs.v[0].title, "Node.js");
 	assert_string_equal(packs.v[0].path, "/packs/nodejs");
@@ -152,7 +154,8 @@ static void test_configuration(void **state)
 	assert_true(strvec_has(&packs.v[0].packages, "nodejs"));
 	assert_true(strvec_has(&packs.v[0].inputs, "package-lock.json"));
 	assert_int_equal(strlen(packs.v[0].hash), 32);
-	assert_true(packs.v[3].nothing);
+	assert_string_equal(names.v[names.n - 1], "procfile");
+	assert_true(packs.v[names.n - 1].nothing);
 	assert_false(packs.v[0].nothing);
 }
 
