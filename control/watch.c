@@ -22,6 +22,7 @@
 #include "router/router.h"
 
 #define LOOK_MS 30000
+#define DYING_MS 5000 /* within which a process that was told to end has dropped its locks */
 #define BATCH 4 /* apps that are reconciled side by side */
 #define ROUTER_LOG_MAX (10u << 20)
 
@@ -43,7 +44,22 @@ struct watch {
 /* The child that reconciles all apps, 0: none. SIGCHLD is blocked wherever it is looked at. */
 static volatile sig_atomic_t sweeper;
 
-/* In a child: one app, unless somebody changes it at this moment (who does leaves it right). */
+/* The app's lock. A command whose session was killed holds it until its own signal has reached it;
+ * whoever holds it for longer is alive and leaves the app right. */
+static int take_lock(struct context *c, const struct app *app, int *out_fd, struct error *err)
+{
+	struct error why = ERROR_INIT;
+	for (int64_t end = clock_ms() + DYING_MS;; clock_sleep_ms(50)) {
+		if (lock_try(c, app, "repair", out_fd, &why) == 0)
+			return 0;
+		if (why.code != ERROR_BUSY || clock_ms() >= end)
+			break;
+	}
+	*err = why;
+	return -1;
+}
+
+/* In a child: one app, unless somebody changes it at this moment. */
 static int reconcile_one(const struct instance *inst, int64_t id, bool retry)
 {
 	_cleanup_context_ struct context c = {.role = ROLE_ADMIN, .identity = "berthd"};
@@ -51,7 +67,7 @@ static int reconcile_one(const struct instance *inst, int64_t id, bool retry)
 	struct error err = ERROR_INIT;
 	struct app app;
 	if (context_open(&c, inst, &err) < 0 || app_find_id(&c.db, id, &app, &err) < 0 ||
-	    lock_try(&c, &app, "repair", &lock, &err) < 0)
+	    take_lock(&c, &app, &lock, &err) < 0)
 		return err.code == ERROR_BUSY || err.code == ERROR_NO_APP ? 0 : 1;
 	c.out = stderr;
 	if (app_find_id(&c.db, id, &app, &err) < 0 ||
