@@ -218,8 +218,8 @@ static bool is_group(const char *name, size_t len)
 	return false;
 }
 
-/* Takes --quiet, --force, --trace and --app NAME from in front of the command; NAME becomes the
- * first argument. */
+/* Takes --quiet, --force, --trace, --app NAME and the door's --line TEXT from in front of the
+ * command; NAME becomes the first argument. */
 static int take_globals(struct context *c, const struct strvec *words, struct strvec *out,
 			struct error *err)
 {
@@ -233,6 +233,8 @@ static int take_globals(struct context *c, const struct strvec *words, struct st
 			c->force = true;
 		else if (strcmp(word, "--app") == 0 && i + 1 < words->n)
 			app = words->v[++i];
+		else if (strcmp(word, "--line") == 0 && i + 1 < words->n)
+			c->line = words->v[++i];
 		else if (value)
 			app = value;
 		else if (strcmp(word, "--version") == 0 || strcmp(word, "-v") == 0)

@@ -25,6 +25,7 @@ struct context {
 	struct secret secret;
 	enum context_role role;
 	const char *identity; /* the key's or token's name, or the local user's */
+	const char *line;     /* the command as it came over ssh, where `run` needs it, or NULL */
 	FILE *out;            /* where steps and results are printed: the caller's stdout, or its
 			       * stderr while git listens on stdout */
 	bool quiet, force, terminal; /* terminal: `out` is one */

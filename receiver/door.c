@@ -257,6 +257,12 @@ int door_run(const struct instance *inst, const char *key_name)
 		return run_help(inst, key_name);
 	if (door_parse_git(&words, &service, &app, &err))
 		return door_fail(&err);
+	/* ssh has taken the quotes that its user typed: what the command line of `run` was meant to
+	 * be, only the line itself tells */
+	if (strvec_has(&words, "run")) {
+		strvec_insert(&words, 0, "--line");
+		strvec_insert(&words, 1, line);
+	}
 	return service ? serve_git(inst, key_name, service, app)
 		       : run_command(inst, key_name, &words);
 }

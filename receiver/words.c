@@ -2,6 +2,7 @@
 #include "receiver/words.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/strbuf.h"
@@ -123,4 +124,25 @@ int words_split(const char *line, size_t len, struct strvec *out, struct error *
 		return -1;
 	strvec_push_all(out, words.v);
 	return 0;
+}
+
+const char *words_tail(const char *line, size_t index)
+{
+	_cleanup_strvec_ struct strvec words = STRVEC_INIT;
+	_cleanup_strbuf_ struct strbuf word = STRBUF_INIT;
+	struct words_state s = {.line = line, .len = strlen(line), .words = &words};
+	bool before = false;
+
+	for (s.word = word; s.at < s.len; s.at++) {
+		const char *here = line + s.at;
+		if (words_step(&s, NULL) < 0)
+			break;
+		if (s.in_word && !before && words.n == index) {
+			word = s.word;
+			return here;
+		}
+		before = s.in_word;
+	}
+	word = s.word;
+	return line + s.len;
 }

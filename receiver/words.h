@@ -29,4 +29,8 @@
  * when the line is malformed, too long, or has too many words. No word at all is no error. */
 int words_split(const char *line, size_t len, struct strvec *out, struct error *err);
 
+/* The rest of LINE, which words_split takes, from its word INDEX (from 0) on: quotes and all, as it
+ * was written. Points into LINE; at its end when there are fewer words. */
+const char *words_tail(const char *line, size_t index);
+
 #endif

@@ -8,26 +8,41 @@
 #include "base/cleanup.h"
 #include "base/random.h"
 #include "control/oneoff.h"
+#include "receiver/quote.h"
+#include "receiver/words.h"
 
-/* WORDS as one line for the launcher's shell: a single word is taken as it is (people write
- * `run app 'echo $PORT'`), several are quoted one by one. */
-static void join_command(const struct strvec *words, const struct image *im, struct strbuf *out)
+/* The word of LINE, which is all of a command, with which its last N words begin; NULL when LINE is
+ * none that was split into words. */
+static const char *last_words(const char *line, size_t n)
+{
+	_cleanup_strvec_ struct strvec all = STRVEC_INIT;
+	struct error ignored = ERROR_INIT;
+	if (!line || words_split(line, strlen(line), &all, &ignored) < 0 || all.n < n)
+		return NULL;
+	return words_tail(line, all.n - n);
+}
+
+/* WORDS as one line for the launcher's shell. A single word is taken as it is (people write
+ * `run app 'echo $PORT'`). Over ssh the end of LINE is, as for any command over ssh: `ssh host run
+ * app 'echo $PORT'` arrives as `run app echo $PORT`. Several words from here are quoted one by one:
+ * a shell has read them already. */
+static void join_command(const struct strvec *words, const char *line, const struct image *im,
+			 struct strbuf *out)
 {
 	const char *type = words->n ? image_command(im, words->v[0]) : NULL;
+	const char *tail = last_words(line, words->n);
 	if (words->n == 1) {
 		/* the name of a process type runs that process, as on Heroku */
 		strbuf_addstr(out, type ? type : words->v[0]);
 		return;
 	}
+	if (tail) {
+		strbuf_addstr(out, tail);
+		return;
+	}
 	for (size_t i = 0; i < words->n; i++) {
-		strbuf_addstr(out, i ? " '" : "'");
-		for (const char *p = words->v[i]; *p; p++) {
-			if (*p == '\'')
-				strbuf_addstr(out, "'\\''");
-			else
-				strbuf_addch(out, *p);
-		}
-		strbuf_addch(out, '\'');
+		strbuf_addstr(out, i ? " " : "");
+		quote_shell(out, words->v[i]);
 	}
 }
 
@@ -67,7 +82,7 @@ static int run(struct context *c, struct request *rq, struct error *err)
 				 rq->app.name);
 	if (image_load(c->inst, r.image, &im, err) < 0)
 		return -1;
-	join_command(&rq->args, &im, &command);
+	join_command(&rq->args, c->line, &im, &command);
 	random_hex(suffix, 4);
 	snprintf(name, sizeof(name), "run.%s", suffix);
 	bool terminal =

@@ -638,6 +638,11 @@ processes() {
 	assert_equal "$status" 42
 	run bssh run "$APP" "'exit 43'"
 	assert_equal "$status" 43
+	# what ssh leaves of the quotes is for the container's shell, like any command over ssh
+	# shellcheck disable=SC2016
+	assert_equal "$(bssh run "$APP" 'echo $HOME; pwd')" $'/app\n/app'
+	# shellcheck disable=SC2016
+	assert_equal "$(bssh --app "$APP" run -e X=1 'printf "%s|" "a  b" "$X" | cat')" "a  b|1|"
 	run berth run "$APP" nosuchprogram
 	assert_equal "$status" 127
 	# shellcheck disable=SC2016

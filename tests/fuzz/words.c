@@ -24,6 +24,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (words_split((const char *)data, size, &words, &err))
 		return 0;
 	door_parse_git(&words, &service, &app, &err);
+	_cleanup_free_ char *text = xstrndup((const char *)data, size);
+	for (size_t i = 0; i <= words.n; i++) {
+		_cleanup_strvec_ struct strvec rest = STRVEC_INIT;
+		const char *tail = words_tail(text, i);
+		if (words_split(tail, strlen(tail), &rest, &err) || rest.n != words.n - i)
+			abort();
+	}
 	/* what is quoted again must come out as it went in */
 	for (size_t i = 0; i < words.n; i++) {
 		quote_shell(&line, words.v[i]);

@@ -93,12 +93,26 @@ static void refuses_too_much(void **state)
 	assert_null(split(line.data, line.len));
 }
 
+static void gives_the_rest_as_written(void **state)
+{
+	static const char line[] = " run  app 'echo $A'  \\'b\" c\"|'' ";
+
+	(void)state;
+	assert_string_equal(words_tail(line, 0), line + 1);
+	assert_string_equal(words_tail(line, 1), "app 'echo $A'  \\'b\" c\"|'' ");
+	assert_string_equal(words_tail(line, 2), "'echo $A'  \\'b\" c\"|'' ");
+	assert_string_equal(words_tail(line, 3), "\\'b\" c\"|'' ");
+	assert_string_equal(words_tail(line, 4), "");
+	assert_string_equal(words_tail("", 0), "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(splits_like_a_shell),
 		cmocka_unit_test(refuses_what_is_malformed),
 		cmocka_unit_test(refuses_too_much),
+		cmocka_unit_test(gives_the_rest_as_written),
 	};
 	return cmocka_run_group_tests_name("receiver/words", tests, NULL, NULL);
 }
