@@ -115,7 +115,7 @@ static void reap(const struct instance *inst, int listener, const int nudge[2], 
 	pid_t pid;
 	int status;
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		/* a session that was killed took its worker with it, and could not say so */
+		/* a session that was killed could not say so */
 		if (pid != *watcher && WIFSIGNALED(status))
 			watch_nudge(nudge[1], true);
 		sessions -= pid != *watcher;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a command runs with: the instance, the state, who asked, and how to answer. One exists per
- * worker process; commands and the deploy pipeline get it as their first argument.
+ * session; commands and the deploy pipeline get it as their first argument.
  */
 #ifndef CONTROL_CONTEXT_H
 #define CONTROL_CONTEXT_H

@@ -3,18 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/child.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/sock.h"
@@ -25,7 +21,7 @@
 
 #define REQUEST_TIMEOUT_S 30
 #define STRANGER_TIMEOUT_S 2 /* to ask, and to be told that it may not */
-#define STOP_TIMEOUT_MS 15000
+#define STOP_TIMEOUT_S 15
 
 bool session_may_ask(const struct instance *inst, int fd, uid_t *out_uid)
 {
@@ -59,27 +55,77 @@ static enum context_role recognise(const struct instance *inst, uid_t uid, char 
 	return uid == inst->web_uid ? ROLE_API : ROLE_ADMIN;
 }
 
+/* What the handlers need; there is one session in this process. */
+static struct {
+	int fd, nudge_fd;
+	bool repair; /* the command changes something: when it is cut short, somebody must look */
+} session = {-1, -1, false};
+
+static void answer_and_leave(int status) __attribute__((noreturn));
+
+/* Async-signal-safe, as is all that the handlers call. */
+static void answer_and_leave(int status)
+{
+	watch_nudge(session.nudge_fd, session.repair && status > 128);
+	(void)call_answer(session.fd, status, NULL);
+	_exit(status);
+}
+
 /* A cancelled command leaves at once: what it held is dropped by the kernel, what it had started is
  * surplus that the watcher removes. */
 static void on_cancel(int sig)
 {
 	static const char text[] = " !     Cancelled\n";
 	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
-		_exit(128 + sig);
-	_exit(128 + sig);
+		answer_and_leave(128 + sig);
+	answer_and_leave(128 + sig);
+}
+
+/* Something came from the client: its signals become ours. A client that went away is a hang-up,
+ * and a command that has its own way to end after that gets STOP_TIMEOUT_S for it. */
+static void on_client(int sig)
+{
+	struct call_event event;
+	int saved = errno;
+	ssize_t got;
+	(void)sig;
+	while ((got = recv(session.fd, &event, sizeof(event), MSG_DONTWAIT)) == sizeof(event))
+		if (event.signal == SIGINT || event.signal == SIGTERM || event.signal == SIGHUP ||
+		    event.signal == SIGWINCH)
+			kill(getpid(), (int)event.signal);
+	if (got >= 0 || (errno != EAGAIN && errno != EINTR)) {
+		alarm(STOP_TIMEOUT_S);
+		kill(getpid(), SIGHUP);
+	}
+	errno = saved;
 }
 
 static void set_signals(void)
 {
-	struct sigaction cancel = {.sa_handler = on_cancel}, ignore = {.sa_handler = SIG_IGN};
+	struct sigaction cancel = {.sa_handler = on_cancel}, ignore = {.sa_handler = SIG_IGN},
+			 client = {.sa_handler = on_client, .sa_flags = SA_RESTART};
+	/* who comes first finishes: the answer must not be sent twice */
+	sigfillset(&cancel.sa_mask);
+	sigfillset(&client.sa_mask);
 	sigaction(SIGINT, &cancel, NULL);
 	sigaction(SIGTERM, &cancel, NULL);
 	sigaction(SIGHUP, &cancel, NULL);
 	sigaction(SIGPIPE, &ignore, NULL);
+	signal(SIGALRM, SIG_DFL);
+	sigaction(SIGIO, &client, NULL);
 }
 
-static int run_worker(const struct instance *inst, enum context_role role, const char *identity,
-		      const struct strvec *words)
+/* From here on the client is listened to. What it sent, or that it left, before this is found by
+ * the first look. */
+static void listen_to_client(int fd)
+{
+	fcntl(fd, F_SETOWN, getpid());
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_ASYNC);
+	kill(getpid(), SIGIO);
+}
+
+static int run_command(const struct instance *inst, enum context_role role, const char *identity,
+		       const struct strvec *words)
 {
 	struct error err = ERROR_INIT;
 	_cleanup_context_ struct context c = {.role = role, .identity = identity};
@@ -92,65 +138,6 @@ static int run_worker(const struct instance *inst, enum context_role role, const
 	if (result < 0)
 		return error_exit_status(err.code);
 	return c.exit_status;
-}
-
-static pid_t start_worker(const struct instance *inst, int session, enum context_role role,
-			  const char *identity, const struct strvec *words, int fds[3])
-{
-	pid_t parent = getpid(), pid = fork();
-	if (pid != 0)
-		return pid;
-	for (int i = 0; i < 3; i++) {
-		/* none of them is below 3: those are the daemon's own */
-		dup2(fds[i], i);
-		close(fds[i]);
-	}
-	close(session);
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (getppid() != parent)
-		_exit(1);
-	set_signals();
-	int status = run_worker(inst, role, identity, words);
-	/* what libraries do at exit would copy pages of the daemon for nothing, and take longer
-	 * than most commands */
-	fflush(NULL);
-	_exit(status);
-}
-
-/* Passes the client's signals on until the worker ends; a client that goes away ends it. */
-static int attend(int session, pid_t pid)
-{
-	_cleanup_close_ int pidfd = pidfd_open(pid, 0);
-	bool client = true, told = false;
-	int status = 0;
-	while (pidfd >= 0) {
-		struct pollfd p[] = {{.fd = pidfd, .events = POLLIN},
-				     {.fd = client ? session : -1, .events = POLLIN}};
-		int n = poll(p, 2, told ? STOP_TIMEOUT_MS : -1);
-		if (n < 0 && errno != EINTR)
-			break;
-		if (n == 0)
-			kill(pid, SIGKILL);
-		if (n <= 0)
-			continue;
-		if (p[0].revents)
-			break;
-		struct call_event event;
-		ssize_t got = recv(session, &event, sizeof(event), MSG_DONTWAIT);
-		if (got < 0 && (errno == EAGAIN || errno == EINTR))
-			continue;
-		if (got != (ssize_t)sizeof(event)) {
-			client = false;
-			told = true;
-			kill(pid, SIGHUP);
-		} else if (event.signal == SIGINT || event.signal == SIGTERM ||
-			   event.signal == SIGHUP || event.signal == SIGWINCH) {
-			kill(pid, (int)event.signal);
-		}
-	}
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return status;
 }
 
 static bool only_reads(const struct strvec *words)
@@ -198,12 +185,21 @@ void session_serve(const struct instance *inst, int fd, int nudge_fd)
 	}
 	alarm(0);
 	enum context_role role = recognise(inst, uid, &identity);
-	pid_t pid = start_worker(inst, fd, role, identity, &words, fds);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 3; i++) {
+		/* none of them is below 3: those are the daemon's own */
+		dup2(fds[i], i);
 		close(fds[i]);
-	int status = pid < 0 ? 1 << 8 : attend(fd, pid);
-	bool killed = WIFSIGNALED(status) || WEXITSTATUS(status) > 128;
-	watch_nudge(nudge_fd, killed && !only_reads(&words));
-	call_answer(fd, child_exit_code(status), &err);
-	_exit(0);
+	}
+	session.fd = fd;
+	session.nudge_fd = nudge_fd;
+	session.repair = !only_reads(&words);
+	set_signals();
+	listen_to_client(fd);
+	int status = run_command(inst, role, identity, &words);
+	sigset_t all;
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	/* what libraries do at exit would copy pages of the daemon for nothing, and take longer
+	 * than most commands */
+	answer_and_leave(status);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One connection to berthd, in a process of its own: receives the request, decides who asks, forks
- * the worker that runs the command on the caller's descriptors, passes signals on, and answers with
- * the worker's status. A worker that dies takes nothing with it.
+ * One connection to berthd, in a process of its own: receives the request, decides who asks, runs
+ * the command on the caller's descriptors, and answers with its status. The client's signals arrive
+ * over the connection and become this process's own; a client that goes away is a SIGHUP. A command
+ * that dies takes nothing with it.
  */
 #ifndef CONTROL_SESSION_H
 #define CONTROL_SESSION_H

@@ -23,7 +23,7 @@
 
 #define LOOK_MS 30000
 #define DYING_MS 5000 /* within which a process that was told to end has dropped its locks */
-#define BATCH 4 /* apps that are reconciled side by side */
+#define BATCH 4       /* apps that are reconciled side by side */
 #define ROUTER_LOG_MAX (10u << 20)
 
 struct watched {
@@ -44,8 +44,8 @@ struct watch {
 /* The child that reconciles all apps, 0: none. SIGCHLD is blocked wherever it is looked at. */
 static volatile sig_atomic_t sweeper;
 
-/* The app's lock. A command whose session was killed holds it until its own signal has reached it;
- * whoever holds it for longer is alive and leaves the app right. */
+/* The app's lock. Helpers of a command that was killed may hold it for a moment longer; whoever
+ * holds it after that is alive and leaves the app right. */
 static int take_lock(struct context *c, const struct app *app, int *out_fd, struct error *err)
 {
 	struct error why = ERROR_INIT;

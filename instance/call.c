@@ -58,7 +58,8 @@ int call_wait(int fd, int *out_status, struct error *err)
 {
 	struct call_exit answer;
 	if (sock_recv_all(fd, &answer, sizeof(answer), err) < 0)
-		return error_set(err, ERROR_FAILED, 0, "berthd ended before the command did");
+		return error_set(err, ERROR_FAILED, 0,
+				 "the command was killed; what it left half done is put right");
 	*out_status = (int)(answer.status & 0xff);
 	return 0;
 }

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The commands, over the local socket and over ssh: what they print, their JSON, their exit status.
 
+bats_require_minimum_version 1.5.0
 load helper
 load app
 
@@ -643,7 +644,7 @@ processes() {
 	assert_equal "$(bssh run "$APP" 'echo $HOME; pwd')" $'/app\n/app'
 	# shellcheck disable=SC2016
 	assert_equal "$(bssh --app "$APP" run -e X=1 'printf "%s|" "a  b" "$X" | cat')" "a  b|1|"
-	run berth run "$APP" nosuchprogram
+	run -127 berth run "$APP" nosuchprogram
 	assert_equal "$status" 127
 	# shellcheck disable=SC2016
 	run berth run "$APP" 'kill -9 $$'
