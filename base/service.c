@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <grp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -12,6 +14,31 @@
 #include "base/strbuf.h"
 
 #define FIRST_FD 3 /* SD_LISTEN_FDS_START */
+
+int service_options(int argc, char **argv, const char *name, const char **out_root)
+{
+	static const struct option options[] = {
+		{"root", required_argument, NULL, 'r'},
+		{"version", no_argument, NULL, 'v'},
+		{NULL, 0, NULL, 0},
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 'v') {
+			printf("%s %s\n", name, BERTH_VERSION);
+			return 0;
+		}
+		if (c != 'r')
+			return 2;
+		*out_root = optarg;
+	}
+	if (optind < argc) {
+		fprintf(stderr, "usage: %s [--root DIR]\n", name);
+		return 2;
+	}
+	return -1;
+}
 
 int service_listen(const char *path, int type, mode_t mode, uid_t uid, gid_t gid, int *out_fd,
 		   struct error *err)

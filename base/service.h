@@ -11,6 +11,10 @@
 
 #include "base/error.h"
 
+/* The options that all of them have: [--root DIR] [--version]. Gives -1 when the program NAME is to
+ * run, otherwise the status to exit with; *out_root is set when it was given. */
+int service_options(int argc, char **argv, const char *name, const char **out_root);
+
 /* The one socket that systemd passed, or a new one at PATH with MODE (for UID and GID when this is
  * root). Listening, O_CLOEXEC. */
 int service_listen(const char *path, int type, mode_t mode, uid_t uid, gid_t gid, int *out_fd,

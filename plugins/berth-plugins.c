@@ -3,9 +3,7 @@
  * berth-plugins [--root DIR]: runs plugins for berthd (plugins/executor.h). Started as root it
  * makes its socket and becomes user berth-plugin; started by systemd it gets both.
  */
-#include <getopt.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,31 +13,6 @@
 #include "base/service.h"
 #include "instance/instance.h"
 #include "plugins/executor.h"
-
-static int parse_options(int argc, char **argv, const char **out_root)
-{
-	static const struct option options[] = {
-		{"root", required_argument, NULL, 'r'},
-		{"version", no_argument, NULL, 'v'},
-		{NULL, 0, NULL, 0},
-	};
-	int c;
-
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c == 'v') {
-			printf("berth-plugins %s\n", BERTH_VERSION);
-			return 0;
-		}
-		if (c != 'r')
-			return 2;
-		*out_root = optarg;
-	}
-	if (optind < argc) {
-		fprintf(stderr, "usage: berth-plugins [--root DIR]\n");
-		return 2;
-	}
-	return -1;
-}
 
 static int serve(const char *root, struct error *err)
 {
@@ -65,7 +38,7 @@ int main(int argc, char **argv)
 {
 	struct error err = ERROR_INIT;
 	const char *root = NULL;
-	int status = parse_options(argc, argv, &root);
+	int status = service_options(argc, argv, "berth-plugins", &root);
 
 	if (status >= 0)
 		return status;

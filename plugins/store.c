@@ -16,9 +16,8 @@
 #include "plugins/fetch.h"
 #include "plugins/index.h"
 #include "plugins/manifest.h"
+#include "plugins/origin.h"
 #include "plugins/unpack.h"
-
-#define ORIGIN_MAX 8192
 
 /* The open folder of plugins while it changes. */
 struct store {
@@ -28,13 +27,6 @@ struct store {
 	int lock;   /* -1 when only looking */
 };
 
-struct origin {
-	char *kind; /* "git", "folder", "archive" */
-	char *address;
-	char *committish; /* "" is the default branch */
-	char *commit;     /* "" unless git */
-};
-
 static void store_release(struct store *s)
 {
 	close_fd(s->lock);
@@ -42,15 +34,6 @@ static void store_release(struct store *s)
 	free(s->path);
 }
 #define _cleanup_store_ _cleanup_(store_release)
-
-static void origin_release(struct origin *o)
-{
-	free(o->kind);
-	free(o->address);
-	free(o->committish);
-	free(o->commit);
-}
-#define _cleanup_origin_ _cleanup_(origin_release)
 
 static void close_dir(DIR **dir)
 {
@@ -158,42 +141,6 @@ static int read_manifest(const char *folder, const char *name, struct manifest *
 	return 0;
 }
 
-/* One line of TEXT, from *P on. */
-static char *take_line(const char **p)
-{
-	size_t len = strcspn(*p, "\n");
-	char *line = xstrndup(*p, len);
-
-	*p += len + ((*p)[len] == '\n');
-	return line;
-}
-
-static void origin_read(const struct store *s, const char *name, struct origin *o)
-{
-	_cleanup_free_ char *path = xasprintf(".origin/%s", name);
-	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
-	const char *p;
-
-	/* a lost origin only means that the plugin cannot be updated */
-	if (s->dirfd >= 0)
-		file_read(s->dirfd, path, ORIGIN_MAX, &text, NULL);
-	p = text.data;
-	o->kind = take_line(&p);
-	o->address = take_line(&p);
-	o->committish = take_line(&p);
-	o->commit = take_line(&p);
-}
-
-static int origin_write(const struct store *s, const char *name, const struct origin *o,
-			struct error *err)
-{
-	_cleanup_free_ char *path = xasprintf("%s/.origin/%s", s->path, name);
-	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
-
-	strbuf_addf(&text, "%s\n%s\n%s\n%s\n", o->kind, o->address, o->committish, o->commit);
-	return file_replace(AT_FDCWD, path, text.data, text.len, 0644, err);
-}
-
 /* Rewrites the index from what is on disk. A plugin that is installed and bundled under one name
  * (an upgrade of Berth brought it) is used as installed. */
 static int rebuild_index(const struct store *s, struct error *err)
@@ -233,7 +180,7 @@ static void add_info(const struct store *s, struct plugin_list *list, const char
 	struct plugin_info *info;
 
 	manifest_init(&m);
-	origin_read(s, bundled ? "" : name, &o);
+	origin_read(s->dirfd, bundled ? "" : name, &o);
 	list->items = xreallocarray(list->items, list->n + 1, sizeof(*list->items));
 	info = &list->items[list->n++];
 	*info = (struct plugin_info){.bundled = bundled};
@@ -347,7 +294,7 @@ static int adopt(const struct store *s, const char *fresh, const struct origin *
 	if (syncfs(fd) < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "sync plugin '%s'", m.name);
 	if (move_in(s, fresh, m.name, how->update, err) < 0 ||
-	    origin_write(s, m.name, o, err) < 0 || rebuild_index(s, err) < 0)
+	    origin_write(s->dirfd, m.name, o, err) < 0 || rebuild_index(s, err) < 0)
 		return -1;
 	how->out_name = TAKE_PTR(m.name);
 	how->out_version = TAKE_PTR(m.version);
@@ -413,16 +360,6 @@ static int install_stream(const struct store *s, int fd, struct child *feeder,
 	/* after an error what was unpacked, after an update the version before */
 	file_remove_tree(s->dirfd, temp, NULL);
 	return ret;
-}
-
-static struct origin origin_make(const char *kind, const char *address)
-{
-	_cleanup_strbuf_ struct strbuf line = STRBUF_INIT;
-
-	/* it is shown on terminals and kept as a line */
-	for (const char *p = address; *p && line.len < 1024; p++)
-		strbuf_addch(&line, (unsigned char)*p < 0x20 || *p == 0x7f ? '?' : *p);
-	return (struct origin){xstrdup(kind), strbuf_detach(&line), xstrdup(""), xstrdup("")};
 }
 
 int plugin_store_install_archive(const struct instance *inst, int fd, const char *origin,
@@ -534,7 +471,7 @@ int plugin_store_update(const struct instance *inst, const char *name, const cha
 	if (!is_installed(&s, name))
 		return error_set(err, ERROR_INVALID, 0,
 				 "plugin '%s' comes with Berth and is updated with it", name);
-	origin_read(&s, name, &o);
+	origin_read(s.dirfd, name, &o);
 	how->update = true;
 	how->name = name;
 	if (str_equal(o.kind, "git")) {
@@ -585,7 +522,7 @@ int plugin_store_enable(const struct instance *inst, const char *name, bool enab
 int plugin_store_uninstall(const struct instance *inst, const char *name, struct error *err)
 {
 	char temp[] = ".old-0123456789abcdef";
-	_cleanup_free_ char *origin = NULL, *disabled = NULL;
+	_cleanup_free_ char *disabled = NULL;
 	_cleanup_store_ struct store s;
 
 	if (store_open(&s, inst, true, err) < 0 || need_plugin(&s, name, err) < 0)
@@ -596,11 +533,10 @@ int plugin_store_uninstall(const struct instance *inst, const char *name, struct
 	random_hex(temp + 5, 16);
 	if (renameat(s.dirfd, name, s.dirfd, temp) < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "remove plugin '%s'", name);
-	origin = xasprintf(".origin/%s", name);
 	disabled = xasprintf(".disabled/%s", name);
 	if (rebuild_index(&s, err) < 0)
 		return -1;
-	unlinkat(s.dirfd, origin, 0);
+	origin_forget(s.dirfd, name);
 	unlinkat(s.dirfd, disabled, 0);
 	return file_remove_tree(s.dirfd, temp, err);
 }

@@ -3,8 +3,6 @@
  * berth-web [--root DIR]: the HTTP API (control/web/server.h) on run/web.sock. Started as root it
  * makes its socket and becomes user berth-web; started by systemd it gets both.
  */
-#include <getopt.h>
-#include <stdio.h>
 #include <sodium.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -14,31 +12,6 @@
 #include "base/service.h"
 #include "control/web/server.h"
 #include "instance/instance.h"
-
-static int parse_options(int argc, char **argv, const char **out_root)
-{
-	static const struct option options[] = {
-		{"root", required_argument, NULL, 'r'},
-		{"version", no_argument, NULL, 'v'},
-		{NULL, 0, NULL, 0},
-	};
-	int c;
-
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c == 'v') {
-			printf("berth-web %s\n", BERTH_VERSION);
-			return 0;
-		}
-		if (c != 'r')
-			return 2;
-		*out_root = optarg;
-	}
-	if (optind < argc) {
-		fprintf(stderr, "usage: berth-web [--root DIR]\n");
-		return 2;
-	}
-	return -1;
-}
 
 static int serve(const char *root, struct error *err)
 {
@@ -64,7 +37,7 @@ int main(int argc, char **argv)
 {
 	struct error err = ERROR_INIT;
 	const char *root = NULL;
-	int status = parse_options(argc, argv, &root);
+	int status = service_options(argc, argv, "berth-web", &root);
 
 	if (status >= 0)
 		return status;
