@@ -158,6 +158,16 @@ static void __attribute__((noreturn)) reconcile_all(const struct instance *inst,
 	_exit(0);
 }
 
+static void repair_routes(const struct instance *inst)
+{
+	struct error err = ERROR_INIT;
+	bool repaired;
+	if (router_repair(inst, &repaired, &err) < 0)
+		log_warning("routes: %s", err.message);
+	else if (repaired)
+		log_warning("the table of routes was damaged, and is made anew");
+}
+
 /* After a boot the routes name containers that are gone, by addresses that others may get. */
 static void forget_routes_of_before(const struct instance *inst)
 {
@@ -176,6 +186,7 @@ static void forget_routes_of_before(const struct instance *inst)
 /* Before anything else, so that what a reboot left is started BATCH at a time. */
 static void reconcile_at_start(const struct instance *inst)
 {
+	repair_routes(inst);
 	forget_routes_of_before(inst);
 	pid_t pid = fork();
 	if (pid == 0)

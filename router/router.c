@@ -196,27 +196,25 @@ int router_forget_backends(const struct instance *inst, struct error *err)
 	return push(inst, &t, 0, NULL, NULL, err);
 }
 
-int router_replace(const struct instance *inst, const struct router_app *apps, size_t n,
-		   struct error *err)
+int router_repair(const struct instance *inst, bool *out_repaired, struct error *err)
 {
-	_cleanup_table_ struct table old = TABLE_INIT, t = TABLE_INIT;
+	_cleanup_free_ char *path = instance_lib(inst, "router/routes.json");
+	_cleanup_free_ char *aside = instance_lib(inst, "router/routes.json.damaged");
+	_cleanup_table_ struct table t = TABLE_INIT;
 	_cleanup_close_ int lock = -1;
-	const char *reserved;
-	bool changed;
+	struct error why = ERROR_INIT;
 
-	if (config_api_host(inst, &reserved, err) < 0 || open_table(inst, &old, &lock, err) < 0)
+	*out_repaired = false;
+	if (open_table(inst, &t, &lock, &why) == 0)
+		return 0;
+	if (why.code != ERROR_INVALID) {
+		*err = why;
 		return -1;
-	t.version = old.version;
-	t.apps = json_object();
-	for (size_t i = 0; i < n; i++) {
-		if (table_set(&t, &apps[i], reserved, &changed, err) < 0 ||
-		    write_page(inst, &apps[i], err) < 0)
-			return -1;
 	}
-	if (!json_equal(old.apps, t.apps) && save_table(inst, &t, err) < 0)
-		return -1;
-	/* no step is told: the dictionary is not at version 0, so nginx reads the file */
-	return push(inst, &t, t.version == old.version ? t.version : 0, NULL, NULL, err);
+	if (rename(path, aside) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "put '%s' aside", path);
+	*out_repaired = true;
+	return 0;
 }
 
 int router_in_flight(const struct instance *inst, const char *backend_id, long *out,

@@ -57,9 +57,10 @@ int router_remove(const struct instance *inst, const char *app, struct error *er
  * container starts, because a new one may get the address that another app's had. Requests for apps
  * that are to be up are held until they are. */
 int router_forget_backends(const struct instance *inst, struct error *err);
-/* Writes the whole table at once (boot, repair). */
-int router_replace(const struct instance *inst, const struct router_app *apps, size_t n,
-		   struct error *err);
+/* Puts a table that cannot be read aside, as routes.json.damaged: it is made anew from what the
+ * apps should be. *out_repaired says whether that was needed. Called before the apps are
+ * reconciled. */
+int router_repair(const struct instance *inst, bool *out_repaired, struct error *err);
 /* Requests that are at this backend right now; -1 when nginx does not answer (then none are). */
 int router_in_flight(const struct instance *inst, const char *backend_id, long *out,
 		     struct error *err);

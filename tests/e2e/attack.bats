@@ -141,3 +141,18 @@ END
 	[ "$status" -eq 1 ]
 	assert_contains "$output" "may not manage Berth here"
 }
+
+@test "a damaged table of routes is made anew when berthd starts" {
+	new_app routes
+	push_app "$dir" "$app"
+	local table=$TEST_ROOT/lib/router/routes.json pid
+	printf '{"version": 7, "apps": {' >"$table"
+	pid=$(service_pid berthd)
+	kill -9 "$pid"
+	wait_for 20 grep -q "$host" "$table"
+	[ -s "$table.damaged" ]
+	kill -9 "$(service_pid berth-router)"
+	wait_for 20 service_is_up berth-router
+	wait_http "$host" one
+	rm "$table.damaged"
+}

