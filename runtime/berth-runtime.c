@@ -34,6 +34,7 @@
 #include "runtime/seccomp.h"
 #include "runtime/server.h"
 #include "runtime/shim.h"
+#include "runtime/spare.h"
 #include "runtime/wire.h"
 
 /* The longest that a container may take to stop, and a little. */
@@ -107,13 +108,13 @@ static void spare_main(const struct post *post)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	cgroup_leave_unit();
-	shim_warm_up();
+	spare_warm_up();
 	for (;;) {
 		int conn = accept4(post->listener, NULL, NULL, SOCK_CLOEXEC);
 		pid_t pid;
 
 		while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
-			shim_child_ended(pid);
+			spare_child_ended(pid);
 		if (conn < 0)
 			continue;
 		if (!is_welcome(post->inst, conn)) {
@@ -132,7 +133,7 @@ static void spare_main(const struct post *post)
 		pid = fork();
 		if (pid == 0) {
 			prctl(PR_SET_NAME, "berth-serve", 0, 0, 0);
-			shim_forget_spare();
+			spare_forget();
 			serve(post, conn);
 		}
 		if (pid < 0)

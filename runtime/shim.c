@@ -27,6 +27,7 @@
 #include "runtime/logfile.h"
 #include "runtime/network.h"
 #include "runtime/restart.h"
+#include "runtime/spare.h"
 #include "runtime/status.h"
 
 #define DEFAULT_STOP_MS 30000
@@ -102,47 +103,6 @@ static void publish(struct shim *s, enum container_state state)
 	s->status.state = state;
 	s->status.pid = s->running ? s->run.pid : 0;
 	status_write(s->folder, &s->status, NULL);
-}
-
-/* --- spare ---------------------------------------------------------------------------------- */
-
-/* Version 1 only: a cgroup without limits and a helper that stands in it. */
-static struct {
-	char name[32];
-	struct cgroup cgroup;
-	struct helper helper;
-} spare = {.helper = HELPER_INIT};
-
-void shim_warm_up(void)
-{
-	snprintf(spare.name, sizeof(spare.name), CGROUP_SPARE "%d", getpid());
-	if (cgroup_is_v2() || cgroup_make(spare.name, &spare.cgroup, NULL) < 0)
-		spare.name[0] = '\0';
-	else if (helper_start(&spare.helper, &spare.cgroup, NULL) < 0)
-		shim_cool_down();
-}
-
-void shim_cool_down(void)
-{
-	helper_release(&spare.helper);
-	cgroup_close(&spare.cgroup);
-	if (spare.name[0])
-		cgroup_remove(spare.name, NULL);
-	spare.name[0] = '\0';
-}
-
-void shim_child_ended(pid_t pid)
-{
-	if (pid == spare.helper.pid)
-		spare.helper.pid = 0;
-}
-
-void shim_forget_spare(void)
-{
-	spare.helper.pid = 0;
-	helper_release(&spare.helper);
-	cgroup_close(&spare.cgroup);
-	spare.name[0] = '\0';
 }
 
 /* --- beginning ------------------------------------------------------------------------------ */
@@ -226,10 +186,7 @@ static void close_stdio(struct shim *s)
 /* The spare one under the container's name, or a new one. */
 static int make_cgroup(struct shim *s, struct error *err)
 {
-	if (spare.name[0] && cgroup_rename(spare.name, s->spec->id) == 0)
-		spare.name[0] = '\0'; /* its helper still reads the descriptors */
-	else
-		shim_cool_down();
+	spare_take(s->spec->id);
 	return cgroup_create(s->spec->id, &s->setup.limits, &s->cgroup, err);
 }
 
@@ -266,13 +223,12 @@ static int start_once(struct shim *s, struct error *err)
 	s->setup.spec = s->spec;
 	s->setup.rootfs = &s->rootfs;
 	s->setup.cgroup = &s->cgroup;
-	s->setup.helper = &spare.helper;
+	s->setup.helper = spare_helper();
 	s->setup.address_text = s->address;
 	s->setup.resolv = s->resolv.data;
 	memcpy(s->setup.stdio, s->stdio, sizeof(s->stdio));
 	int failed = container_start(&s->setup, &s->run, err);
-	/* the spare helper is gone, and with it who read these */
-	cgroup_close(&spare.cgroup);
+	spare_used();
 	close_stdio(s);
 	if (failed) {
 		s->output = close_fd(s->output);
@@ -617,7 +573,7 @@ static void give_up(struct shim *s, const struct error *err)
 {
 	bool upper = s->rootfs.made_upper;
 
-	shim_cool_down();
+	spare_cool_down();
 	rootfs_close(&s->rootfs);
 	if (upper)
 		layer_remove(s->inst, s->spec->upper, NULL);

@@ -16,16 +16,6 @@
 #include "runtime/client.h"
 #include "runtime/spec.h"
 
-/* Makes ready what costs time and depends on no container: called by a process that may become a
- * shim, before anybody asks. */
-void shim_warm_up(void);
-/* Gives up what shim_warm_up made. */
-void shim_cool_down(void);
-/* Such a process has reaped the child PID, which may be what it kept ready. */
-void shim_child_ended(pid_t pid);
-/* For a fork of such a process: what was made stays its parent's. */
-void shim_forget_spare(void);
-
 /* Runs SPEC to its end in this process and answers the client on CONN. Attached (STDIO not NULL)
  * the connection is the session. Takes CONN and STDIO over; returns the exit status for _exit. */
 int shim_main(const struct instance *inst, const struct container_spec *spec, int conn,
