@@ -1,0 +1,243 @@
+"""Containers, commands, deploys, the router and memory."""
+
+import http.client
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+from lib import BERTH, DEPLOYS, DIR, PORT, ROOT, RUNS, SOURCE, TOOLS
+from lib import commit, figure, get, has_docker, median_ms, ms, push, run, sample, timed
+
+CONTAINER = [f"{TOOLS}/container", "--root", ROOT]
+
+
+# --- container start ---
+
+def oci_bundle(tool, root):
+    """A bundle for crun or runc that runs /bin/true of ROOT, read-only."""
+    bundle = tempfile.mkdtemp(dir=DIR)
+    run(tool, "spec", cwd=bundle)
+    path = f"{bundle}/config.json"
+    with open(path) as f:
+        spec = json.load(f)
+    spec["process"].update(args=["/bin/true"], terminal=False)
+    # a root without CAP_SYS_RESOURCE may not raise what the default asks for
+    spec["process"].pop("rlimits", None)
+    spec["root"] = dict(path=root, readonly=True)
+    with open(path, "w") as f:
+        json.dump(spec, f)
+    return bundle
+
+
+def start_peers(stack):
+    peers = {}
+    if shutil.which("bwrap"):
+        peers["bwrap"] = median_ms(lambda: timed(
+            "bwrap", "--unshare-all", "--ro-bind", stack, "/", "--proc", "/proc", "--dev", "/dev",
+            "/bin/true"))
+    for tool in ("crun", "runc"):
+        if shutil.which(tool):
+            bundle = oci_bundle(tool, stack)
+            try:
+                peers[tool] = median_ms(lambda: timed(tool, "run", "-b", bundle, f"bench-{os.getpid()}"))
+            except (RuntimeError, subprocess.CalledProcessError) as e:
+                print(f" !     {tool} does not run here: {e}", file=sys.stderr)
+    if has_docker():
+        subprocess.run(f"tar -C {stack} -c . | docker import - berth-bench", shell=True, check=True,
+                       capture_output=True)
+        peers["docker"] = median_ms(lambda: timed("docker", "run", "--rm", "--network=none", "berth-bench", "/bin/true"))
+        run("docker", "rmi", "-f", "berth-bench")
+    return peers
+
+
+def bench_start():
+    layer = run(*CONTAINER, "layers").split()[0].removeprefix("layer/")
+    count = [0]
+
+    def once():
+        count[0] += 1
+        return timed(*CONTAINER, "run", "--layer", f"layer/{layer}", f"bench-{count[0]}", "--", "/bin/true")
+
+    stack = f"{DIR}/stack"
+    os.mkdir(stack)
+    subprocess.run(["tar", "-C", stack, "-xf", run(f"{SOURCE}/scripts/cached-stack").split()[-1]], check=True)
+    figure("container start to exit of /bin/true", "ms", ms(sample(once)), 10, start_peers(stack))
+
+
+# --- commands and deploys ---
+
+def change(repo, text):
+    path = f"{repo}/server.pl"
+    with open(f"{SOURCE}/examples/hello/server.pl") as f:
+        source = f.read().replace("Hello from Berth", text)
+    with open(path, "w") as f:
+        f.write(source)
+    commit(repo, text)
+
+
+def make_app():
+    repo = f"{DIR}/bench"
+    shutil.copytree(f"{SOURCE}/examples/hello", repo)
+    commit(repo, "first")
+    push(repo, "bench")
+    return repo
+
+
+def bench_push(repo):
+    count = [0]
+
+    def once():
+        count[0] += 1
+        text = f"version {count[0]}"
+        change(repo, text)
+        done = threading.Event()
+        seen = []
+
+        def watch():
+            while not done.is_set():
+                if text in get()[1]:
+                    seen.append(time.perf_counter())
+                    return
+                time.sleep(0.005)
+
+        watcher = threading.Thread(target=watch)
+        begin = time.perf_counter()
+        watcher.start()
+        try:
+            push(repo, "bench")
+            watcher.join(10)
+        finally:
+            done.set()
+        return seen[0] - begin
+
+    ssh = sample(lambda: timed("ssh", "-F", f"{DIR}/ssh_config", "berth", "version"))
+    figure("a command over ssh", "ms", ms(ssh))
+    figure("push of one changed file to the new answer", "s", sample(once), 0.6)
+
+
+def bench_load(repo):
+    failures, requests = [], [0]
+    stop = threading.Event()
+
+    def load():
+        c = http.client.HTTPConnection("127.0.0.1", PORT, timeout=30)
+        while not stop.is_set():
+            try:
+                status, _ = get(connection=c)
+                requests[0] += 1
+                if status != 200:
+                    failures.append(status)
+            except (OSError, http.client.HTTPException) as e:
+                failures.append(repr(e))
+                c.close()
+
+    threads = [threading.Thread(target=load) for _ in range(4)]
+    for t in threads:
+        t.start()
+    for i in range(DEPLOYS):
+        change(repo, f"load {i}")
+        push(repo, "bench")
+    stop.set()
+    for t in threads:
+        t.join()
+    print(f"       {requests[0]} requests, failures: {failures[:5]}", file=sys.stderr)
+    figure(f"failed requests during {DEPLOYS} deploys", "requests", [len(failures)], 0)
+
+
+# --- throughput ---
+
+def wrk(port, host):
+    out = run("wrk", "-t2", "-c32", "-d3", "-H", f"Host: {host}", f"http://127.0.0.1:{port}/")
+    return float(next(line for line in out.splitlines() if "Requests/sec" in line).split()[1])
+
+
+def bench_router(address):
+    """The same upstream through Berth's router and through an nginx that knows only it."""
+    conf = f"{DIR}/fixed.conf"
+    port = PORT + 1 if PORT < 65000 else PORT - 1
+    with open(conf, "w") as f:
+        f.write(f"""daemon off; worker_processes auto; pid {DIR}/fixed.pid; error_log stderr error;
+events {{ worker_connections 4096; }}
+http {{ access_log off; upstream app {{ server {address}:5000; keepalive 64; }}
+  server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://app; proxy_http_version 1.1;
+    proxy_set_header Connection ""; proxy_set_header Host $host; }} }} }}""")
+    nginx = subprocess.Popen(["/usr/sbin/nginx", "-c", conf, "-p", DIR], stderr=subprocess.DEVNULL)
+    try:
+        time.sleep(1)
+        fixed = sample(lambda: wrk(port, "bench.localhost"))
+        ours = sample(lambda: wrk(PORT, "bench.localhost"))
+    finally:
+        nginx.terminate()
+        nginx.wait()
+    peer = round(statistics.median(fixed), 1)
+    figure("router throughput", "requests/s", ours, round(0.85 * peer, 1), {"fixed nginx": peer})
+
+
+# --- memory ---
+
+def pss(pids):
+    total = 0
+    for pid in pids:
+        try:
+            with open(f"/proc/{pid}/smaps_rollup") as f:
+                total += next(int(line.split()[1]) for line in f if line.startswith("Pss:"))
+        except (OSError, StopIteration):
+            pass
+    return total / 1024
+
+
+def private(pid):
+    with open(f"/proc/{pid}/smaps_rollup") as f:
+        return sum(int(line.split()[1]) for line in f if line.startswith("Private_")) / 1024
+
+
+def bench_memory():
+    status = json.loads(run(*BERTH, "server", "status", "--format", "json"))
+    plane = [str(s["pid"]) for s in status if s["service"] != "berth-sshd"]
+    with_children = plane + [child for pid in plane for child in children(pid)]
+    figure("control plane idle", "MB PSS", [pss(with_children) for _ in range(RUNS)], 25)
+    ours = [pid for pid in filter(str.isdigit, os.listdir("/proc")) if is_our_shim(pid)]
+    if ours:
+        figure("supervisor of a container", "MB private", [private(ours[0]) for _ in range(RUNS)], 0.4)
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as f:
+        kids = f.read().split()
+    names = []
+    for kid in kids:
+        try:
+            with open(f"/proc/{kid}/comm") as f:
+                if f.read().strip() != "berth-shim":
+                    names.append(kid)
+        except OSError:
+            pass
+    return names
+
+
+def is_our_shim(pid):
+    try:
+        with open(f"/proc/{pid}/comm") as f:
+            return f.read().strip() == "berth-shim" and os.readlink(f"/proc/{pid}/exe").startswith(DIR)
+    except OSError:
+        return False
+
+
+def measure():
+    bench_start()
+    figure("apps:list over the local socket", "ms", ms(sample(lambda: timed(*BERTH, "apps:list"))), 5)
+    repo = make_app()
+    bench_push(repo)
+    bench_load(repo)
+    bench_memory()
+    if shutil.which("wrk"):
+        with open(f"{ROOT}/lib/router/routes.json") as f:
+            address = re.search(r'"(10\.[0-9.]+)"', f.read()).group(1)
+        bench_router(address)
