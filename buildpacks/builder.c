@@ -7,6 +7,7 @@
 #include "base/random.h"
 #include "base/strbuf.h"
 #include "buildpacks/buildstep.h"
+#include "buildpacks/environment.h"
 #include "buildpacks/hash.h"
 #include "buildpacks/layerset.h"
 #include "buildpacks/outcome.h"
@@ -151,6 +152,7 @@ static int make_key(struct work *w, char key[HASH_TEXT], struct error *err)
 {
 	const struct build *b = w->b;
 	const struct pack *p = &w->packs.v[0];
+	_cleanup_strvec_ struct strvec registries = STRVEC_INIT;
 	struct hash h;
 
 	hash_init(&h, "inputs");
@@ -158,8 +160,10 @@ static int make_key(struct work *w, char key[HASH_TEXT], struct error *err)
 	hash_addstr(&h, b->stack);
 	hash_addstr(&h, w->runtime);
 	hash_addstr(&h, p->hash);
-	hash_addstr(&h, instance_setting(b->inst, "packages", "npm-registry", NULL));
-	hash_addstr(&h, instance_setting(b->inst, "packages", "pip-index", NULL));
+	environment_registries(b->inst, &registries);
+	for (size_t i = 0; i < registries.n; i++)
+		hash_addstr(&h, registries.v[i]);
+	hash_addstr(&h, NULL);
 	for (size_t i = 0; b->config && i < b->config->n; i++)
 		if (matches(&p->config, b->config->v[i]))
 			hash_addstr(&h, b->config->v[i]);

@@ -9,19 +9,33 @@ static const char *const ca_names[] = {
 	"REQUESTS_CA_BUNDLE", "npm_config_cafile", "GIT_SSL_CAINFO",
 };
 
+/* Where tools have a variable of their own it is that; composer, Maven and cargo read files only,
+ * so their packs write what these say there. */
+static const struct {
+	const char *setting, *variable;
+} registries[] = {
+	{"npm-registry", "npm_config_registry"},        {"pip-index", "PIP_INDEX_URL"},
+	{"gem-source", "BUNDLE_MIRROR__ALL"},           {"go-proxy", "GOPROXY"},
+	{"composer-repository", "COMPOSER_REPOSITORY"}, {"maven-mirror", "MAVEN_MIRROR_URL"},
+	{"cargo-registry", "CARGO_REGISTRY_INDEX"},
+};
+
+void environment_registries(const struct instance *inst, struct strvec *env)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(registries); i++) {
+		const char *url = instance_setting(inst, "packages", registries[i].setting, NULL);
+		if (url)
+			strvec_setenv(env, registries[i].variable, url);
+	}
+}
+
 void environment_common(const struct instance *inst, struct strvec *env)
 {
-	const char *npm = instance_setting(inst, "packages", "npm-registry", NULL);
-	const char *pip = instance_setting(inst, "packages", "pip-index", NULL);
-
 	strvec_setenv(env, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 	strvec_setenv(env, "LANG", "C.UTF-8");
 	for (size_t i = 0; i < ARRAY_SIZE(ca_names); i++)
 		strvec_setenv(env, ca_names[i], ENVIRONMENT_CA_BUNDLE);
-	if (npm)
-		strvec_setenv(env, "npm_config_registry", npm);
-	if (pip)
-		strvec_setenv(env, "PIP_INDEX_URL", pip);
+	environment_registries(inst, env);
 }
 
 void environment_build(const struct instance *inst, const char *stack, const char *commit,

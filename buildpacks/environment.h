@@ -2,7 +2,8 @@
 /*
  * The environment of build containers: the search path, the certificate authorities of the host,
  * which the runtime binds at the usual place, under the names that tools look for, and the package
- * registries of the instance ([packages] npm-registry, pip-index).
+ * registries of the instance (the section [packages] of berth.conf(5)). An app's own config var of
+ * the same name goes before them: packs import those over this environment.
  */
 #ifndef BUILDPACKS_ENVIRONMENT_H
 #define BUILDPACKS_ENVIRONMENT_H
@@ -11,6 +12,9 @@
 #include "instance/instance.h"
 
 #define ENVIRONMENT_CA_BUNDLE "/etc/ssl/certs/ca-certificates.crt"
+
+/* Adds the instance's package registries. A build depends on them, so its key has them. */
+void environment_registries(const struct instance *inst, struct strvec *env);
 
 void environment_common(const struct instance *inst, struct strvec *env);
 
