@@ -16,7 +16,7 @@
 #include "base/cleanup.h"
 #include "control/server.h"
 #include "instance/call.h"
-#include "plugins/fetch.h"
+#include "base/fetch.h"
 #include "receiver/door.h"
 #include "receiver/hook.h"
 

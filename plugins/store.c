@@ -11,13 +11,13 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fetch.h"
 #include "base/file.h"
 #include "base/random.h"
-#include "plugins/fetch.h"
+#include "base/untar.h"
 #include "plugins/index.h"
 #include "plugins/manifest.h"
 #include "plugins/origin.h"
-#include "plugins/unpack.h"
 
 /* The open folder of plugins while it changes. */
 struct store {
@@ -221,27 +221,6 @@ int plugin_store_list(const struct instance *inst, struct plugin_list *list, str
 	return 0;
 }
 
-/* The name of the only thing in the folder DIRFD, which the caller frees, or NULL. */
-static char *lone_entry(int dirfd)
-{
-	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_(close_dir) DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-	_cleanup_free_ char *only = NULL;
-
-	if (!dir) {
-		close_fd(fd);
-		return NULL;
-	}
-	for (struct dirent *e; (e = readdir(dir));) {
-		if (str_equal(e->d_name, ".") || str_equal(e->d_name, ".."))
-			continue;
-		if (only)
-			return NULL;
-		only = xstrdup(e->d_name);
-	}
-	return TAKE_PTR(only);
-}
-
 /* Puts the plugin that FRESH holds in its place, or exchanges it with the one that is there. */
 static int move_in(const struct store *s, const char *fresh, const char *name, bool update,
 		   struct error *err)
@@ -301,22 +280,6 @@ static int adopt(const struct store *s, const char *fresh, const struct origin *
 	return 0;
 }
 
-/* The program that wrote the archive into FD must have ended well, or files could be missing. */
-static int finish_feeder(struct child *feeder, int fd, struct error *err)
-{
-	char rest[4096];
-
-	while (read(fd, rest, sizeof(rest)) > 0)
-		;
-	if (child_wait(feeder, err) < 0)
-		return -1;
-	if (feeder->status != 0)
-		return error_set(err, ERROR_FAILED, 0,
-				 "'%s' could not read all of the plugin's files",
-				 feeder->argv.v[0]);
-	return 0;
-}
-
 /* Unpacks FD, which FEEDER writes (NULL: a client), into the hidden folder TEMP and adopts it, or
  * the one folder that it holds. */
 static int install_into(const struct store *s, const char *temp, int fd, struct child *feeder,
@@ -326,19 +289,18 @@ static int install_into(const struct store *s, const char *temp, int fd, struct 
 	_cleanup_free_ char *fresh = xstrdup(temp);
 	_cleanup_close_ int dirfd = -1;
 	bool root_link = false;
-	struct stat st;
 
 	if (mkdirat(s->dirfd, temp, 0755) < 0 || fchmodat(s->dirfd, temp, 0755, 0) < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "make a folder in '%s'", s->path);
 	dirfd = openat(s->dirfd, temp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dirfd < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "open '%s/%s'", s->path, temp);
-	if (unpack_plugin(fd, dirfd, &root_link, err) < 0)
+	if (untar(fd, dirfd, &root_link, err) < 0)
 		return -1;
-	if (feeder && finish_feeder(feeder, fd, err) < 0)
+	if (feeder && fetch_finish(feeder, fd, err) < 0)
 		return -1;
-	only = lone_entry(dirfd);
-	if (only && fstatat(dirfd, only, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode)) {
+	only = untar_lone_folder(dirfd);
+	if (only) {
 		if (root_link)
 			return error_set(err, ERROR_INVALID, 0,
 					 "a link in the archive points out of its folder '%s'",

@@ -8,7 +8,7 @@
 #include "base/cleanup.h"
 #include "control/answer.h"
 #include "control/listing.h"
-#include "plugins/fetch.h"
+#include "base/fetch.h"
 #include "plugins/store.h"
 
 /* Names that a plugin may not have: the groups of Berth's own commands. */

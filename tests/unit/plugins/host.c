@@ -25,7 +25,7 @@
 #include "base/file.h"
 #include "base/service.h"
 #include "plugins/executor.h"
-#include "plugins/fetch.h"
+#include "base/fetch.h"
 #include "plugins/store.h"
 
 struct world {

@@ -19,9 +19,9 @@
 #include "base/child.h"
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "plugins/fetch.h"
+#include "base/fetch.h"
 #include "plugins/index.h"
-#include "plugins/unpack.h"
+#include "base/untar.h"
 
 #define YML "name: probe\nversion: 1\ncommands:\n  look: {}\n"
 
@@ -347,8 +347,8 @@ static void test_names(void **state)
 	assert_int_equal(fetch_check_committish("--output=x", &err), -1);
 	assert_int_equal(fetch_check_committish("a..b", &err), -1);
 	assert_int_equal(fetch_check_committish("a^{/x}", &err), -1);
-	assert_int_equal(unpack_link_depth("a/b/link", "../../x"), 0);
-	assert_int_equal(unpack_link_depth("a/b/link", "c/../x"), -1);
+	assert_int_equal(untar_link_depth("a/b/link", "../../x"), 0);
+	assert_int_equal(untar_link_depth("a/b/link", "c/../x"), -1);
 }
 
 static void test_bundled(void **state)

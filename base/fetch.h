@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where a plugin's files come from: a folder (packed by tar) or a git repository (cloned bare, the
- * wanted commit packed by git archive). Both end in a tar stream, which plugins/unpack.h takes
- * without trust. No shell is involved, and no hook or checkout of the repository runs.
+ * Files from elsewhere: a folder (packed by tar), a git repository (cloned bare, the wanted commit
+ * packed by git archive) or an archive at a URL (curl). All end in a stream that base/untar.h takes
+ * without trust. No shell is involved, and no hook or checkout of a repository runs.
  */
-#ifndef PLUGINS_FETCH_H
-#define PLUGINS_FETCH_H
+#ifndef BASE_FETCH_H
+#define BASE_FETCH_H
 
 #include "base/child.h"
 #include "base/error.h"
@@ -18,6 +18,10 @@
  * archive; then child_wait(TAR). */
 int fetch_folder(const char *path, struct child *tar, int *out_fd, struct error *err);
 
+/* Reads what is left on FD and waits for its writer FEEDER: anything but a good end is an error,
+ * since files could be missing. */
+int fetch_finish(struct child *feeder, int fd, struct error *err);
+
 /* https://, ssh://, git://, file:// and HOST:PATH; anything else is refused with that list. */
 int fetch_check_url(const char *url, struct error *err);
 /* A branch, tag or commit: letters, digits and "._/-", no ".." and no leading "-". */
@@ -27,6 +31,15 @@ int fetch_check_committish(const char *s, struct error *err);
  * HEAD) to a commit. The caller removes GIT_DIR, also after an error. */
 int fetch_git_clone(const char *url, const char *committish, const char *git_dir,
 		    char out_commit[FETCH_COMMIT_SIZE], struct error *err);
+/* The caps of an archive: bytes as they come over the network, and time. */
+#define FETCH_URL_MAX_BYTES "134217728"
+#define FETCH_URL_TIMEOUT_MS 300000
+/* http:// or https://, printable, no credentials inside that a log would show. */
+int fetch_check_web_url(const char *url, struct error *err);
+/* Starts curl over URL, redirects included but only to http and https; *out_fd gives the body; then
+ * child_wait(CURL), which says what went wrong. */
+int fetch_url(const char *url, struct child *curl, int *out_fd, struct error *err);
+
 /* Starts git archive over COMMIT; *out_fd gives the archive; then child_wait(GIT). */
 int fetch_git_archive(const char *git_dir, const char *commit, struct child *git, int *out_fd,
 		      struct error *err);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "plugins/unpack.h"
+#include "base/untar.h"
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -19,14 +20,14 @@ static void reader_free(struct archive **a)
 		archive_read_free(*a);
 }
 
-struct unpack {
+struct untar {
 	int dirfd;
 	uint64_t bytes;
 	unsigned entries;
 	bool root_link;
 };
 
-int unpack_path(const char *path, char *out, struct error *err)
+int untar_path(const char *path, char *out, struct error *err)
 {
 	_cleanup_strbuf_ struct strbuf clean = STRBUF_INIT;
 	unsigned depth = 0;
@@ -51,19 +52,19 @@ int unpack_path(const char *path, char *out, struct error *err)
 		}
 		p += len + (p[len] == '/');
 	}
-	if (clean.len > UNPACK_MAX_PATH || depth > UNPACK_MAX_DEPTH)
+	if (clean.len > UNTAR_MAX_PATH || depth > UNTAR_MAX_DEPTH)
 		return error_set(err, ERROR_INVALID, 0,
 				 "the archive holds too long a path '%.64s...'", path);
 	memcpy(out, clean.data, clean.len + 1);
 	return 0;
 }
 
-int unpack_link_depth(const char *path, const char *target)
+int untar_link_depth(const char *path, const char *target)
 {
 	int depth = 0, least;
 	bool down = false;
 
-	if (target[0] == '/' || !target[0] || strlen(target) > UNPACK_MAX_PATH)
+	if (target[0] == '/' || !target[0] || strlen(target) > UNTAR_MAX_PATH)
 		return -1;
 	for (const char *p = path; *p; p++)
 		depth += *p == '/';
@@ -86,12 +87,12 @@ int unpack_link_depth(const char *path, const char *target)
 /* Makes the folders that PATH names, or with PARENTS those above it. */
 static int make_folders(int dirfd, const char *path, bool parents, struct error *err)
 {
-	char part[UNPACK_MAX_PATH + 1];
+	char part[UNTAR_MAX_PATH + 1];
 
 	for (const char *p = path; *p;) {
 		size_t len = strcspn(p, "/"), end = (size_t)(p - path) + len;
 		const char *name;
-		char above[UNPACK_MAX_PATH + 1];
+		char above[UNTAR_MAX_PATH + 1];
 		_cleanup_close_ int at = -1;
 
 		if (parents && !p[len])
@@ -106,7 +107,7 @@ static int make_folders(int dirfd, const char *path, bool parents, struct error 
 		if (at < 0)
 			return -1;
 		if (mkdirat(at, name, 0755) == 0) {
-			/* the caller's umask must not hide the plugin from its user */
+			/* the caller's umask must not hide the folder from its users */
 			if (fchmodat(at, name, 0755, 0) < 0)
 				return error_set(err, ERROR_SYSTEM, errno, "chmod '%s'", part);
 		} else if (errno != EEXIST) {
@@ -117,7 +118,7 @@ static int make_folders(int dirfd, const char *path, bool parents, struct error 
 	return 0;
 }
 
-static int write_file(struct unpack *u, struct archive *a, const char *path, bool executable,
+static int write_file(struct untar *u, struct archive *a, const char *path, bool executable,
 		      struct error *err)
 {
 	_cleanup_close_ int fd = -1;
@@ -137,10 +138,10 @@ static int write_file(struct unpack *u, struct archive *a, const char *path, boo
 		if (n == 0)
 			break;
 		u->bytes += (uint64_t)n;
-		if (u->bytes > UNPACK_MAX_BYTES)
+		if (u->bytes > UNTAR_MAX_BYTES)
 			return error_set(err, ERROR_INVALID, 0,
-					 "the plugin is larger than %llu MiB",
-					 UNPACK_MAX_BYTES >> 20);
+					 "the archive unpacks to more than %llu MiB",
+					 UNTAR_MAX_BYTES >> 20);
 		if (file_write_all(fd, chunk, (size_t)n, err) < 0)
 			return error_wrap(err, "write '%s'", path);
 	}
@@ -149,16 +150,16 @@ static int write_file(struct unpack *u, struct archive *a, const char *path, boo
 	return 0;
 }
 
-static int write_link(struct unpack *u, const char *path, const char *target, struct error *err)
+static int write_link(struct untar *u, const char *path, const char *target, struct error *err)
 {
 	_cleanup_free_ char *above = xstrdup(path);
 	_cleanup_close_ int at = -1;
 	char *slash = strrchr(above, '/');
 	const char *name = slash ? path + (slash - above) + 1 : path;
-	int depth = target ? unpack_link_depth(path, target) : -1;
+	int depth = target ? untar_link_depth(path, target) : -1;
 
 	if (depth < 0)
-		return error_set(err, ERROR_INVALID, 0, "the link '%s' points out of the plugin",
+		return error_set(err, ERROR_INVALID, 0, "the link '%s' points out of the archive",
 				 path);
 	if (make_folders(u->dirfd, path, true, err) < 0)
 		return -1;
@@ -173,20 +174,20 @@ static int write_link(struct unpack *u, const char *path, const char *target, st
 	return 0;
 }
 
-static int unpack_entry(struct unpack *u, struct archive *a, struct archive_entry *entry,
-			struct error *err)
+static int untar_entry(struct untar *u, struct archive *a, struct archive_entry *entry,
+		       struct error *err)
 {
 	const char *name = archive_entry_pathname(entry);
-	char path[UNPACK_MAX_PATH + 1];
+	char path[UNTAR_MAX_PATH + 1];
 
 	if (!name)
 		return error_set(err, ERROR_INVALID, 0,
 				 "the archive holds a name that is not text");
-	if (unpack_path(name, path, err) < 0)
+	if (untar_path(name, path, err) < 0)
 		return -1;
-	if (++u->entries > UNPACK_MAX_ENTRIES)
-		return error_set(err, ERROR_INVALID, 0, "the plugin has more than %u files",
-				 UNPACK_MAX_ENTRIES);
+	if (++u->entries > UNTAR_MAX_ENTRIES)
+		return error_set(err, ERROR_INVALID, 0, "the archive has more than %u files",
+				 UNTAR_MAX_ENTRIES);
 	if (archive_entry_hardlink(entry))
 		return error_set(err, ERROR_INVALID, 0, "'%s' is a hard link: not allowed", path);
 	if (archive_entry_filetype(entry) == AE_IFDIR)
@@ -201,19 +202,20 @@ static int unpack_entry(struct unpack *u, struct archive *a, struct archive_entr
 			 path);
 }
 
-int unpack_plugin(int fd, int dirfd, bool *out_root_link, struct error *err)
+int untar(int fd, int dirfd, bool *out_root_link, struct error *err)
 {
 	_cleanup_(reader_free) struct archive *a = archive_read_new();
-	struct unpack u = {.dirfd = dirfd};
+	struct untar u = {.dirfd = dirfd};
 
 	if (!a)
-		return error_set(err, ERROR_FAILED, 0, "unpack: out of memory");
+		return error_set(err, ERROR_FAILED, 0, "no memory to unpack with");
 	archive_read_support_format_tar(a);
+	archive_read_support_format_zip_streamable(a);
 	archive_read_support_filter_gzip(a);
 	archive_read_support_filter_xz(a);
 	archive_read_support_filter_zstd(a);
 	if (archive_read_open_fd(a, fd, 65536) != ARCHIVE_OK)
-		return error_set(err, ERROR_INVALID, 0, "not a tar archive: %s",
+		return error_set(err, ERROR_INVALID, 0, "not a tar or zip archive: %s",
 				 archive_error_string(a));
 	for (;;) {
 		struct archive_entry *entry = NULL;
@@ -224,11 +226,40 @@ int unpack_plugin(int fd, int dirfd, bool *out_root_link, struct error *err)
 		if (ret != ARCHIVE_OK)
 			return error_set(err, ERROR_INVALID, 0, "the archive is damaged: %s",
 					 archive_error_string(a));
-		if (unpack_entry(&u, a, entry, err) < 0)
+		if (untar_entry(&u, a, entry, err) < 0)
 			return -1;
 	}
 	if (u.entries == 0)
 		return error_set(err, ERROR_INVALID, 0, "the archive is empty");
 	*out_root_link = u.root_link;
 	return 0;
+}
+
+static void close_dir(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
+char *untar_lone_folder(int dirfd)
+{
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_(close_dir) DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	_cleanup_free_ char *only = NULL;
+	struct stat st;
+
+	if (!dir) {
+		close_fd(fd);
+		return NULL;
+	}
+	for (struct dirent *e; (e = readdir(dir));) {
+		if (str_equal(e->d_name, ".") || str_equal(e->d_name, ".."))
+			continue;
+		if (only)
+			return NULL;
+		only = xstrdup(e->d_name);
+	}
+	if (!only || fstatat(dirfd, only, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))
+		return NULL;
+	return TAKE_PTR(only);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "plugins/fetch.h"
+#include "base/fetch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -45,6 +45,21 @@ int fetch_folder(const char *path, struct child *tar, int *out_fd, struct error 
 	return start_with_pipe(tar, out_fd, err);
 }
 
+int fetch_finish(struct child *feeder, int fd, struct error *err)
+{
+	char rest[4096];
+
+	while (read(fd, rest, sizeof(rest)) > 0)
+		;
+	if (child_wait(feeder, err) < 0)
+		return -1;
+	if (feeder->status != 0)
+		return error_set(err, ERROR_FAILED, 0,
+				 "'%s' ended with status %d before all was read", feeder->argv.v[0],
+				 child_exit_code(feeder->status));
+	return 0;
+}
+
 static bool is_printable(const char *s)
 {
 	for (; *s; s++)
@@ -88,13 +103,21 @@ int fetch_check_committish(const char *s, struct error *err)
 	return error_set(err, ERROR_INVALID, 0, "'%.64s' is no branch, tag or commit", s);
 }
 
+/* How this machine reaches others. */
+static void pass_proxy(struct child *c)
+{
+	static const char *const pass[] = {"http_proxy",   "https_proxy",    "HTTPS_PROXY",
+					   "no_proxy",     "NO_PROXY",       "SSL_CERT_FILE",
+					   "SSL_CERT_DIR", "GIT_SSL_CAINFO", "CURL_CA_BUNDLE"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(pass); i++)
+		if (getenv(pass[i]))
+			strvec_setenv(&c->env, pass[i], getenv(pass[i]));
+}
+
 /* git without the repository's or the user's ideas: no prompt, no helper, only these transports. */
 static void git_args(struct child *c, const char *git_dir)
 {
-	static const char *const pass[] = {"https_proxy",   "HTTPS_PROXY",   "no_proxy",
-					   "NO_PROXY",      "SSL_CERT_FILE", "SSL_CERT_DIR",
-					   "GIT_SSL_CAINFO"};
-
 	child_args(c, "git", "-c", "core.hooksPath=/dev/null", "-c", "protocol.ext.allow=never",
 		   "-c", "gc.auto=0", NULL);
 	strvec_push(&c->env, "GIT_ALLOW_PROTOCOL=https:ssh:git:file");
@@ -102,9 +125,7 @@ static void git_args(struct child *c, const char *git_dir)
 	strvec_push(&c->env, "GIT_ASKPASS=/bin/false");
 	strvec_push(&c->env, "GIT_SSH_COMMAND=ssh -oBatchMode=yes -oConnectTimeout=20");
 	strvec_pushf(&c->env, "HOME=%s", git_dir);
-	for (size_t i = 0; i < ARRAY_SIZE(pass); i++)
-		if (getenv(pass[i]))
-			strvec_setenv(&c->env, pass[i], getenv(pass[i]));
+	pass_proxy(c);
 	c->die_with_parent = true;
 	c->new_group = true;
 	c->timeout_ms = FETCH_GIT_TIMEOUT_MS;
@@ -152,4 +173,34 @@ int fetch_git_archive(const char *git_dir, const char *commit, struct child *git
 	strvec_pushf(&git->argv, "--git-dir=%s", git_dir);
 	child_args(git, "archive", "--format=tar", commit, NULL);
 	return start_with_pipe(git, out_fd, err);
+}
+
+int fetch_check_web_url(const char *url, struct error *err)
+{
+	const char *rest = str_skip(url, "https://");
+
+	if (!rest)
+		rest = str_skip(url, "http://");
+	if (!rest || !*rest || *rest == '/' || *rest == '-' || strlen(url) > 2048 ||
+	    !is_printable(url))
+		return error_set(err, ERROR_INVALID, 0,
+				 "'%.128s' is no address of an archive: use https:// or http://",
+				 url);
+	if (memchr(rest, '@', strcspn(rest, "/?#")))
+		return error_set(err, ERROR_INVALID, 0,
+				 "the address holds a password, which logs would show");
+	return 0;
+}
+
+int fetch_url(const char *url, struct child *curl, int *out_fd, struct error *err)
+{
+	if (fetch_check_web_url(url, err) < 0)
+		return -1;
+	child_args(curl, "curl", "--fail", "--silent", "--show-error", "--location", "--proto",
+		   "=http,https", "--max-redirs", "5", "--retry", "2", "--connect-timeout", "20",
+		   "--max-filesize", FETCH_URL_MAX_BYTES, "--globoff", NULL);
+	pass_proxy(curl);
+	curl->timeout_ms = FETCH_URL_TIMEOUT_MS;
+	child_args(curl, "--url", url, NULL);
+	return start_with_pipe(curl, out_fd, err);
 }
