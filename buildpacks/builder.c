@@ -67,7 +67,8 @@ static int look_at_source(struct work *w, struct error *err)
 	int read = procfile_read(&w->procfile, w->source, "Procfile", &why);
 	if (unless_missing(read, &why, err) < 0)
 		return -1;
-	return packs_choose(&w->packs, w->b->inst, w->source, w->b->packs, err);
+	struct pack_place at = {w->b->inst, w->source, w->b->out, w->b->err};
+	return packs_choose(&w->packs, &at, w->b->packs, NULL, err);
 }
 
 static int make_runtime(struct work *w, struct error *err)

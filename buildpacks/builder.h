@@ -30,6 +30,7 @@ struct build {
 	const char *tree;            /* lib/sources/TREE */
 	const char *commit;          /* for SOURCE_VERSION, or NULL */
 	const char *stack;           /* the stack's layer id */
+	const char *stack_name;      /* what packs are told in STACK ("heroku-24"); NULL: that id */
 	const struct strvec *config; /* "K=V", the app's over the global ones; or NULL */
 	const struct strvec *packs;  /* configured buildpacks; NULL or empty: detect */
 	const char *previous_image; /* the image that runs now, or NULL; only to say what changed */

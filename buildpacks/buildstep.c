@@ -35,11 +35,15 @@ static void fill_spec(const struct build *b, const struct buildstep *step,
 	spec->restart = SPEC_RESTART_NO;
 	spec->limits = build_limits(b);
 	container_spec_add_mount(spec, SPEC_MOUNT_PACKS, "bundled", "/packs", true);
+	for (size_t i = 0; i < step->packs->n; i++)
+		if (step->packs->v[i].mount)
+			container_spec_add_mount(spec, SPEC_MOUNT_PACKS, step->packs->v[i].mount,
+						 step->packs->v[i].path, true);
 	container_spec_add_mount(spec, SPEC_MOUNT_CACHE, b->app, "/cache", false);
 	container_spec_add_mount(spec, SPEC_MOUNT_STAGE, step->env->id, "/env", true);
 	if (step->inputs)
 		container_spec_add_mount(spec, SPEC_MOUNT_STAGE, step->inputs->id, "/inputs", true);
-	environment_build(b->inst, b->stack, b->commit, &spec->env);
+	environment_build(b->inst, b->stack_name ? b->stack_name : b->stack, b->commit, &spec->env);
 	strvec_push(&spec->argv, "bash");
 	strvec_push(&spec->argv, "/packs/driver/build");
 	strvec_push(&spec->argv, step->inputs ? "inputs" : step->more ? "more" : "whole");

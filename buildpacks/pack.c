@@ -12,6 +12,7 @@
 #include "base/ini.h"
 #include "base/strbuf.h"
 #include "buildpacks/appjson.h"
+#include "buildpacks/fetched.h"
 #include "buildpacks/hash.h"
 #include "buildpacks/source.h"
 
@@ -23,6 +24,7 @@ static void release_pack(struct pack *p)
 	free(p->name);
 	free(p->title);
 	free(p->path);
+	free(p->mount);
 	free(p->runtime);
 	free(p->hash);
 	strvec_release(&p->packages);
@@ -198,35 +200,80 @@ static int add_bundled(struct packs *packs, const struct instance *inst, const c
 	return 0;
 }
 
-int packs_add(struct packs *packs, const struct instance *inst, const char *name, struct error *err)
+static const char *bundled_name(const char *name)
 {
 	const char *rest = str_skip(name, "heroku/");
-	const char *bundled = rest ? rest : name;
 
+	return rest ? rest : name;
+}
+
+/* heroku-buildpack-multi, by the names under which it is known. */
+static bool is_multi(const char *name)
+{
+	return str_equal(name, "multi") || strstr(name, "/heroku-buildpack-multi");
+}
+
+int pack_check_name(const struct instance *inst, const char *name, struct error *err)
+{
+	if (is_multi(name) || has_conf(inst, bundled_name(name)))
+		return 0;
+	if (fetched_is_address(name))
+		return fetched_check(name, err);
+	_cleanup_free_ char *names = joined_names(inst);
+	return error_set(err, ERROR_NOT_FOUND, 0,
+			 "there is no buildpack '%.200s'; use the address of one, or one of %s",
+			 name, names);
+}
+
+/* "https://example.com/x/heroku-buildpack-ruby.git#v2" is heroku-buildpack-ruby to people. */
+static char *title_of(const char *address)
+{
+	size_t len = strcspn(address, "#?");
+	while (len > 0 && address[len - 1] == '/')
+		len--;
+	size_t begin = len;
+	while (begin > 0 && address[begin - 1] != '/' && address[begin - 1] != ':')
+		begin--;
+	_cleanup_free_ char *name = xstrndup(address + begin, len - begin);
+	char *dot = strrchr(name, '.');
+	if (dot && dot != name)
+		*dot = '\0';
+	return *name ? TAKE_PTR(name) : xstrdup(address);
+}
+
+static int add_fetched(struct packs *packs, const struct pack_place *at, const char *address,
+		       bool trusted, struct error *err)
+{
+	_cleanup_free_ char *id = NULL;
+
+	if (fetched_ensure(at->inst, address, trusted, false, at->out, at->err, &id, err) < 0)
+		return -1;
+	struct pack p = {.name = xstrdup(address),
+			 .title = title_of(address),
+			 .path = xasprintf("/fetched/%s", id),
+			 .hash = xstrdup(id),
+			 .chosen = true};
+	p.mount = TAKE_PTR(id);
+	packs->v = xreallocarray(packs->v, packs->n + 1, sizeof(*packs->v));
+	packs->v[packs->n++] = p;
+	return 0;
+}
+
+static int add_multi(struct packs *packs, const struct pack_place *at, struct error *err);
+
+int packs_add(struct packs *packs, const struct pack_place *at, const char *name, bool trusted,
+	      struct error *err)
+{
+	if (is_multi(name))
+		return add_multi(packs, at, err);
 	if (packs->n == PACK_LIST_MAX)
 		return error_set(err, ERROR_INVALID, 0, "at most %d buildpacks are allowed",
 				 PACK_LIST_MAX);
-	if (has_conf(inst, bundled))
-		return add_bundled(packs, inst, bundled, true, err);
-
-	_cleanup_free_ char *names = joined_names(inst);
-	if (strstr(name, "://") || str_starts(name, "git@"))
-		return error_set(
-			err, ERROR_UNSUPPORTED, 0,
-			"buildpack '%s': buildpacks from a URL are not supported yet; use one "
-			"of %s",
-			name, names);
-	return error_set(err, ERROR_NOT_FOUND, 0, "there is no buildpack '%s'; use one of %s", name,
-			 names);
-}
-
-static int add_all(struct packs *packs, const struct instance *inst, const struct strvec *names,
-		   struct error *err)
-{
-	for (size_t i = 0; i < names->n; i++)
-		if (packs_add(packs, inst, names->v[i], err) < 0)
-			return -1;
-	return 0;
+	if (pack_check_name(at->inst, name, err) < 0)
+		return -1;
+	if (has_conf(at->inst, bundled_name(name)))
+		return add_bundled(packs, at->inst, bundled_name(name), true, err);
+	return add_fetched(packs, at, name, trusted, err);
 }
 
 /* One name or URL a line, "#" comments. */
@@ -248,8 +295,24 @@ static int read_list(int dirfd, struct strvec *out, struct error *err)
 	return 0;
 }
 
-/* A source's own wish; with none, OUT stays empty. */
-static int wished(int dirfd, struct strvec *out, struct error *err)
+static int add_multi(struct packs *packs, const struct pack_place *at, struct error *err)
+{
+	_cleanup_strvec_ struct strvec names = STRVEC_INIT;
+
+	if (read_list(at->dirfd, &names, err) < 0)
+		return error_wrap(err, "the multi buildpack reads the app's .buildpacks");
+	for (size_t i = 0; i < names.n; i++) {
+		if (is_multi(names.v[i]))
+			return error_set(err, ERROR_INVALID, 0,
+					 ".buildpacks lists the multi buildpack, which reads it");
+		if (packs_add(packs, at, names.v[i], false, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* A source's own wish and the file that says it; with none, OUT stays empty. */
+static int wished(int dirfd, struct strvec *out, const char **out_file, struct error *err)
 {
 	struct error why = ERROR_INIT;
 	_cleanup_appjson_ struct appjson aj;
@@ -259,8 +322,10 @@ static int wished(int dirfd, struct strvec *out, struct error *err)
 		*err = why;
 		return -1;
 	}
+	*out_file = ".buildpacks";
 	if (out->n > 0)
 		return 0;
+	*out_file = "app.json";
 	if (appjson_read(&aj, dirfd, "app.json", &why) < 0 && why.code != ERROR_NOT_FOUND) {
 		*err = why;
 		return -1;
@@ -269,29 +334,34 @@ static int wished(int dirfd, struct strvec *out, struct error *err)
 	return 0;
 }
 
-static bool fits(const struct candidate *c, int dirfd)
+/* The entry of `detect` that the app has, or NULL. */
+static const char *fits(const struct candidate *c, int dirfd)
 {
 	for (size_t i = 0; i < c->detect.n; i++) {
 		if (i == 1)
 			for (size_t j = 0; j < c->unless.n; j++)
 				if (source_matches(dirfd, c->unless.v[j]))
-					return false;
+					return NULL;
 		if (source_matches(dirfd, c->detect.v[i]))
-			return true;
+			return c->detect.v[i];
 	}
-	return false;
+	return NULL;
 }
 
-static int detect(struct packs *packs, const struct instance *inst, int dirfd, struct error *err)
+static int detect(struct packs *packs, const struct pack_place *at, char **out_why,
+		  struct error *err)
 {
 	_cleanup_(release_candidates) struct candidates all = {NULL, 0};
 	_cleanup_strbuf_ struct strbuf files = STRBUF_INIT;
 
-	if (list_candidates(inst, &all, err) < 0)
+	if (list_candidates(at->inst, &all, err) < 0)
 		return -1;
 	for (size_t i = 0; i < all.n; i++) {
-		if (fits(&all.v[i], dirfd))
-			return add_bundled(packs, inst, all.v[i].name, false, err);
+		const char *file = fits(&all.v[i], at->dirfd);
+		if (file) {
+			*out_why = xasprintf("the app has %s", file);
+			return add_bundled(packs, at->inst, all.v[i].name, false, err);
+		}
 		for (size_t j = 0; j < all.v[i].detect.n; j++)
 			strbuf_addf(&files, "%s%s", files.len > 0 ? ", " : "",
 				    all.v[i].detect.v[j]);
@@ -299,24 +369,37 @@ static int detect(struct packs *packs, const struct instance *inst, int dirfd, s
 	return error_set(
 		err, ERROR_INVALID, 0,
 		"no buildpack fits: the app's top folder has none of %s; add a Procfile with a "
-		"line such as 'web: ./server', or choose a buildpack",
+		"line such as 'web: ./server', or choose a buildpack with 'buildpacks:set'",
 		files.data);
 }
 
-int packs_choose(struct packs *packs, const struct instance *inst, int dirfd,
-		 const struct strvec *configured, struct error *err)
+int packs_choose(struct packs *packs, const struct pack_place *at, const struct strvec *configured,
+		 char **out_why, struct error *err)
 {
 	_cleanup_packs_ struct packs found = PACKS_INIT;
 	_cleanup_strvec_ struct strvec names = STRVEC_INIT;
+	_cleanup_free_ char *why = NULL;
+	const char *source = "buildpacks:set";
+	bool trusted = configured && configured->n > 0;
 
-	if (configured && configured->n > 0)
+	if (trusted)
 		strvec_push_all(&names, configured->v);
-	else if (wished(dirfd, &names, err) < 0)
+	else if (wished(at->dirfd, &names, &source, err) < 0)
 		return -1;
-	if (names.n > 0 ? add_all(&found, inst, &names, err) < 0
-			: detect(&found, inst, dirfd, err) < 0)
-		return -1;
+	if (names.n == 0) {
+		if (detect(&found, at, &why, err) < 0)
+			return -1;
+	} else {
+		why = xasprintf("chosen by %s", source);
+		for (size_t i = 0; i < names.n; i++)
+			if (packs_add(&found, at, names.v[i], trusted, err) < 0)
+				return -1;
+	}
+	if (found.n == 0)
+		return error_set(err, ERROR_INVALID, 0, "%s lists no buildpack", source);
 	*packs = found;
 	found = (struct packs)PACKS_INIT;
+	if (out_why)
+		*out_why = TAKE_PTR(why);
 	return 0;
 }

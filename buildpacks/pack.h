@@ -34,9 +34,10 @@
 #define PACK_LIST_MAX 16 /* packs that one app may have */
 
 struct pack {
-	char *name;   /* bundled: "nodejs" */
+	char *name;   /* bundled: "nodejs"; fetched: its address */
 	char *title;  /* for people: "Node.js" */
-	char *path;   /* inside build containers: "/packs/nodejs" */
+	char *path;   /* inside build containers: "/packs/nodejs", "/fetched/pack-HASH" */
+	char *mount;  /* fetched: the id below lib/packs that is mounted there; else NULL */
 	bool chosen;  /* by name, not by detection: its bin/detect need not print a name */
 	bool nothing; /* compile = none */
 	struct strvec packages, inputs, presence, whole, config;
@@ -59,15 +60,26 @@ void packs_release(struct packs *packs);
 /* Adds the names of the bundled packs in the order in which detection asks them. */
 int pack_names(const struct instance *inst, struct strvec *out, struct error *err);
 
-/* Adds the bundled pack NAME ("nodejs" or "heroku/nodejs"); anything else is an error that says
- * what is supported. */
-int packs_add(struct packs *packs, const struct instance *inst, const char *name,
+/* Where packs are looked for, and where fetching one shows its progress (-1: nowhere). */
+struct pack_place {
+	const struct instance *inst;
+	int dirfd; /* the app's source */
+	int out, err;
+};
+
+/* Whether NAME can be a pack: the name of a bundled one ("nodejs", "heroku/nodejs", "multi") or an
+ * address (buildpacks/fetched.h). The error says what is there. Fetches nothing. */
+int pack_check_name(const struct instance *inst, const char *name, struct error *err);
+
+/* Adds the pack NAME, fetching it if need be. TRUSTED: an operator chose it, not the app. "multi"
+ * adds those of the app's .buildpacks. */
+int packs_add(struct packs *packs, const struct pack_place *at, const char *name, bool trusted,
 	      struct error *err);
 
-/* The packs for the source below DIRFD, into PACKS (empty): those of CONFIGURED when it is not
- * empty, else those of the file .buildpacks, else those of app.json, else the first bundled one
- * whose files are there. */
-int packs_choose(struct packs *packs, const struct instance *inst, int dirfd,
-		 const struct strvec *configured, struct error *err);
+/* The packs for a source, into PACKS (empty): those of CONFIGURED when it is not empty, else those
+ * of the file .buildpacks, else those of app.json, else the first bundled one whose files are
+ * there. *out_why (may be NULL) says in words which of these it was; the caller frees it. */
+int packs_choose(struct packs *packs, const struct pack_place *at, const struct strvec *configured,
+		 char **out_why, struct error *err);
 
 #endif

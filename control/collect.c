@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "buildpacks/fetched.h"
+#include "control/packlist.h"
 #include "receiver/export.h"
 #include "runtime/client.h"
 #include "runtime/image.h"
@@ -36,7 +38,7 @@ int collect_hold(const struct instance *inst, int *out_fd, struct error *err)
 
 /* What must stay. */
 struct kept {
-	struct strvec images, trees, layers;
+	struct strvec images, trees, layers, packs;
 };
 
 /* The newest releases that have an image, and always the current one. */
@@ -82,6 +84,7 @@ static int load_layers(struct context *c, struct kept *k, struct error *err)
 			if (tree)
 				strvec_push(&k->trees, tree);
 		}
+		strvec_push_all(&k->packs, im.packs.v);
 	}
 	return 0;
 }
@@ -132,7 +135,7 @@ static int remove_rest(struct context *c, const struct kept *k, struct error *er
 
 int collect_run(struct context *c, struct error *err)
 {
-	struct kept k = {STRVEC_INIT, STRVEC_INIT, STRVEC_INIT};
+	struct kept k = {STRVEC_INIT, STRVEC_INIT, STRVEC_INIT, STRVEC_INIT};
 	_cleanup_close_ int lock = -1;
 	struct error busy = ERROR_INIT;
 	if (take(c->inst, LOCK_EX | LOCK_NB, &lock, &busy) < 0) {
@@ -148,9 +151,15 @@ int collect_run(struct context *c, struct error *err)
 		remove_images(c, &k);
 		result = remove_rest(c, &k, err);
 	}
+	/* with the builds held off, an address that no app is built from is nobody's */
+	if (result == 0)
+		result = packlist_all(&c->db, &k.packs, err);
+	if (result == 0)
+		result = fetched_collect(c->inst, &k.packs, err);
 	strvec_release(&k.images);
 	strvec_release(&k.trees);
 	strvec_release(&k.layers);
+	strvec_release(&k.packs);
 	return result;
 }
 

@@ -15,6 +15,7 @@
 #include "control/domain.h"
 #include "control/lock.h"
 #include "control/oneoff.h"
+#include "control/packlist.h"
 #include "control/release.h"
 #include "control/rollout.h"
 #include "control/trigger.h"
@@ -81,8 +82,11 @@ static int export_source(struct context *c, const struct app *app, const char *c
 static int build_image(struct context *c, const struct app *app, const struct release *r,
 		       const char *previous_image, struct image *im, struct error *err)
 {
-	_cleanup_free_ char *stack = NULL;
+	_cleanup_free_ char *stack = NULL, *stack_name = NULL;
+	_cleanup_strvec_ struct strvec packs = STRVEC_INIT;
 	if (deploy_stack(c, app, &stack, err) < 0 ||
+	    packlist_load(&c->db, app->id, &packs, err) < 0 ||
+	    setting_get(&c->db, app->id, "stack-name", NULL, &stack_name, err) < 0 ||
 	    trigger_run(c, app, "pre-build", NULL, err) < 0)
 		return -1;
 	_cleanup_free_ char *id = app_text_id(app);
@@ -93,7 +97,9 @@ static int build_image(struct context *c, const struct app *app, const struct re
 		.tree = r->tree,
 		.commit = r->commit,
 		.stack = stack,
+		.stack_name = stack_name,
 		.config = &r->config,
+		.packs = &packs,
 		.previous_image = previous_image,
 		.out = fileno(c->out),
 		.err = STDERR_FILENO,

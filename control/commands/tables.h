@@ -6,6 +6,7 @@
 #include "control/command.h"
 
 extern const struct command apps_commands[];
+extern const struct command buildpacks_commands[];
 extern const struct command config_commands[];
 extern const struct command domains_commands[];
 extern const struct command git_commands[];

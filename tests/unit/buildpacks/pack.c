@@ -67,8 +67,9 @@ static void expect(struct fixture *f, const struct strvec *configured, const cha
 {
 	_cleanup_packs_ struct packs packs = PACKS_INIT;
 	_cleanup_strbuf_ struct strbuf got = STRBUF_INIT;
+	struct pack_place at = {&f->inst, f->dirfd, -1, -1};
 	struct error err = ERROR_INIT;
-	if (packs_choose(&packs, &f->inst, f->dirfd, configured, &err) < 0)
+	if (packs_choose(&packs, &at, configured, NULL, &err) < 0)
 		fail_msg("%s", err.message);
 	for (size_t i = 0; i < packs.n; i++)
 		strbuf_addf(&got, "%s%s", i > 0 ? " " : "", packs.v[i].name);
@@ -79,8 +80,9 @@ static void expect_error(struct fixture *f, const struct strvec *configured, enu
 			 const char *part)
 {
 	_cleanup_packs_ struct packs packs = PACKS_INIT;
+	struct pack_place at = {&f->inst, f->dirfd, -1, -1};
 	struct error err = ERROR_INIT;
-	assert_int_equal(packs_choose(&packs, &f->inst, f->dirfd, configured, &err), -1);
+	assert_int_equal(packs_choose(&packs, &at, configured, NULL, &err), -1);
 	assert_int_equal(err.code, code);
 	if (!strstr(err.message, part))
 		fail_msg("'%s' is not in '%s'", part, err.message);
@@ -111,8 +113,10 @@ static void test_order_of_wishes(void **state)
 	expect(f, NULL, "python");
 	put(f, ".buildpacks", "# two\n\n static \nheroku/nodejs\r\n");
 	expect(f, &configured, "static nodejs");
+	strvec_push(&configured, "multi");
+	expect(f, &configured, "static nodejs");
 	strvec_push(&configured, "procfile");
-	expect(f, &configured, "procfile");
+	expect(f, &configured, "static nodejs procfile");
 }
 
 static void test_refusals(void **state)
@@ -121,9 +125,17 @@ static void test_refusals(void **state)
 	_cleanup_strvec_ struct strvec one = STRVEC_INIT;
 	strvec_push(&one, "../nodejs");
 	expect_error(f, &one, ERROR_NOT_FOUND,
-		     "there is no buildpack '../nodejs'; use one of nodejs");
-	put(f, ".buildpacks", "https://example.com/pack.git#main\n");
-	expect_error(f, NULL, ERROR_UNSUPPORTED, "not supported yet");
+		     "there is no buildpack '../nodejs'; use the address of one, or one of ");
+	put(f, ".buildpacks", "https://example.com/pack.git#--upload-pack=x\n");
+	expect_error(f, NULL, ERROR_INVALID, "is no branch, tag or commit");
+	put(f, ".buildpacks", "ext::sh://x\n");
+	expect_error(f, NULL, ERROR_INVALID, "is no address of a git repository");
+	put(f, ".buildpacks", "file:///srv/pack\n");
+	expect_error(f, NULL, ERROR_DENIED, "not by the app");
+	put(f, ".buildpacks", "https://me:secret@example.com/pack.tgz\n");
+	expect_error(f, NULL, ERROR_INVALID, "holds a password");
+	put(f, ".buildpacks", "multi\n");
+	expect_error(f, NULL, ERROR_INVALID, "lists the multi buildpack");
 	put(f, ".buildpacks", "");
 	put(f, "app.json", "{");
 	expect_error(f, NULL, ERROR_INVALID, "app.json line 1");
@@ -143,10 +155,11 @@ static void test_configuration(void **state)
 	struct fixture *f = *state;
 	_cleanup_packs_ struct packs packs = PACKS_INIT;
 	_cleanup_strvec_ struct strvec names = STRVEC_INIT;
+	struct pack_place at = {&f->inst, f->dirfd, -1, -1};
 	struct error err = ERROR_INIT;
 	assert_int_equal(pack_names(&f->inst, &names, &err), 0);
 	for (size_t i = 0; i < names.n; i++)
-		if (packs_add(&packs, &f->inst, names.v[i], &err) < 0)
+		if (packs_add(&packs, &at, names.v[i], false, &err) < 0)
 			fail_msg("%s", err.message);
 	assert_string_equal(packs.v[0].title, "Node.js");
 	assert_string_equal(packs.v[0].path, "/packs/nodejs");

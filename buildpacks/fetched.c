@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+#include "buildpacks/fetched.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/child.h"
+#include "base/cleanup.h"
+#include "base/fetch.h"
+#include "base/file.h"
+#include "base/random.h"
+#include "base/untar.h"
+#include "buildpacks/hash.h"
+#include "buildpacks/say.h"
+#include "instance/name.h"
+
+/* An address that is being fetched. */
+struct job {
+	const struct instance *inst;
+	const char *address;
+	char *url, *ref; /* ref: NULL for the repository's own branch */
+	int out, err_fd;
+	int dirfd; /* lib/packs */
+	char temp[24];
+};
+
+bool fetched_is_address(const char *name)
+{
+	return strstr(name, "://") || str_starts(name, "git@") || name[0] == '/';
+}
+
+static void release_job(struct job *j)
+{
+	if (j->dirfd >= 0 && j->temp[0])
+		file_remove_tree(j->dirfd, j->temp, NULL);
+	close_fd(j->dirfd);
+	free(j->url);
+	free(j->ref);
+}
+
+static bool ends_with(const char *s, size_t len, const char *end)
+{
+	size_t n = strlen(end);
+
+	return len >= n && strncmp(s + len - n, end, n) == 0;
+}
+
+static bool is_archive(const char *url)
+{
+	static const char *const ends[] = {".tgz",    ".tar",     ".tar.gz",
+					   ".tar.xz", ".tar.zst", ".zip"};
+	size_t len = strcspn(url, "?");
+
+	if (!str_starts(url, "http://") && !str_starts(url, "https://"))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
+		if (ends_with(url, len, ends[i]))
+			return true;
+	return false;
+}
+
+/* The folder of an address on this server, or NULL; what ends in .git is a repository. */
+static const char *local_folder(const char *url)
+{
+	const char *path = str_skip(url, "file://");
+	struct stat st;
+
+	if (!path && url[0] == '/')
+		path = url;
+	return path && !ends_with(url, strlen(url), ".git") && stat(path, &st) == 0 &&
+			       S_ISDIR(st.st_mode)
+		       ? path
+		       : NULL;
+}
+
+static void key_of(const char *address, char out[HASH_TEXT])
+{
+	struct hash h;
+
+	hash_init(&h, "buildpack address");
+	hash_addstr(&h, address);
+	hash_text(&h, out);
+}
+
+/* --- from the address into lib/packs/TEMP ---------------------------------------------------- */
+
+static int unpack(struct job *j, struct child *feeder, int fd, struct error *err)
+{
+	bool root_link;
+	_cleanup_close_ int dir = openat(j->dirfd, j->temp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "open 'packs/%s'", j->temp);
+	struct error bad = ERROR_INIT;
+	int unpacked = untar(fd, dir, &root_link, &bad);
+	/* who could not fetch it says so better than who could not read what came */
+	if (fetch_finish(feeder, fd, err) < 0)
+		return -1;
+	if (unpacked < 0)
+		*err = bad;
+	return unpacked;
+}
+
+static int from_archive(struct job *j, struct error *err)
+{
+	_cleanup_child_ struct child curl;
+	_cleanup_close_ int fd = -1;
+
+	child_init(&curl);
+	curl.err = j->err_fd;
+	if (fetch_url(j->url, &curl, &fd, err) < 0)
+		return -1;
+	return unpack(j, &curl, fd, err);
+}
+
+static int from_folder(struct job *j, const char *path, struct error *err)
+{
+	_cleanup_child_ struct child tar;
+	_cleanup_close_ int fd = -1;
+
+	child_init(&tar);
+	tar.err = j->err_fd;
+	if (fetch_folder(path, &tar, &fd, err) < 0)
+		return -1;
+	return unpack(j, &tar, fd, err);
+}
+
+static int from_clone(struct job *j, const char *git_dir, struct error *err)
+{
+	_cleanup_child_ struct child git;
+	_cleanup_close_ int fd = -1;
+	char commit[FETCH_COMMIT_SIZE];
+
+	child_init(&git);
+	if (fetch_git_clone(j->url, j->ref, git_dir, commit, err) < 0 ||
+	    fetch_git_archive(git_dir, commit, &git, &fd, err) < 0)
+		return -1;
+	return unpack(j, &git, fd, err);
+}
+
+static int from_git(struct job *j, struct error *err)
+{
+	char name[24];
+	_cleanup_free_ char *git_dir = NULL;
+
+	snprintf(name, sizeof(name), ".git-");
+	random_hex(name + 5, 16);
+	git_dir = instance_lib(j->inst, "packs/%s", name);
+	int result = from_clone(j, git_dir, err);
+	file_remove_tree(j->dirfd, name, NULL);
+	return result;
+}
+
+static bool has_plain(int dir, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+}
+
+/* What was unpacked, or the one folder in it, must be a buildpack of Heroku's API. */
+static int check(struct job *j, char **out_path, struct error *err)
+{
+	_cleanup_close_ int top = openat(j->dirfd, j->temp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_free_ char *lone =
+		top < 0 || has_plain(top, "bin/detect") ? NULL : untar_lone_folder(top);
+	_cleanup_free_ char *path = lone ? xasprintf("%s/%s", j->temp, lone) : xstrdup(j->temp);
+	_cleanup_close_ int dir =
+		openat(j->dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (dir < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "open 'packs/%s'", path);
+	if (!has_plain(dir, "bin/detect") || !has_plain(dir, "bin/compile"))
+		return error_set(
+			err, ERROR_INVALID, 0,
+			"it is no buildpack: there is no bin/detect with bin/compile in it%s",
+			has_plain(dir, "buildpack.toml")
+				? " (Cloud Native Buildpacks are not supported yet)"
+				: "");
+	*out_path = TAKE_PTR(path);
+	return 0;
+}
+
+/* Gives what was unpacked the name of its content. */
+static int keep(struct job *j, const char *path, char **out_id, struct error *err)
+{
+	_cleanup_free_ char *folder = instance_lib(j->inst, "packs/%s", path);
+	_cleanup_free_ char *hash = NULL;
+
+	if (hash_tree(folder, &hash, err) < 0)
+		return -1;
+	_cleanup_free_ char *id = xasprintf("pack-%s", hash);
+	if (renameat2(j->dirfd, path, j->dirfd, id, RENAME_NOREPLACE) < 0 && errno != EEXIST)
+		return error_set(err, ERROR_SYSTEM, errno, "rename 'packs/%s'", path);
+	*out_id = TAKE_PTR(id);
+	return 0;
+}
+
+static int fetch(struct job *j, char **out_id, struct error *err)
+{
+	_cleanup_free_ char *path = NULL;
+	const char *folder = local_folder(j->url);
+
+	snprintf(j->temp, sizeof(j->temp), ".new-");
+	random_hex(j->temp + 5, 16);
+	if (mkdirat(j->dirfd, j->temp, 0755) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "make 'packs/%s'", j->temp);
+	if ((folder               ? from_folder(j, folder, err)
+	     : is_archive(j->url) ? from_archive(j, err)
+				  : from_git(j, err)) < 0 ||
+	    check(j, &path, err) < 0)
+		return -1;
+	return keep(j, path, out_id, err);
+}
+
+/* --- what is kept ---------------------------------------------------------------------------- */
+
+static int read_ref(int dirfd, const char *name, char **out)
+{
+	_cleanup_strbuf_ struct strbuf id = STRBUF_INIT;
+
+	if (file_read(dirfd, name, 256, &id, NULL) < 0 || !name_is_id(id.data) ||
+	    !file_exists(dirfd, id.data))
+		return -1;
+	*out = strbuf_detach(&id);
+	return 0;
+}
+
+int fetched_check(const char *address, struct error *err)
+{
+	size_t len = strcspn(address, "#");
+	_cleanup_free_ char *url = xstrndup(address, len);
+
+	if (address[len] && address[len + 1] && fetch_check_committish(address + len + 1, err) < 0)
+		return -1;
+	if (local_folder(url))
+		return 0;
+	return is_archive(url) ? fetch_check_web_url(url, err) : fetch_check_url(url, err);
+}
+
+static int open_job(struct job *j, bool trusted, struct error *err)
+{
+	_cleanup_free_ char *packs = instance_lib(j->inst, "packs");
+	size_t len = strcspn(j->address, "#");
+
+	j->url = xstrndup(j->address, len);
+	j->ref = j->address[len] == '#' && j->address[len + 1] ? xstrdup(j->address + len + 1)
+							       : NULL;
+	if (!trusted && (j->address[0] == '/' || str_starts(j->address, "file:")))
+		return error_set(
+			err, ERROR_DENIED, 0,
+			"a buildpack on the server's disk is chosen by 'buildpacks:set', not "
+			"by the app");
+	if (fetched_check(j->address, err) < 0 || file_make_dirs(packs, 0755, err) < 0)
+		return -1;
+	j->dirfd = open(packs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (j->dirfd < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "open '%s'", packs);
+	return 0;
+}
+
+/* Under the address's lock: two builds fetch it once. */
+static int ensure_locked(struct job *j, const char *key, bool refresh, char **out_id,
+			 struct error *err)
+{
+	_cleanup_free_ char *ref = xasprintf("%s.ref", key);
+	_cleanup_free_ char *path = instance_lib(j->inst, "packs/%s", ref);
+	_cleanup_free_ char *id = NULL;
+
+	/* a folder of this server may have changed at any time, and costs little to look at */
+	if (!refresh && !local_folder(j->url) && read_ref(j->dirfd, ref, out_id) == 0)
+		return 0;
+	if (!local_folder(j->url))
+		say_step(j->out, "Fetching buildpack %s", j->address);
+	if (fetch(j, &id, err) < 0 || file_replace(AT_FDCWD, path, id, strlen(id), 0644, err) < 0)
+		return -1;
+	*out_id = TAKE_PTR(id);
+	return 0;
+}
+
+int fetched_ensure(const struct instance *inst, const char *address, bool trusted, bool refresh,
+		   int out, int err_fd, char **out_id, struct error *err)
+{
+	_cleanup_(release_job) struct job j = {
+		.inst = inst, .address = address, .out = out, .err_fd = err_fd, .dirfd = -1};
+	_cleanup_free_ char *locks = instance_run(inst, "locks");
+	_cleanup_close_ int lock = -1;
+	char key[HASH_TEXT];
+
+	key_of(address, key);
+	_cleanup_free_ char *path = instance_run(inst, "locks/pack-%s", key);
+	if (open_job(&j, trusted, err) < 0 || file_make_dirs(locks, 0755, err) < 0 ||
+	    file_lock(path, true, &lock, err) < 0 ||
+	    ensure_locked(&j, key, refresh, out_id, err) < 0)
+		return error_wrap(err, "buildpack '%.200s'", address);
+	return 0;
+}
+
+static void close_dir(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
+int fetched_collect(const struct instance *inst, const struct strvec *keep_addresses,
+		    struct error *err)
+{
+	_cleanup_free_ char *packs = instance_lib(inst, "packs");
+	_cleanup_(close_dir) DIR *dir = opendir(packs);
+	_cleanup_strvec_ struct strvec used = STRVEC_INIT;
+
+	if (!dir)
+		return errno == ENOENT ? 0
+				       : error_set(err, ERROR_SYSTEM, errno, "open '%s'", packs);
+	for (size_t i = 0; i < keep_addresses->n; i++) {
+		char key[HASH_TEXT];
+		_cleanup_free_ char *id = NULL;
+		key_of(keep_addresses->v[i], key);
+		_cleanup_free_ char *ref = xasprintf("%s.ref", key);
+		if (read_ref(dirfd(dir), ref, &id) == 0) {
+			strvec_push(&used, id);
+			strvec_push(&used, ref);
+		}
+	}
+	for (struct dirent *e; (e = readdir(dir));)
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
+		    !strvec_has(&used, e->d_name))
+			file_remove_tree(dirfd(dir), e->d_name, NULL);
+	return 0;
+}

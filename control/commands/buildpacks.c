@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/* buildpacks:...: which packs build an app. */
+#include "control/commands/tables.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "buildpacks/fetched.h"
+#include "buildpacks/pack.h"
+#include "buildpacks/source.h"
+#include "control/answer.h"
+#include "control/listing.h"
+#include "control/packlist.h"
+#include "control/release.h"
+
+static int index_of(const struct request *rq, unsigned long long max, unsigned long long *out,
+		    struct error *err)
+{
+	const char *text = request_value(rq, "--index");
+	*out = 0;
+	if (text && str_to_u64(text, 1, max, out) < 0)
+		return error_set(err, ERROR_USAGE, 0, "--index is a number from 1 to %llu here",
+				 max);
+	return 0;
+}
+
+/* Every pack can be one, and none comes twice. */
+static int check_all(struct context *c, const struct strvec *packs, struct error *err)
+{
+	if (packs->n > PACK_LIST_MAX)
+		return error_set(err, ERROR_INVALID, 0, "at most %d buildpacks are allowed",
+				 PACK_LIST_MAX);
+	for (size_t i = 0; i < packs->n; i++) {
+		if (pack_check_name(c->inst, packs->v[i], err) < 0)
+			return -1;
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(packs->v[i], packs->v[j]) == 0)
+				return error_set(err, ERROR_EXISTS, 0,
+						 "buildpack '%s' is in the list already",
+						 packs->v[i]);
+	}
+	return 0;
+}
+
+static void show(struct context *c, const struct app *app, const struct strvec *packs)
+{
+	if (packs->n == 0)
+		answer_step(c, "No buildpacks are set for %s: its files decide", app->name);
+	else
+		answer_step(c, "Buildpacks of %s, from the next deploy on:", app->name);
+	for (size_t i = 0; i < packs->n; i++)
+		answer_detail(c, "%zu. %s", i + 1, packs->v[i]);
+}
+
+static int store(struct context *c, const struct request *rq, const struct strvec *packs,
+		 struct error *err)
+{
+	if (check_all(c, packs, err) < 0 || packlist_save(&c->db, rq->app.id, packs, err) < 0)
+		return -1;
+	show(c, &rq->app, packs);
+	return 0;
+}
+
+static int add(struct context *c, struct request *rq, struct error *err)
+{
+	_cleanup_strvec_ struct strvec packs = STRVEC_INIT;
+	unsigned long long at;
+	if (packlist_load(&c->db, rq->app.id, &packs, err) < 0 ||
+	    index_of(rq, packs.n + 1, &at, err) < 0)
+		return -1;
+	strvec_insert(&packs, at ? at - 1 : packs.n, rq->args.v[0]);
+	return store(c, rq, &packs, err);
+}
+
+/* Without --index all packs are replaced, as `heroku buildpacks:set` does with its one. */
+static int set(struct context *c, struct request *rq, struct error *err)
+{
+	_cleanup_strvec_ struct strvec packs = STRVEC_INIT;
+	unsigned long long at;
+	if (!request_has(rq, "--index"))
+		return store(c, rq, &rq->args, err);
+	if (rq->args.n != 1)
+		return error_set(err, ERROR_USAGE, 0, "--index goes with one buildpack");
+	if (packlist_load(&c->db, rq->app.id, &packs, err) < 0 ||
+	    index_of(rq, packs.n + 1, &at, err) < 0)
+		return -1;
+	if (at <= packs.n)
+		strvec_remove(&packs, at - 1);
+	strvec_insert(&packs, at - 1, rq->args.v[0]);
+	return store(c, rq, &packs, err);
+}
+
+static int remove_pack(struct context *c, struct request *rq, struct error *err)
+{
+	_cleanup_strvec_ struct strvec packs = STRVEC_INIT;
+	unsigned long long at;
+	if (packlist_load(&c->db, rq->app.id, &packs, err) < 0)
+		return -1;
+	if (packs.n == 0)
+		return error_set(err, ERROR_NOT_FOUND, 0, "no buildpacks are set for '%s'",
+				 rq->app.name);
+	if (index_of(rq, packs.n, &at, err) < 0)
+		return -1;
+	if (!at && rq->args.n == 0)
+		return error_set(err, ERROR_USAGE, 0, "name the buildpack, or give its --index");
+	for (size_t i = 0; !at && i < packs.n; i++)
+		if (strcmp(packs.v[i], rq->args.v[0]) == 0)
+			at = i + 1;
+	if (!at)
+		return error_set(err, ERROR_NOT_FOUND, 0,
+				 "buildpack '%s' is not set for '%s': see 'buildpacks:list %s'",
+				 rq->args.v[0], rq->app.name, rq->app.name);
+	strvec_remove(&packs, at - 1);
+	return store(c, rq, &packs, err);
+}
+
+static int clear(struct context *c, struct request *rq, struct error *err)
+{
+	static const struct strvec none = STRVEC_INIT;
+	return store(c, rq, &none, err);
+}
+
+static int list(struct context *c, struct request *rq, struct error *err)
+{
+	_cleanup_strvec_ struct strvec packs = STRVEC_INIT;
+	if (packlist_load(&c->db, rq->app.id, &packs, err) < 0)
+		return -1;
+	if (!request_json(rq)) {
+		answer_header(c, "%s buildpacks", rq->app.name);
+		for (size_t i = 0; i < packs.n; i++)
+			answer_line(c, "%s", packs.v[i]);
+		return 0;
+	}
+	json_t *rows = json_array();
+	for (size_t i = 0; i < packs.n; i++)
+		json_array_append_new(rows, listing_text(packs.v[i]));
+	listing_json(c, rows);
+	return 0;
+}
+
+static int detect(struct context *c, struct request *rq, struct error *err)
+{
+	_cleanup_strvec_ struct strvec configured = STRVEC_INIT;
+	_cleanup_release_ struct release r;
+	_cleanup_packs_ struct packs packs = PACKS_INIT;
+	_cleanup_free_ char *why = NULL;
+	_cleanup_close_ int source = -1;
+	release_init(&r);
+	if (release_load(c, &rq->app, 0, &r, err) < 0)
+		return -1;
+	if (!r.tree)
+		return error_set(err, ERROR_NOT_FOUND, 0,
+				 "app '%s' has no source yet: push to it first", rq->app.name);
+	if (packlist_load(&c->db, rq->app.id, &configured, err) < 0 ||
+	    source_open(c->inst, r.tree, &source, err) < 0)
+		return -1;
+	struct pack_place at = {c->inst, source, request_json(rq) ? -1 : fileno(c->out),
+				STDERR_FILENO};
+	fflush(c->out);
+	if (packs_choose(&packs, &at, &configured, &why, err) < 0)
+		return -1;
+	json_t *rows = json_array();
+	for (size_t i = 0; i < packs.n; i++)
+		json_array_append_new(rows, json_pack("{s:o, s:o, s:s}", "buildpack",
+						      listing_text(packs.v[i].name), "title",
+						      listing_text(packs.v[i].title), "why", why));
+	static const char *const columns[] = {"buildpack", "title", "why", NULL};
+	_cleanup_free_ char *header = xasprintf("%s would be built with", rq->app.name);
+	listing_table(c, rq, header, rows, columns);
+	return 0;
+}
+
+static const char *const properties[] = {"stack-name", NULL};
+
+static int set_property(struct context *c, struct request *rq, struct error *err)
+{
+	const char *key = rq->args.v[0], *value = rq->args.n > 1 ? rq->args.v[1] : NULL;
+	if (strcmp(key, properties[0]) != 0)
+		return error_set(err, ERROR_USAGE, 0, "no property '%.80s': there is %s", key,
+				 properties[0]);
+	if (value && (!*value || strlen(value) > 64 ||
+		      value[strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+					  "0123456789._-")]))
+		return error_set(err, ERROR_INVALID, 0,
+				 "'%.80s' is no name of a stack, such as heroku-24", value);
+	if (setting_set(&c->db, rq->app.id, key, value, err) < 0)
+		return -1;
+	answer_header(c, value ? "Setting %s to %s" : "Unsetting %s", key, value ? value : "");
+	return 0;
+}
+
+static int report(struct context *c, struct request *rq, struct error *err)
+{
+	_cleanup_strvec_ struct strvec packs = STRVEC_INIT;
+	_cleanup_free_ char *stack = NULL;
+	if (packlist_load(&c->db, rq->app.id, &packs, err) < 0 ||
+	    setting_get(&c->db, rq->app.id, "stack-name", "", &stack, err) < 0)
+		return -1;
+	json_t *names = json_array();
+	for (size_t i = 0; i < packs.n; i++)
+		json_array_append_new(names, listing_text(packs.v[i]));
+	_cleanup_free_ char *header = xasprintf("App %s buildpacks information", rq->app.name);
+	listing_report(c, rq, header,
+		       json_pack("{s:s, s:o, s:s}", "app", rq->app.name, "buildpacks", names,
+				 "stack-name", stack));
+	return 0;
+}
+
+/* Fetches the packs that the app was last built with, or will be, anew. */
+static int update(struct context *c, struct request *rq, struct error *err)
+{
+	_cleanup_strvec_ struct strvec packs = STRVEC_INIT;
+	int n = 0;
+	if (packlist_load(&c->db, rq->app.id, &packs, err) < 0)
+		return -1;
+	fflush(c->out);
+	for (size_t i = 0; i < packs.n; i++) {
+		_cleanup_free_ char *id = NULL;
+		if (!fetched_is_address(packs.v[i]))
+			continue;
+		if (fetched_ensure(c->inst, packs.v[i], true, true, fileno(c->out), STDERR_FILENO,
+				   &id, err) < 0)
+			return -1;
+		answer_detail(c, "%s is %s", packs.v[i], id);
+		n++;
+	}
+	if (n == 0)
+		answer_step(c, "No buildpack of %s comes from elsewhere", rq->app.name);
+	else
+		answer_step(c, "The next deploy uses them: 'ps:rebuild %s' does so now",
+			    rq->app.name);
+	return 0;
+}
+
+static const struct option_spec format_only[] = {OPTION_FORMAT, {0}};
+static const struct option_spec index_only[] = {
+	{"--index", NULL, "N", "the place in the list, from 1"}, {0}};
+static const struct option_spec set_options[] = {
+	{"--index", NULL, "N", "replace the one at this place, from 1"},
+	{"--replace", NULL, NULL, "replace the whole list, which happens without --index anyway"},
+	{0}};
+
+const struct command buildpacks_commands[] = {
+	{"buildpacks:add", "APP BUILDPACK", "Add a buildpack to those of an app", COMMAND_APP, 1, 1,
+	 index_only, add},
+	{"buildpacks:set", "APP BUILDPACK...", "Choose the buildpacks of an app", COMMAND_APP, 1,
+	 PACK_LIST_MAX, set_options, set},
+	{"buildpacks:remove", "APP [BUILDPACK]", "Take a buildpack off an app's list", COMMAND_APP,
+	 0, 1, index_only, remove_pack},
+	{"buildpacks:clear", "APP", "Let an app's files decide again", COMMAND_APP, 0, 0, NULL,
+	 clear},
+	{"buildpacks:list", "APP", "List the buildpacks that are set", COMMAND_APP, 0, 0,
+	 format_only, list},
+	{"buildpacks:detect", "APP", "Say which buildpacks serve an app's source, and why",
+	 COMMAND_APP, 0, 0, format_only, detect},
+	{"buildpacks:report", "APP", "Report an app's buildpacks and their properties", COMMAND_APP,
+	 0, 0, format_only, report},
+	{"buildpacks:set-property", "APP|--global KEY [VALUE]", "Set stack-name",
+	 COMMAND_APP | COMMAND_GLOBAL, 1, 2, NULL, set_property},
+	{"buildpacks:update", "APP", "Fetch an app's buildpacks from elsewhere anew", COMMAND_APP,
+	 0, 0, NULL, update},
+	{0},
+};
