@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: MIT
+# What the bundled packs' scripts share: output in Heroku's shape, config vars, and running a command
+# so that a failure ends with its name. Source it from bin/compile.
+
+step() { printf -- '-----> %s\n' "$*"; }
+say() { printf '       %s\n' "$*"; }
+warn() { printf ' !     %s\n' "$*" >&2; }
+die() {
+	warn "$@"
+	exit 1
+}
+indent() { sed -u '/^$/d; s/^/       /'; }
+
+# Config vars, but for those that would break the build itself: import_env ENV_DIR
+import_env() {
+	local file name
+	for file in "$1"/*; do
+		name=${file##*/}
+		[ -f "$file" ] || continue
+		case $name in
+		PATH | HOME | LANG | GIT_DIR | CPATH | CPPATH | LD_* | LIBRARY_PATH | BASH_ENV | ENV | PYTHONHOME | PORT | DYNO | BERTH_*) continue ;;
+		esac
+		export "$name=$(cat "$file")"
+	done
+}
+
+# Runs a command with its output indented. When it fails the build ends with its status, after what
+# the pack's function `explain OUTPUT-FILE` makes of it: run TITLE COMMAND...
+run() {
+	local title=$1 output status=0
+	shift
+	output=$(mktemp)
+	"$@" 2>&1 </dev/null | tee "$output" | indent || status=${PIPESTATUS[0]}
+	if [ "$status" -ne 0 ]; then
+		warn "'$title' failed with status $status"
+		! declare -F explain >/dev/null || explain "$output"
+		rm -f "$output"
+		exit "$status"
+	fi
+	rm -f "$output"
+}

@@ -1,0 +1,131 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Node.js beyond npm's plain path (buildpacks.bats): yarn, pnpm, workspaces, other versions. All of it
+# comes from the npm registry.
+
+# $app, $dir and $host come from app.bash
+# shellcheck disable=SC2154
+load helper
+load app
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+}
+
+teardown() {
+	destroy_new_apps
+}
+
+# The app nodejs-build in $dir, to be pushed as $app, with another lock file: sample_with [LOCK NAME]
+sample_with() {
+	new_app node
+	rm -rf "$dir"
+	cp -R "$TEST_SOURCE/tests/apps/nodejs-build" "$dir"
+	[ $# -gt 0 ] || return 0
+	rm "$dir/package-lock.json"
+	cp "$TEST_SOURCE/tests/apps/locks/$1" "$dir/$2"
+}
+
+# Adds members to package.json: package_json '"engines": {...}'
+package_json() {
+	sed -i "s|\"private\": true,|\"private\": true, $1,|" "$dir/package.json"
+}
+
+installed() {
+	berth run "$app" 'ls -A node_modules' | tr '\n' ' '
+}
+
+@test "node: yarn 1 from its lock file, once; the app has no development packages" {
+	sample_with yarn-1.lock yarn.lock
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	assert_contains "$output" "Installing yarn 1.22"
+	assert_contains "$output" "Removing development packages"
+	assert_contains "$(http "$host")" "built with semver 1, an hour is 3600000 ms"
+	assert_contains "$(installed)" ms
+	refute_contains "$(installed)" semver
+	sed -i 's/an hour/one hour/' "$dir/server.js"
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	assert_contains "$output" "Nothing to install: its dependencies are unchanged"
+	assert_contains "$(http "$host")" "one hour"
+}
+
+@test "node: yarn 4 with Plug'n'Play, and a lock file that is out of date" {
+	sample_with yarn-4.lock yarn.lock
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	assert_contains "$output" "Installing yarn 4."
+	assert_contains "$(http "$host")" "an hour is 3600000 ms"
+	assert_contains "$(berth run "$app" 'ls -A .yarn/cache')" ms-npm-2.1.3
+	refute_contains "$(berth run "$app" 'ls -A .yarn/cache')" semver
+	sed -i 's/2\.1\.3/2.1.2/' "$dir/package.json"
+	run push_app "$dir" "$app"
+	[ "$status" -ne 0 ]
+	assert_contains "$output" "'yarn install --immutable' failed with status 1"
+	assert_contains "$output" "yarn.lock does not fit package.json: run 'yarn install' and commit yarn.lock"
+}
+
+@test "node: pnpm as packageManager says, with another Node.js and Heroku's scripts" {
+	sample_with pnpm-lock.yaml pnpm-lock.yaml
+	package_json '"packageManager": "pnpm@9.15.0", "engines": { "node": "20.x" }'
+	sed -i 's|"scripts": {|"scripts": { "heroku-prebuild": "echo PRE > pre", "heroku-cleanup": "cat pre; rm build.js",|' \
+		"$dir/package.json"
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	assert_contains "$output" "Installing Node.js 20."
+	assert_contains "$output" "Installing pnpm 9.15.0 (packageManager: 9.15.0)"
+	assert_contains "$output" "PRE"
+	assert_contains "$(http "$host")" "an hour is 3600000 ms"
+	run berth run "$app" 'node --version; pnpm --version; ls; ls node_modules'
+	assert_contains "$output" v20.
+	assert_contains "$output" 9.15.0
+	refute_contains "$output" build.js
+	refute_contains "$output" semver
+}
+
+@test "node: an old version comes with an npm that fits; no lock file is said" {
+	sample_with
+	rm "$dir/package-lock.json"
+	echo lts/erbium >"$dir/.nvmrc"
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	assert_contains "$output" "Node.js 12.22.12, npm 8."
+	assert_contains "$output" "there is no lock file: run 'npm install' and commit it"
+	assert_contains "$(http "$host")" "an hour is 3600000 ms"
+	refute_contains "$(installed)" semver
+}
+
+@test "node: workspaces; NPM_CONFIG_PRODUCTION=false keeps development packages" {
+	sample_with
+	mkdir -p "$dir/packages/clock"
+	echo '{ "name": "clock", "version": "1.0.0", "main": "index.js" }' >"$dir/packages/clock/package.json"
+	echo 'module.exports = () => "hourly";' >"$dir/packages/clock/index.js"
+	package_json '"workspaces": ["packages/*"]'
+	rm "$dir/package-lock.json"
+	sed -i "s/an hour is/\${require('clock')()} is/" "$dir/server.js"
+	berth apps:create "$app"
+	berth config:set --no-restart "$app" NPM_CONFIG_PRODUCTION=false
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	assert_contains "$(http "$host")" "hourly is 3600000 ms"
+	assert_contains "$(installed)" semver
+}
+
+@test "node: a version that is not there, two lock files, a lock file that is out of date" {
+	sample_with
+	package_json '"engines": { "node": "99.x" }'
+	run push_app "$dir" "$app"
+	[ "$status" -ne 0 ]
+	assert_contains "$output" "engines.node asks for Node.js '99.x': there is no such version; the nearest are "
+	sed -i 's/"99.x"/"*"/' "$dir/package.json"
+	cp "$TEST_SOURCE/tests/apps/locks/yarn-1.lock" "$dir/yarn.lock"
+	run push_app "$dir" "$app"
+	[ "$status" -ne 0 ]
+	assert_contains "$output" "two lock files: package-lock.json and yarn.lock"
+	rm "$dir/yarn.lock"
+	sed -i 's/"ms": "2\.1\.3"/"ms": "2.1.2"/' "$dir/package.json"
+	run push_app "$dir" "$app"
+	[ "$status" -ne 0 ]
+	assert_contains "$output" "package-lock.json does not fit package.json: run 'npm install' and commit package-lock.json"
+}
