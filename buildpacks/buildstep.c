@@ -2,10 +2,15 @@
 #include "buildpacks/buildstep.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/random.h"
 #include "base/strbuf.h"
 #include "buildpacks/environment.h"
+#include "buildpacks/hint.h"
 #include "buildpacks/pump.h"
+#include "buildpacks/say.h"
+
+#define SAY_TIME_MS 1000 /* shorter steps need no time of their own in the output */
 
 static struct spec_limits build_limits(const struct build *b)
 {
@@ -97,8 +102,15 @@ static int run(const struct build *b, const struct buildstep *step, struct repor
 {
 	_cleanup_strbuf_ struct strbuf results = STRBUF_INIT;
 	_cleanup_spec_ struct container_spec spec;
-	struct pump pump = {
-		.out = b->out, .err = b->err, .cancel_fd = b->cancel_fd, .results = &results};
+	_cleanup_strbuf_ struct strbuf tail = STRBUF_INIT;
+	struct pump pump = {.out = b->out,
+			    .err = b->err,
+			    .cancel_fd = b->cancel_fd,
+			    .results = &results,
+			    .tail = &tail,
+			    .doing = "building",
+			    .alive = b->out};
+	int64_t start = clock_ms();
 	struct runtime_result result;
 	struct error why = ERROR_INIT;
 
@@ -111,7 +123,9 @@ static int run(const struct build *b, const struct buildstep *step, struct repor
 			     ? error_set(&why, ERROR_INVALID, 0, "the build's report is too large")
 			     : report_parse(out, results.data, results.len, &why);
 	if (check_result(b, step, &result, out, err) < 0)
-		return -1;
+		return hint_add(HINT_BUILD, tail.data, err);
+	if (clock_ms() - start >= SAY_TIME_MS)
+		say_detail(b->out, "Built in %.1f s", (double)(clock_ms() - start) / 1000);
 	if (parsed < 0)
 		*err = why;
 	return parsed;

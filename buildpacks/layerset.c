@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "buildpacks/environment.h"
 #include "buildpacks/hash.h"
+#include "buildpacks/hint.h"
 #include "buildpacks/say.h"
 
 #define PACKAGE_NAME_MAX 128
@@ -159,7 +160,12 @@ static int make_layer(const struct instance *inst, const char *stack, const char
 {
 	_cleanup_strbuf_ struct strbuf tail = STRBUF_INIT;
 	_cleanup_spec_ struct container_spec spec;
-	struct pump pump = {.out = -1, .err = -1, .cancel_fd = user->cancel_fd, .tail = &tail};
+	struct pump pump = {.out = -1,
+			    .err = -1,
+			    .cancel_fd = user->cancel_fd,
+			    .tail = &tail,
+			    .doing = "installing",
+			    .alive = user->out};
 	struct runtime_result result;
 	int64_t start = clock_ms();
 
@@ -171,11 +177,12 @@ static int make_layer(const struct instance *inst, const char *stack, const char
 	if (result.exit_code != 0 || result.oom_killed || result.timed_out || result.disk_full) {
 		runtime_layer_remove(inst, id, NULL);
 		say_lines(user->err, tail.data);
-		return error_set(err, ERROR_FAILED, 0,
-				 result.timed_out    ? "installing took longer than 20 minutes"
-				 : result.oom_killed ? "installing used more than 2048 MB of memory"
-				 : result.disk_full  ? "installing used more than 8192 MB of disk"
-						     : "installing failed; what it said is above");
+		error_set(err, ERROR_FAILED, 0,
+			  result.timed_out    ? "installing took longer than 20 minutes"
+			  : result.oom_killed ? "installing used more than 2048 MB of memory"
+			  : result.disk_full  ? "installing used more than 8192 MB of disk"
+					      : "installing failed; what it said is above");
+		return hint_add(HINT_LAYER, tail.data, err);
 	}
 	if (runtime_layer_commit(inst, id, err) < 0)
 		return -1;

@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/file.h"
+#include "buildpacks/say.h"
 
 /* The read ends of the container's descriptors 0, 1 and 2. */
 enum { RESULTS, OUT, ERR, PIPES };
@@ -43,8 +45,32 @@ static void keep_tail(struct strbuf *tail, const char *data, size_t len)
 		strbuf_consume(tail, tail->len - PUMP_TAIL);
 }
 
+/* When the user last saw something. */
+struct quiet {
+	int64_t start, last;
+	bool mid_line;
+};
+
+static int quiet_left(const struct quiet *q)
+{
+	int64_t left = q->last + PUMP_QUIET_MS - clock_ms();
+
+	return left > 0 ? (int)left : 0;
+}
+
+static void say_alive(struct quiet *q, const struct pump *p)
+{
+	if (q->mid_line)
+		file_write_all(p->alive, "\n", 1, NULL);
+	q->mid_line = false;
+	q->last = clock_ms();
+	say_detail(p->alive, "... still %s (%lld s)", p->doing,
+		   (long long)(q->last - q->start + 500) / 1000);
+}
+
 /* Moves what pipe WHICH has; closes it at its end. A user who no longer reads cancels. */
-static int move(struct ends *ends, int which, const struct pump *p, struct error *err)
+static int move(struct ends *ends, int which, const struct pump *p, struct quiet *q,
+		struct error *err)
 {
 	char buf[16384];
 	ssize_t n = read(ends->fd[which], buf, sizeof(buf));
@@ -63,6 +89,10 @@ static int move(struct ends *ends, int which, const struct pump *p, struct error
 	if (p->tail)
 		keep_tail(p->tail, buf, (size_t)n);
 	int fd = which == OUT ? p->out : p->err;
+	if (fd >= 0) {
+		q->last = clock_ms();
+		q->mid_line = buf[n - 1] != '\n';
+	}
 	if (fd >= 0 && file_write_all(fd, buf, (size_t)n, err) < 0) {
 		error_clear(err);
 		return error_set(err, ERROR_CANCELLED, 0, "cancelled: nobody reads the output");
@@ -74,7 +104,8 @@ static int move(struct ends *ends, int which, const struct pump *p, struct error
  * cannot exist, so the pipes do end; they are read once more without waiting, just in case. */
 static int run_loop(struct ends *ends, int session, const struct pump *p, struct error *err)
 {
-	bool ended = false;
+	struct quiet quiet = {clock_ms(), clock_ms(), false};
+	bool shows = p->doing && p->alive >= 0, ended = false;
 
 	while (!ended) {
 		struct pollfd set[PIPES + 2];
@@ -82,21 +113,23 @@ static int run_loop(struct ends *ends, int session, const struct pump *p, struct
 			set[i] = (struct pollfd){ends->fd[i], POLLIN, 0};
 		set[PIPES] = (struct pollfd){session, POLLIN, 0};
 		set[PIPES + 1] = (struct pollfd){p->cancel_fd, POLLIN, 0};
-		if (poll(set, PIPES + 2, -1) < 0 && errno != EINTR)
+		if (poll(set, PIPES + 2, shows ? quiet_left(&quiet) : -1) < 0 && errno != EINTR)
 			return error_set(err, ERROR_SYSTEM, errno, "poll");
 		if (set[PIPES + 1].revents)
 			return error_set(err, ERROR_CANCELLED, 0, "cancelled");
 		for (int i = 0; i < PIPES; i++)
-			if (set[i].revents && move(ends, i, p, err) < 0)
+			if (set[i].revents && move(ends, i, p, &quiet, err) < 0)
 				return -1;
 		ended = set[PIPES].revents != 0;
+		if (shows && !ended && quiet_left(&quiet) == 0)
+			say_alive(&quiet, p);
 	}
 	for (int i = 0; i < PIPES; i++) {
 		for (;;) {
 			struct pollfd one = {ends->fd[i], POLLIN, 0};
 			if (ends->fd[i] < 0 || poll(&one, 1, 0) <= 0)
 				break;
-			if (move(ends, i, p, err) < 0)
+			if (move(ends, i, p, &quiet, err) < 0)
 				return -1;
 		}
 	}

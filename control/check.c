@@ -12,11 +12,13 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "buildpacks/appjson.h"
+#include "buildpacks/hint.h"
 #include "control/answer.h"
 #include "receiver/export.h"
 
 #define LISTEN_TIMEOUT_S 60
 #define LIVE_MS 1000
+#define QUIET_MS 10000
 #define ANSWER_MAX (1u << 20)
 
 static int crashed(struct context *c, const struct app *app, const struct process *p,
@@ -30,14 +32,17 @@ static int crashed(struct context *c, const struct app *app, const struct proces
 	if (now.state == CONTAINER_STARTING && now.restarts == 0)
 		return 0;
 	_cleanup_free_ char *name = xasprintf("%s.%u", p->type, p->n);
-	process_say_log(c, app, name, p->status.started_us);
+	_cleanup_strbuf_ struct strbuf log = STRBUF_INIT;
+	process_say_log(c, app, name, p->status.started_us, &log);
 	if (now.oom_killed)
-		return error_set(err, ERROR_FAILED, 0,
-				 "%s used more than its %llu MB of memory and was killed", name,
-				 (unsigned long long)(now.memory_limit >> 20));
-	return error_set(err, ERROR_FAILED, 0,
-			 "%s crashed right after its start (exit status %d): see 'logs %s'", name,
-			 now.exit_code, app->name);
+		error_set(err, ERROR_FAILED, 0,
+			  "%s used more than its %llu MB of memory and was killed", name,
+			  (unsigned long long)(now.memory_limit >> 20));
+	else
+		error_set(err, ERROR_FAILED, 0,
+			  "%s crashed right after its start (exit status %d): see 'logs %s'", name,
+			  now.exit_code, app->name);
+	return hint_add(HINT_START, log.data, err);
 }
 
 static bool accepts(const char *address, int port)
@@ -61,7 +66,9 @@ static bool accepts(const char *address, int port)
 static int wait_listening(struct context *c, const struct app *app, const struct process *p,
 			  int port, int timeout_s, struct error *err)
 {
-	int64_t deadline = clock_ms() + (int64_t)timeout_s * 1000, next_look = 0, pause = 2;
+	_cleanup_free_ char *name = xasprintf("%s.%u", p->type, p->n);
+	int64_t start = clock_ms(), next_word = start + QUIET_MS, next_look = 0, pause = 2;
+	int64_t deadline = start + (int64_t)timeout_s * 1000;
 	while (!accepts(p->status.address, port)) {
 		int64_t now = clock_ms();
 		if (now >= next_look) {
@@ -70,12 +77,18 @@ static int wait_listening(struct context *c, const struct app *app, const struct
 			next_look = now + 100;
 		}
 		if (now >= deadline) {
-			_cleanup_free_ char *name = xasprintf("%s.%u", p->type, p->n);
-			process_say_log(c, app, name, p->status.started_us);
-			return error_set(err, ERROR_TIMEOUT, 0,
-					 "%s did not listen on port %d (the PORT it is given) "
-					 "within %d s",
-					 name, port, timeout_s);
+			_cleanup_strbuf_ struct strbuf log = STRBUF_INIT;
+			process_say_log(c, app, name, p->status.started_us, &log);
+			error_set(err, ERROR_TIMEOUT, 0,
+				  "%s did not listen on port %d (the PORT it is given) "
+				  "within %d s",
+				  name, port, timeout_s);
+			return hint_add(HINT_START, log.data, err);
+		}
+		if (now >= next_word) {
+			answer_detail(c, "... still waiting for %s to listen on port %d (%lld s)",
+				      name, port, (long long)(now - start) / 1000);
+			next_word = now + QUIET_MS;
 		}
 		clock_sleep_ms(pause);
 		pause = pause < 50 ? pause + 2 : 50;
@@ -210,9 +223,11 @@ static int run_check(struct context *c, const struct app *app, const struct appj
 			continue;
 		}
 		_cleanup_free_ char *process = xasprintf("%s.%u", p->type, p->n);
-		process_say_log(c, app, process, p->status.started_us);
+		_cleanup_strbuf_ struct strbuf log = STRBUF_INIT;
+		process_say_log(c, app, process, p->status.started_us, &log);
 		*err = why;
-		return error_wrap(err, "health check '%s' of %s failed %d times", name, process, i);
+		error_wrap(err, "health check '%s' of %s failed %d times", name, process, i);
+		return hint_add(HINT_START, log.data, err);
 	}
 }
 

@@ -169,7 +169,10 @@ static void report(struct context *c, const struct app *app, const struct releas
 	answer_step(c, "Launched v%lld in %.2f s (%s)", (long long)r->version,
 		    (double)(clock_ms() - t->start) / 1000.0, t->text.data);
 	if (formation_get(&r->formation, "web", 0) == 0)
-		answer_detail(c, "No web process runs: nothing answers over HTTP");
+		answer_detail(c,
+			      "No web process runs, so nothing answers over HTTP: have a line "
+			      "'web: COMMAND' in the Procfile, and 'ps:scale %s web=1'",
+			      app->name);
 	else if (url)
 		answer_detail(c, "%s deployed to Berth", url);
 	else

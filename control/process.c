@@ -199,7 +199,8 @@ int process_start(struct context *c, const struct app *app, const struct release
 	return 0;
 }
 
-void process_say_log(struct context *c, const struct app *app, const char *name, int64_t since)
+void process_say_log(struct context *c, const struct app *app, const char *name, int64_t since,
+		     struct strbuf *out)
 {
 	_cleanup_free_ char *folder = app_text_id(app);
 	_cleanup_free_ char *path = instance_lib(c->inst, "logs/%s/%s.log", folder, name);
@@ -227,6 +228,8 @@ void process_say_log(struct context *c, const struct app *app, const char *name,
 		const char *text = strchr(line, ' ');
 		lines[count++ % SAY_LINES] = text ? text + 1 : line;
 	}
-	for (size_t i = count > SAY_LINES ? count - SAY_LINES : 0; i < count; i++)
+	for (size_t i = count > SAY_LINES ? count - SAY_LINES : 0; i < count; i++) {
 		answer_detail(c, "%s", lines[i % SAY_LINES]);
+		strbuf_addf(out, "%s\n", lines[i % SAY_LINES]);
+	}
 }

@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+#include "base/strbuf.h"
 #include "control/app.h"
 #include "control/context.h"
 #include "control/release.h"
@@ -48,7 +49,9 @@ void process_spec(struct context *c, const struct app *app, const struct release
 		  const struct image *im, const char *dyno, const char *command,
 		  struct container_spec *out);
 
-/* The last lines that TYPE.N logged since SINCE (unix microseconds), as detail lines. */
-void process_say_log(struct context *c, const struct app *app, const char *name, int64_t since);
+/* The last lines that TYPE.N logged since SINCE (unix microseconds), as detail lines, and appended
+ * to OUT. */
+void process_say_log(struct context *c, const struct app *app, const char *name, int64_t since,
+		     struct strbuf *out);
 
 #endif
