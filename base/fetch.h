@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Files from elsewhere: a folder (packed by tar), a git repository (cloned bare, the wanted commit
+ * Files from elsewhere: a folder (packed by tar), a git repository (fetched bare, the wanted commit
  * packed by git archive) or an archive at a URL (curl). All end in a stream that base/untar.h takes
  * without trust. No shell is involved, and no hook or checkout of a repository runs.
  */
@@ -27,8 +27,12 @@ int fetch_check_url(const char *url, struct error *err);
 /* A branch, tag or commit: letters, digits and "._/-", no ".." and no leading "-". */
 int fetch_check_committish(const char *s, struct error *err);
 
-/* Clones URL into the new folder GIT_DIR (absolute), and resolves COMMITTISH (NULL: the remote's
- * HEAD) to a commit. The caller removes GIT_DIR, also after an error. */
+/* No file that git writes may be larger. */
+#define FETCH_GIT_MAX_BYTES (256ull << 20)
+
+/* Fetches COMMITTISH (NULL: the remote's HEAD) of URL into the new bare repository GIT_DIR
+ * (absolute) and says which commit it is; only that commit, unless COMMITTISH may be a commit's id.
+ * ERROR_NOT_FOUND: URL has none such. The caller removes GIT_DIR, also after an error. */
 int fetch_git_clone(const char *url, const char *committish, const char *git_dir,
 		    char out_commit[FETCH_COMMIT_SIZE], struct error *err);
 /* The caps of an archive: bytes as they come over the network, and time. */

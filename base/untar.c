@@ -210,7 +210,7 @@ int untar(int fd, int dirfd, bool *out_root_link, struct error *err)
 	if (!a)
 		return error_set(err, ERROR_FAILED, 0, "no memory to unpack with");
 	archive_read_support_format_tar(a);
-	archive_read_support_format_zip_streamable(a);
+	archive_read_support_format_zip(a);
 	archive_read_support_filter_gzip(a);
 	archive_read_support_filter_xz(a);
 	archive_read_support_filter_zstd(a);

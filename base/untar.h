@@ -19,7 +19,8 @@
 #define UNTAR_MAX_PATH 512u
 #define UNTAR_MAX_DEPTH 16u
 
-/* Reads a tar (plain, gzip, xz or zstd) or a zip from FD to its end into the empty folder DIRFD.
+/* Reads a tar (plain, gzip, xz or zstd) or a zip from FD to its end into the empty folder DIRFD. A
+ * zip says only in the directory at its end what is executable or a link: give it as a plain file.
  * *out_root_link says that some link passes through the folder itself, so that no folder below it
  * may be taken for the whole. What was written before an error stays; the caller removes the
  * folder. */
