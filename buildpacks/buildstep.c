@@ -92,9 +92,12 @@ static int check_result(const struct build *b, const struct buildstep *step,
 				 "the %s buildpack ('%s') does not fit this app: its bin/detect "
 				 "exited with status %d",
 				 p->title, p->name, report->failed_status);
-	return error_set(err, ERROR_FAILED, 0,
-			 "the %s buildpack failed: bin/%s exited with status %d", p->title,
-			 report->failed_step, report->failed_status);
+	return error_set(
+		err, ERROR_FAILED, 0, "the %s buildpack failed: bin/%s exited with status %d%s",
+		p->title, report->failed_step, report->failed_status,
+		p->mount && !b->stack_name ? "; if it knows Heroku's stacks only, tell it one: "
+					     "'buildpacks:set-property APP stack-name heroku-22'"
+					   : "");
 }
 
 static int run(const struct build *b, const struct buildstep *step, struct report *out,

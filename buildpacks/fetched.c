@@ -25,13 +25,14 @@ struct job {
 	const char *address;
 	char *url, *ref; /* ref: NULL for the repository's own branch */
 	int out, err_fd;
-	int dirfd; /* lib/packs */
+	int dirfd;      /* lib/packs */
+	bool root_link; /* a link in it passes through its top folder */
 	char temp[24];
 };
 
 bool fetched_is_address(const char *name)
 {
-	return strstr(name, "://") || str_starts(name, "git@") || name[0] == '/';
+	return strchr(name, ':') || name[0] == '/';
 }
 
 static void release_job(struct job *j)
@@ -89,15 +90,52 @@ static void key_of(const char *address, char out[HASH_TEXT])
 
 /* --- from the address into lib/packs/TEMP ---------------------------------------------------- */
 
-static int unpack(struct job *j, struct child *feeder, int fd, struct error *err)
+static int unpack_from(struct job *j, int fd, struct error *err)
 {
-	bool root_link;
 	_cleanup_close_ int dir = openat(j->dirfd, j->temp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (dir < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "open 'packs/%s'", j->temp);
+	return untar(fd, dir, &j->root_link, err);
+}
+
+/* The whole of FD in a file without a name, rewound. */
+static int spool(struct job *j, int fd, int *out_fd, struct error *err)
+{
+	_cleanup_close_ int file = openat(j->dirfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	char chunk[65536];
+	uint64_t total = 0;
+	ssize_t n;
+
+	if (file < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "make a file in 'packs'");
+	while ((n = read(fd, chunk, sizeof(chunk))) > 0) {
+		total += (uint64_t)n;
+		if (total > UNTAR_MAX_BYTES)
+			return error_set(err, ERROR_INVALID, 0,
+					 "the archive is larger than %llu MiB",
+					 UNTAR_MAX_BYTES >> 20);
+		if (file_write_all(file, chunk, (size_t)n, err) < 0)
+			return -1;
+	}
+	if (n < 0 || lseek(file, 0, SEEK_SET) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "read the archive");
+	*out_fd = TAKE_FD(file);
+	return 0;
+}
+
+static int unpack_zip(struct job *j, int fd, struct error *err)
+{
+	_cleanup_close_ int file = -1;
+
+	return spool(j, fd, &file, err) < 0 ? -1 : unpack_from(j, file, err);
+}
+
+static int unpack(struct job *j, struct child *feeder, int fd, struct error *err)
+{
 	struct error bad = ERROR_INIT;
-	int unpacked = untar(fd, dir, &root_link, &bad);
+	bool zip = is_archive(j->url) && ends_with(j->url, strcspn(j->url, "?"), ".zip");
+	int unpacked = (zip ? unpack_zip : unpack_from)(j, fd, &bad);
 	/* who could not fetch it says so better than who could not read what came */
 	if (fetch_finish(feeder, fd, err) < 0)
 		return -1;
@@ -156,11 +194,13 @@ static int from_git(struct job *j, struct error *err)
 	return result;
 }
 
-static bool has_plain(int dir, const char *name)
+/* A file, or a link to one that stays inside. */
+static bool has_file(int dir, const char *name)
 {
+	_cleanup_close_ int fd = file_open_beneath(dir, name, O_PATH, 0, false, NULL);
 	struct stat st;
 
-	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 }
 
 /* What was unpacked, or the one folder in it, must be a buildpack of Heroku's API. */
@@ -168,18 +208,21 @@ static int check(struct job *j, char **out_path, struct error *err)
 {
 	_cleanup_close_ int top = openat(j->dirfd, j->temp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_free_ char *lone =
-		top < 0 || has_plain(top, "bin/detect") ? NULL : untar_lone_folder(top);
+		top < 0 || has_file(top, "bin/detect") ? NULL : untar_lone_folder(top);
 	_cleanup_free_ char *path = lone ? xasprintf("%s/%s", j->temp, lone) : xstrdup(j->temp);
 	_cleanup_close_ int dir =
 		openat(j->dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	if (dir < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "open 'packs/%s'", path);
-	if (!has_plain(dir, "bin/detect") || !has_plain(dir, "bin/compile"))
+	if (lone && j->root_link)
+		return error_set(err, ERROR_INVALID, 0, "a link points out of its folder '%s'",
+				 lone);
+	if (!has_file(dir, "bin/detect") || !has_file(dir, "bin/compile"))
 		return error_set(
 			err, ERROR_INVALID, 0,
 			"it is no buildpack: there is no bin/detect with bin/compile in it%s",
-			has_plain(dir, "buildpack.toml")
+			has_file(dir, "buildpack.toml")
 				? " (Cloud Native Buildpacks are not supported yet)"
 				: "");
 	*out_path = TAKE_PTR(path);

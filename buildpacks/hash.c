@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
@@ -13,7 +14,7 @@
 #include "base/strvec.h"
 
 #define HASH_BYTES 16
-#define FILE_MAX (16u << 20)
+#define FILE_MAX (128u << 20)
 
 void hash_init(struct hash *h, const char *purpose)
 {
@@ -62,6 +63,20 @@ static int list_folder(const char *path, struct strvec *out, struct error *err)
 	return 0;
 }
 
+/* A link by its text: where it leads to may be nowhere, or a circle. */
+static int add_link(struct hash *h, const char *path, struct error *err)
+{
+	char target[4096];
+	ssize_t n = readlink(path, target, sizeof(target));
+
+	if (n < 0 || (size_t)n == sizeof(target))
+		return error_set(err, ERROR_SYSTEM, n < 0 ? errno : ENAMETOOLONG, "read link '%s'",
+				 path);
+	hash_addstr(h, "link");
+	hash_add(h, target, (size_t)n);
+	return 0;
+}
+
 static int add_folder(struct hash *h, const char *path, struct error *err)
 {
 	_cleanup_strvec_ struct strvec names = STRVEC_INIT;
@@ -71,9 +86,14 @@ static int add_folder(struct hash *h, const char *path, struct error *err)
 	for (size_t i = 0; i < names.n; i++) {
 		_cleanup_free_ char *sub = xasprintf("%s/%s", path, names.v[i]);
 		struct stat st;
-		if (stat(sub, &st) < 0)
+		if (lstat(sub, &st) < 0)
 			return error_set(err, ERROR_SYSTEM, errno, "stat '%s'", sub);
 		hash_addstr(h, names.v[i]);
+		if (S_ISLNK(st.st_mode)) {
+			if (add_link(h, sub, err) < 0)
+				return -1;
+			continue;
+		}
 		if (S_ISDIR(st.st_mode)) {
 			hash_addstr(h, "folder");
 			if (add_folder(h, sub, err) < 0)

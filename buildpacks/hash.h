@@ -23,8 +23,8 @@ void hash_add(struct hash *h, const void *data, size_t len);
 void hash_addstr(struct hash *h, const char *s); /* NULL differs from "" */
 void hash_text(struct hash *h, char out[HASH_TEXT]);
 
-/* The names, modes and contents of all files below FOLDER, a folder of Berth's own; the caller
- * frees *out. */
+/* The names, modes and contents of all files below FOLDER, and where its links say that they lead;
+ * no link is followed. The caller frees *out. */
 int hash_tree(const char *folder, char **out, struct error *err);
 
 #endif

@@ -10,9 +10,11 @@
 #include "buildpacks/pack.h"
 #include "buildpacks/source.h"
 #include "control/answer.h"
+#include "control/collect.h"
 #include "control/listing.h"
 #include "control/packlist.h"
 #include "control/release.h"
+#include "runtime/image.h"
 
 static int index_of(const struct request *rq, unsigned long long max, unsigned long long *out,
 		    struct error *err)
@@ -145,9 +147,9 @@ static int detect(struct context *c, struct request *rq, struct error *err)
 	_cleanup_release_ struct release r;
 	_cleanup_packs_ struct packs packs = PACKS_INIT;
 	_cleanup_free_ char *why = NULL;
-	_cleanup_close_ int source = -1;
+	_cleanup_close_ int source = -1, hold = -1;
 	release_init(&r);
-	if (release_load(c, &rq->app, 0, &r, err) < 0)
+	if (collect_hold(c->inst, &hold, err) < 0 || release_load(c, &rq->app, 0, &r, err) < 0)
 		return -1;
 	if (!r.tree)
 		return error_set(err, ERROR_NOT_FOUND, 0,
@@ -207,25 +209,47 @@ static int report(struct context *c, struct request *rq, struct error *err)
 	return 0;
 }
 
-/* Fetches the packs that the app was last built with, or will be, anew. */
+/* The addresses that the app will be built from, as far as its last build and its list say. */
+static int load_addresses(struct context *c, const struct app *app, struct strvec *out,
+			  struct error *err)
+{
+	_cleanup_strvec_ struct strvec all = STRVEC_INIT;
+	_cleanup_release_ struct release r;
+	_cleanup_image_ struct image im;
+	release_init(&r);
+	image_init(&im);
+	if (packlist_load(&c->db, app->id, &all, err) < 0)
+		return -1;
+	/* what .buildpacks or app.json named, only the image knows */
+	if (all.n == 0 && app->release > 0) {
+		if (release_load(c, app, 0, &r, err) < 0 ||
+		    (r.image && image_load(c->inst, r.image, &im, err) < 0))
+			return -1;
+		strvec_push_all(&all, im.packs.v);
+	}
+	for (size_t i = 0; i < all.n; i++)
+		if (fetched_is_address(all.v[i]))
+			strvec_push(out, all.v[i]);
+	return 0;
+}
+
+/* Fetches them anew. */
 static int update(struct context *c, struct request *rq, struct error *err)
 {
-	_cleanup_strvec_ struct strvec packs = STRVEC_INIT;
-	int n = 0;
-	if (packlist_load(&c->db, rq->app.id, &packs, err) < 0)
+	_cleanup_strvec_ struct strvec addresses = STRVEC_INIT;
+	_cleanup_close_ int hold = -1;
+	if (collect_hold(c->inst, &hold, err) < 0 ||
+	    load_addresses(c, &rq->app, &addresses, err) < 0)
 		return -1;
 	fflush(c->out);
-	for (size_t i = 0; i < packs.n; i++) {
+	for (size_t i = 0; i < addresses.n; i++) {
 		_cleanup_free_ char *id = NULL;
-		if (!fetched_is_address(packs.v[i]))
-			continue;
-		if (fetched_ensure(c->inst, packs.v[i], true, true, fileno(c->out), STDERR_FILENO,
-				   &id, err) < 0)
+		if (fetched_ensure(c->inst, addresses.v[i], true, true, fileno(c->out),
+				   STDERR_FILENO, &id, err) < 0)
 			return -1;
-		answer_detail(c, "%s is %s", packs.v[i], id);
-		n++;
+		answer_detail(c, "%s is %s", addresses.v[i], id);
 	}
-	if (n == 0)
+	if (addresses.n == 0)
 		answer_step(c, "No buildpack of %s comes from elsewhere", rq->app.name);
 	else
 		answer_step(c, "The next deploy uses them: 'ps:rebuild %s' does so now",

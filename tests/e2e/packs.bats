@@ -29,7 +29,7 @@ teardown() {
 
 # A script of a pack, from stdin: script PACK NAME
 script() {
-	mkdir -p "$PACKS/$1/bin"
+	mkdir -p "$(dirname "$PACKS/$1/$2")"
 	{
 		echo '#!/usr/bin/env bash'
 		cat
@@ -56,8 +56,14 @@ build=$1 cache=$2 env=$3
 [ -f bin/compile ] && [ "$PWD" != "$build" ]          # the working folder is the pack's own
 [ "$STACK" = heroku-24 ] && [ -n "$REQUEST_ID" ] && [ "$HOME" = /app ]
 [ "$CURL_CONNECT_TIMEOUT" = 30 ] && [ "$CURL_TIMEOUT" = 180 ]
-[ -s /etc/apt/sources.list ] || ls /etc/apt/sources.list.d/* >/dev/null
-[ "$(cat lib/data)" = bundled ]
+[ -s /etc/apt/sources.list ]
+[ "$(cat lib/data)" = bundled ] && [ -L circle ] && [ -L dangling ]
+# as packs get their binaries
+mkdir -p "$build/.vendor"
+tar -czf /tmp/vendor.tgz lib
+curl -sSf --retry 3 file:///tmp/vendor.tgz | tar -xz -C "$build/.vendor"
+# absolute paths of the build are those of the app
+echo "$build/.vendor/lib/data" >"$build/.vendor/path"
 echo "-----> Compiling for $STACK (build $(cat "$cache/count" 2>/dev/null || echo 0))"
 echo $(($(cat "$cache/count" 2>/dev/null || echo 0) + 1)) >"$cache/count"
 mkdir -p "$build/.tools/bin" "$build/.profile.d"
@@ -69,10 +75,13 @@ echo "export PATH=\"$build/.tools/bin:\$PATH\" FROM_ONE=yes" >export
 END
 	mkdir -p "$PACKS/one/lib"
 	echo bundled >"$PACKS/one/lib/data"
+	ln -s . "$PACKS/one/circle"
+	ln -s nowhere "$PACKS/one/dangling"
 	script one bin/release <<'END'
 printf -- '---\nconfig_vars:\n  FROM_RELEASE: one\n  ONLY_ONE: yes\ndefault_process_types:\n  web: perl wrong.pl\n  worker: sleep 1\n'
 END
-	script two bin/detect <<<'echo Second'
+	# more than anybody reads, which must not break a pack's pipe
+	script two bin/detect <<<'set -eo pipefail; echo Second; head -c 200000 /dev/zero | tr "\\0" y'
 	script two bin/compile <<'END'
 set -e
 [ "$FROM_ONE" = yes ]
@@ -81,7 +90,7 @@ mkdir -p "$1/.profile.d"
 echo 'export ORDER="${ORDER:-}b"' >"$1/.profile.d/20-two.sh"
 END
 	script two bin/release <<'END'
-printf -- '---\nconfig_vars:\n  FROM_RELEASE: two\ndefault_process_types:\n  web: perl server.pl\n  cleanup: echo "$ORDER $FROM_RELEASE${ONLY_ONE:-} $(tool)"\n'
+printf -- '---\nconfig_vars:\n  FROM_RELEASE: two\ndefault_process_types:\n  web: perl server.pl\n  cleanup: echo "$ORDER $FROM_RELEASE${ONLY_ONE:-} $(tool) $(cat $(cat .vendor/path))"\n'
 END
 	(cd "$PACKS" && tar -czf two.tgz two)
 	new_app packs
@@ -101,7 +110,7 @@ lines"
 	assert_equal "$(http "$host")" one
 	# the last release that says anything wins
 	run berth run "$app" cleanup
-	assert_equal "$output" "ab two tool of one"
+	assert_equal "$output" "ab two tool of one bundled"
 	refute_contains "$(berth ps:scale "$app")" worker
 	run push_app "$dir" "$app"
 	assert_contains "$output" "(build 1)"
@@ -136,19 +145,46 @@ lines"
 	assert_contains "$output" "The next deploy uses them"
 	run berth ps:rebuild "$app"
 	assert_contains "$output" "version 2"
-	berth buildpacks:set "$app" "file://$PACKS/git.git#nowhere"
-	run berth ps:rebuild "$app"
-	[ "$status" -eq 1 ]
-	assert_contains "$output" "no branch, tag or commit 'nowhere'"
+	local bad
+	for bad in "file://$PACKS/git.git#nowhere:no branch, tag or commit 'nowhere'" \
+		"file://$PACKS/git.git#0123456789ab:no branch, tag or commit '0123456789ab'" \
+		"ssh://git@127.0.0.1:1/x.git:Connection refused" "file://$PACKS/not-there.git:does not"; do
+		berth buildpacks:set "$app" "${bad%:*}"
+		run berth ps:rebuild "$app"
+		[ "$status" -eq 1 ]
+		assert_contains "$output" "buildpack '${bad%:*}'"
+		assert_contains "$output" "${bad##*:}"
+	done
 	assert_equal "$(http "$host")" one
+	# a commit by its id; what fails may need the name of a stack that it knows
+	simple git Git 'echo "no $STACK"; exit 4'
+	commit_all "$PACKS/git"
+	local id
+	id=$(head_of "$PACKS/git")
+	rm -rf "$PACKS/git.git"
+	tgit clone -q --bare "$PACKS/git" "$PACKS/git.git"
+	chown -R berth "$PACKS/git.git"
+	berth buildpacks:set "$app" "file://$PACKS/git.git#${id:0:12}"
+	run berth ps:rebuild "$app"
+	assert_contains "$output" "no debian-12"
+	assert_contains "$output" "bin/compile exited with status 4; if it knows Heroku's stacks only"
 }
 
 @test "from an archive over HTTP; what is none, or hostile, is refused by name" {
-	simple tgz Archived 'echo "       from an archive"'
+	simple tgz Archived lib/say
+	script tgz lib/say <<<'echo "       from an archive"'
+	# some packs have their scripts elsewhere
+	mv "$PACKS/tgz/bin/detect" "$PACKS/tgz/lib/detect"
+	ln -s ../lib/detect "$PACKS/tgz/bin/detect"
 	mkdir -p "$PACKS/www"
+	simple zip Zipped lib/say
+	script zip lib/say <<<'echo "       from a zip"'
+	(cd "$PACKS" && python3 -m zipfile -c www/pack.zip zip)
 	(cd "$PACKS" && tar -czf www/pack.tgz tgz && tar -czf www/empty.tgz www/pack.tgz)
 	ln -s ../../../etc "$PACKS/tgz/out"
 	(cd "$PACKS" && tar -czf www/link.tgz tgz)
+	ln -snf ../up "$PACKS/tgz/out"
+	(cd "$PACKS" && tar -czf www/up.tgz tgz)
 	rm "$PACKS/tgz/out"
 	local port
 	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
@@ -160,9 +196,23 @@ lines"
 	run push_app "$dir" "$app"
 	assert_contains "$output" "-----> Archived app detected"
 	assert_equal "$(http "$host")" one
+	assert_contains "$output" "       from an archive"
 	assert_contains "$(berth buildpacks:detect "$app" --format json)" "chosen by .buildpacks"
+	local first
+	first=$(ls -d "$TEST_ROOT"/lib/packs/pack-*)
+	simple tgz Changed 'echo "       changed"'
+	(cd "$PACKS" && tar -czf www/pack.tgz tgz)
+	run berth buildpacks:update "$app"
+	assert_contains "$output" "/pack.tgz is pack-"
+	printf '%s\n' "http://127.0.0.1:$port/pack.zip" "http://127.0.0.1:$port/pack.tgz" >"$dir/.buildpacks"
+	run push_app "$dir" "$app"
+	assert_contains "$output" "       from a zip"
+	assert_contains "$output" "       changed"
+	# what no address gives any more goes away
+	wait_for 10 test ! -e "$first"
 	local bad
-	for bad in "empty.tgz:there is no bin/detect" "link.tgz:points out of" "none.tgz:404"; do
+	for bad in "empty.tgz:there is no bin/detect" "link.tgz:points out of" "none.tgz:404" \
+		"up.tgz:points out of its folder"; do
 		echo "http://127.0.0.1:$port/${bad%%:*}" >"$dir/.buildpacks"
 		run push_app "$dir" "$app"
 		[ "$status" -ne 0 ]
