@@ -23,35 +23,6 @@ sample() {
 	cp -R "$TEST_SOURCE/tests/apps/$1" "$dir"
 }
 
-@test "static: files, an index, a page for what is not there, nothing hidden" {
-	sample static
-	run push_app "$dir" "$app"
-	[ "$status" -eq 0 ]
-	assert_contains "$output" "-----> Static site app detected"
-	assert_contains "$output" "Default types for Static site -> web"
-	assert_contains "$(http "$host")" "A static site"
-	assert_contains "$(http "$host" /style.css -i)" "text/css"
-	assert_equal "$(http_status "$host" /nope)" 404
-	assert_contains "$(http "$host" /nope || true)" "This page is not here"
-	assert_equal "$(http_status "$host" /.static/lighttpd.conf)" 403
-}
-
-@test "static: static.json chooses root and one page for all paths; a second push builds nothing" {
-	sample static
-	mkdir "$dir/site"
-	mv "$dir"/*.html "$dir"/*.css "$dir/site/"
-	echo '{ "root": "site/", "routes": { "/**": "index.html" } }' >"$dir/static.json"
-	run push_app "$dir" "$app"
-	[ "$status" -eq 0 ]
-	assert_contains "$output" "Serving site/"
-	assert_contains "$(http "$host" /any/path)" "A static site"
-	echo '<h1>Second</h1>' >"$dir/site/index.html"
-	run push_app "$dir" "$app"
-	[ "$status" -eq 0 ]
-	assert_contains "$output" "Nothing to install"
-	assert_contains "$(http "$host")" "Second"
-}
-
 @test "nodejs: npm ci from the lock file, once" {
 	sample nodejs
 	run push_app "$dir" "$app"
