@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/random.h"
 #include "base/strbuf.h"
 #include "buildpacks/buildstep.h"
@@ -74,7 +75,11 @@ static int look_at_source(struct work *w, struct error *err)
 static int make_runtime(struct work *w, struct error *err)
 {
 	const struct build *b = w->b;
-	struct pump user = {.out = b->out, .err = b->err, .cancel_fd = b->cancel_fd};
+	struct pump user = {.out = b->out,
+			    .err = b->err,
+			    .cancel_fd = b->cancel_fd,
+			    .turn = b->turn,
+			    .turn_data = b->turn_data};
 	_cleanup_strvec_ struct strvec extra = STRVEC_INIT;
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 	struct error why = ERROR_INIT;
@@ -417,7 +422,12 @@ int builder_run(const struct build *b, struct image *out, struct error *err)
 		.report = REPORT_INIT,
 	};
 
-	if (look_at_source(&w, err) < 0 || make_runtime(&w, err) < 0 || compile(&w, err) < 0)
+	int64_t start = clock_ms();
+	if (look_at_source(&w, err) < 0 || make_runtime(&w, err) < 0)
+		return -1;
+	if (b->out_runtime_ms)
+		*b->out_runtime_ms = clock_ms() - start;
+	if (compile(&w, err) < 0)
 		return -1;
 	return finish(&w, out, err);
 }

@@ -35,8 +35,12 @@ struct build {
 	const struct strvec *packs;  /* configured buildpacks; NULL or empty: detect */
 	const char *previous_image; /* the image that runs now, or NULL; only to say what changed */
 	struct spec_limits limits;
-	int out, err;  /* the user's */
-	int cancel_fd; /* readable or hung up: cancel; -1: none */
+	/* asked before each container: waits until this build may run one; NULL: at once */
+	int (*turn)(void *data, struct error *err);
+	void *turn_data;
+	int64_t *out_runtime_ms; /* how long the runtime layers took; NULL: nobody asks */
+	int out, err;            /* the user's */
+	int cancel_fd;           /* readable or hung up: cancel; -1: none */
 };
 
 /* Builds and saves the image into OUT (initialised, empty). On failure nothing is kept but runtime

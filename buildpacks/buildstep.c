@@ -56,6 +56,15 @@ static void fill_spec(const struct build *b, const struct buildstep *step,
 		strvec_push(&spec->argv, step->packs->v[i].path);
 }
 
+static char *more_than(uint64_t bytes, const char *what)
+{
+	bool whole = bytes % (1ull << 30) == 0;
+
+	return xasprintf("used more than %llu %s of %s",
+			 (unsigned long long)(bytes >> (whole ? 30 : 20)), whole ? "GB" : "MB",
+			 what);
+}
+
 /* The limit that ended the build, in words; NULL when none did. */
 static char *limit_hit(const struct build *b, const struct runtime_result *r)
 {
@@ -66,11 +75,9 @@ static char *limit_hit(const struct build *b, const struct runtime_result *r)
 			       ? xasprintf("took longer than %u minutes", l.time_ms / 60000)
 			       : xasprintf("took longer than %u seconds", l.time_ms / 1000);
 	if (r->disk_full)
-		return xasprintf("used more than %llu MB of disk",
-				 (unsigned long long)(l.disk >> 20));
+		return more_than(l.disk, "disk");
 	if (r->oom_killed)
-		return xasprintf("used more than %llu MB of memory",
-				 (unsigned long long)(l.memory >> 20));
+		return more_than(l.memory, "memory");
 	return NULL;
 }
 
@@ -82,7 +89,7 @@ static int check_result(const struct build *b, const struct buildstep *step,
 		return 0;
 	_cleanup_free_ char *limit = limit_hit(b, result);
 	if (limit)
-		return error_set(err, ERROR_FAILED, 0, "the build %s", limit);
+		return error_set(err, ERROR_FAILED, 0, "Build %s", limit);
 	if (!report->failed_step || report->failed_pack >= step->packs->n)
 		return error_set(err, ERROR_FAILED, 0, "the build ended with status %d",
 				 result->exit_code);
@@ -113,10 +120,12 @@ static int run(const struct build *b, const struct buildstep *step, struct repor
 			    .tail = &tail,
 			    .doing = "building",
 			    .alive = b->out};
-	int64_t start = clock_ms();
 	struct runtime_result result;
 	struct error why = ERROR_INIT;
 
+	if (b->turn && b->turn(b->turn_data, err) < 0)
+		return -1;
+	int64_t start = clock_ms();
 	fill_spec(b, step, &spec);
 	strbuf_cap(&results, REPORT_MAX);
 	if (pump_run(b->inst, &spec, &pump, &result, err) < 0)

@@ -164,15 +164,15 @@ static const struct hint rows[] = {
 	 "No space left on device|ENOSPC|Disk quota exceeded",
 	 "the disk is full: remove large files from the source, list what the app does not need in "
 	 ".slugignore, or have the operator look at 'doctor'"},
-	{"build-disk", HINT_BUILD | HINT_LAYER, "MB of disk", NULL,
+	{"build-disk", HINT_BUILD | HINT_LAYER, "B of disk", NULL,
 	 "remove large files from the source and from what the build leaves behind"},
-	{"build-memory", HINT_BUILD, "MB of memory", NULL,
+	{"build-memory", HINT_BUILD, "B of memory", NULL,
 	 "have the build do less at once: fewer jobs, smaller bundles, no source maps"},
 	{"killed", BUILT, NULL,
 	 "Killed signal terminated program|signal: 9, SIGKILL|MemoryError|annot allocate memory|"
 	 "virtual memory exhausted",
 	 "there was not enough memory: have the build do less at once"},
-	{"build-time", HINT_BUILD, "the build took longer than", NULL,
+	{"build-time", HINT_BUILD, "Build took longer than", NULL,
 	 "look in the output above for the command that waits: a build must not ask questions or "
 	 "start a server"},
 	{"start-memory", STARTED, "MB of memory", NULL,

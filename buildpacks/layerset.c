@@ -229,7 +229,10 @@ int layerset_ensure(const struct instance *inst, const char *stack, const struct
 		describe(&r, &names);
 		say_step(user->out, "Installing Debian packages: %s (once for all apps)",
 			 names.data);
-		if (take_lock(inst, id, user, &lock, err) < 0)
+		/* first the turn, then the lock: who waits for a turn must not hold what one that
+		 * has it waits for */
+		if ((user->turn && user->turn(user->turn_data, err) < 0) ||
+		    take_lock(inst, id, user, &lock, err) < 0)
 			return -1;
 		if (!runtime_layer_exists(inst, id) &&
 		    make_layer(inst, stack, id, &r, user, err) < 0)

@@ -22,6 +22,8 @@ struct pump {
 	struct strbuf *tail;    /* the last PUMP_TAIL bytes or more of output and errors; or NULL */
 	const char *doing;      /* "installing", for the line that it still lives; NULL: none */
 	int alive;              /* where that line goes, when there is `doing`; -1: nowhere */
+	int (*turn)(void *data, struct error *err); /* as in struct build; for who has pumps made */
+	void *turn_data;
 };
 
 #define PUMP_TAIL 8192

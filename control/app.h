@@ -44,6 +44,8 @@ int app_next_epoch(struct db *db, struct app *app, struct error *err);
 
 /* Settings ("deploy-branch", ...) of an app, or of the instance with APP 0. NULL clears. */
 int setting_set(struct db *db, int64_t app, const char *key, const char *value, struct error *err);
+/* Only what is set on APP itself; NULL when nothing is. */
+int setting_own(struct db *db, int64_t app, const char *key, char **out, struct error *err);
 /* The app's value, else the instance's, else FALLBACK; the caller frees it. */
 int setting_get(struct db *db, int64_t app, const char *key, const char *fallback, char **out,
 		struct error *err);

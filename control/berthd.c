@@ -21,6 +21,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/sock.h"
+#include "control/build.h"
 #include "control/context.h"
 #include "control/keylist.h"
 #include "control/session.h"
@@ -43,7 +44,7 @@ static void on_stop(int sig)
 static int make_folders(const struct instance *inst, struct error *err)
 {
 	char *folders[] = {instance_run(inst, "locks"), instance_lib(inst, "stage"),
-			   instance_lib(inst, "events")};
+			   instance_lib(inst, "events"), instance_lib(inst, "build-logs")};
 	int result = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
 		if (result == 0)
@@ -67,6 +68,8 @@ static int prepare_state(const struct instance *inst)
 		if (db_begin(&c.db, &err) < 0 || keylist_write(&c, &err) < 0 ||
 		    db_commit(&c.db, &err) < 0)
 			log_error("the keys that are let in: %s", err.message);
+		if (build_reap(&c, &err) < 0)
+			log_error("builds: %s", err.message);
 		context_close(&c);
 		_exit(0);
 	}

@@ -10,6 +10,8 @@
 #include "buildpacks/builder.h"
 #include "control/answer.h"
 #include "control/appfile.h"
+#include "control/build.h"
+#include "control/buildset.h"
 #include "control/collect.h"
 #include "control/config.h"
 #include "control/domain.h"
@@ -58,12 +60,16 @@ struct timing {
 	struct strbuf text;
 };
 
+static void timing_add(struct timing *t, const char *step, int64_t ms)
+{
+	strbuf_addf(&t->text, "%s%s %.2f s", t->text.len ? ", " : "", step, (double)ms / 1000.0);
+	build_phase(step, ms);
+	t->last += ms;
+}
+
 static void timing_mark(struct timing *t, const char *step)
 {
-	int64_t now = clock_ms();
-	strbuf_addf(&t->text, "%s%s %.2f s", t->text.len ? ", " : "", step,
-		    (double)(now - t->last) / 1000.0);
-	t->last = now;
+	timing_add(t, step, clock_ms() - t->last);
 }
 
 static int export_source(struct context *c, const struct app *app, const char *commit,
@@ -80,7 +86,8 @@ static int export_source(struct context *c, const struct app *app, const char *c
 }
 
 static int build_image(struct context *c, const struct app *app, const struct release *r,
-		       const char *previous_image, struct image *im, struct error *err)
+		       const char *previous_image, struct image *im, int64_t *out_runtime_ms,
+		       struct error *err)
 {
 	_cleanup_free_ char *stack = NULL, *stack_name = NULL;
 	_cleanup_strvec_ struct strvec packs = STRVEC_INIT;
@@ -104,9 +111,13 @@ static int build_image(struct context *c, const struct app *app, const struct re
 		.out = fileno(c->out),
 		.err = STDERR_FILENO,
 		.cancel_fd = -1,
+		.turn = build_turn,
+		.turn_data = c,
+		.out_runtime_ms = out_runtime_ms,
 	};
 	fflush(c->out);
-	if (builder_run(&b, im, err) < 0)
+	if (buildset_limits(c, app, &b.limits, err) < 0 || builder_run(&b, im, err) < 0 ||
+	    build_built(c, im->id, err) < 0)
 		return -1;
 	return trigger_run(c, app, "post-build", im->id, err);
 }
@@ -145,7 +156,7 @@ static int run_release_process(struct context *c, const struct app *app, const s
 
 /* From the image to a release that answers. */
 static int launch(struct context *c, struct app *app, struct release *r, const struct image *im,
-		  const struct appfile *f, struct error *err)
+		  const struct appfile *f, struct timing *t, struct error *err)
 {
 	if (release_create(c, app, r, false, err) < 0)
 		return -1;
@@ -156,6 +167,8 @@ static int launch(struct context *c, struct app *app, struct release *r, const s
 		release_fail(c, r, &ignored);
 		return -1;
 	}
+	if (image_command(im, "release"))
+		timing_mark(t, "release");
 	answer_step(c, "Launching");
 	if (rollout_release(c, app, r, err) < 0)
 		return -1;
@@ -186,6 +199,7 @@ static int build_and_launch(struct context *c, struct app *app, struct release *
 	char tree[REPO_HEX_SIZE];
 	_cleanup_image_ struct image im;
 	_cleanup_appfile_ struct appfile file;
+	int64_t runtime_ms = 0;
 	image_init(&im);
 	appfile_init(&file);
 	if (export_source(c, app, r->commit, current->tree, tree, err) < 0)
@@ -193,12 +207,17 @@ static int build_and_launch(struct context *c, struct app *app, struct release *
 	r->tree = xstrdup(tree);
 	timing_mark(t, "source");
 	if (appfile_load(c, app, r, !current->image, &file, err) < 0 ||
-	    build_image(c, app, r, current->image, &im, err) < 0)
+	    build_image(c, app, r, current->image, &im, &runtime_ms, err) < 0)
 		return -1;
+	if (build_waited())
+		timing_add(t, "queue", build_waited());
+	/* what is there already costs nothing worth a word */
+	if (runtime_ms > 500 + build_waited())
+		timing_add(t, "runtime", runtime_ms - build_waited());
 	timing_mark(t, "build");
 	r->image = xstrdup(im.id);
 	complete_formation(&im, &r->formation);
-	if (launch(c, app, r, &im, &file, err) < 0)
+	if (launch(c, app, r, &im, &file, t, err) < 0)
 		return -1;
 	timing_mark(t, "launch");
 	report(c, app, r, t);
@@ -284,7 +303,7 @@ static int deploy_locked(struct context *c, struct app *app, const struct deploy
 				 app->name, app->name);
 	if (d->ref && check_ref(c, app, d, now, err) < 0)
 		return -1;
-	if (load_current(c, app, &current, err) < 0 ||
+	if (build_started(c, err) < 0 || load_current(c, app, &current, err) < 0 ||
 	    config_merged(c, app->id, &r.config, err) < 0 ||
 	    formation_load(&c->db, app->id, &r.formation, err) < 0)
 		return -1;
@@ -316,7 +335,9 @@ static int deploy_and_tell(struct context *c, struct app *app, const struct depl
 	return trigger_run(c, app, "post-deploy", image, err);
 }
 
-int deploy_run(struct context *c, struct app *app, const struct deploy *d, struct error *err)
+/* Waits for the app's turn; *out_late when a newer push takes this one's place. */
+static int wait_and_deploy(struct context *c, struct app *app, const struct deploy *d,
+			   bool *out_late, struct error *err)
 {
 	_cleanup_free_ char *what = xasprintf("deploy of %.8s", d->commit);
 	_cleanup_close_ int ticket = -1;
@@ -324,26 +345,61 @@ int deploy_run(struct context *c, struct app *app, const struct deploy *d, struc
 	if (lock_leave_ticket(c, app, d->commit, &ticket, err) < 0 ||
 	    lock_take(c, app, what, &lock, err) < 0)
 		return -1;
-	if (!lock_ticket_is_newest(c, app, d->commit))
+	*out_late = !lock_ticket_is_newest(c, app, d->commit);
+	if (*out_late)
 		return error_set(err, ERROR_BUSY, 0,
 				 "a newer push came while this one waited: it is deployed instead");
 	return deploy_and_tell(c, app, d, &lock, err);
 }
 
-int deploy_rebuild(struct context *c, struct app *app, struct error *err)
+int deploy_run(struct context *c, struct app *app, const struct deploy *d, struct error *err)
+{
+	struct error why = ERROR_INIT;
+	bool late = false;
+	if (build_begin(c, app, "build", d->source ? d->source : "push", d->commit, err) < 0)
+		return -1;
+	if (wait_and_deploy(c, app, d, &late, &why) == 0) {
+		build_end(c, "succeeded", app->release, NULL);
+		return 0;
+	}
+	build_end(c, late ? "cancelled" : "failed", 0, &why);
+	*err = why;
+	return -1;
+}
+
+/* The commit that runs when the app's turn has come: a push may have come first. */
+static int wait_and_rebuild(struct context *c, struct app *app, struct error *err)
 {
 	_cleanup_release_ struct release current;
 	_cleanup_close_ int lock = -1;
+	release_init(&current);
+	if (lock_take(c, app, "rebuild", &lock, err) < 0 ||
+	    app_find_id(&c->db, app->id, app, err) < 0 ||
+	    release_load(c, app, 0, &current, err) < 0)
+		return -1;
+	struct deploy d = {.commit = current.commit, .description = "Rebuild"};
+	return deploy_and_tell(c, app, &d, &lock, err);
+}
+
+int deploy_rebuild(struct context *c, struct app *app, struct error *err)
+{
+	_cleanup_release_ struct release current;
+	struct error why = ERROR_INIT;
 	release_init(&current);
 	if (release_load(c, app, 0, &current, err) < 0)
 		return -1;
 	if (!current.commit)
 		return error_set(err, ERROR_NOT_FOUND, 0,
 				 "app '%s' has no source yet: push to it first", app->name);
-	struct deploy d = {.commit = current.commit, .description = "Rebuild"};
-	if (lock_take(c, app, "rebuild", &lock, err) < 0)
+	if (build_begin(c, app, "build", "rebuild", current.commit, err) < 0)
 		return -1;
-	return deploy_and_tell(c, app, &d, &lock, err);
+	if (wait_and_rebuild(c, app, &why) == 0) {
+		build_end(c, "succeeded", app->release, NULL);
+		return 0;
+	}
+	build_end(c, "failed", 0, &why);
+	*err = why;
+	return -1;
 }
 
 static void replace_string(char **to, const char *value)

@@ -46,6 +46,18 @@ static const char *const schema_migrations[] = {
 	" created_at INTEGER NOT NULL) STRICT;"
 	"CREATE TRIGGER apps_forget AFTER DELETE ON apps BEGIN"
 	" DELETE FROM config WHERE app = old.id; DELETE FROM settings WHERE app = old.id; END;",
+	/* control/build.h; slot: 1 waits for its turn, 2 has it */
+	"CREATE TABLE builds (id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" app INTEGER NOT NULL REFERENCES apps (id) ON DELETE CASCADE,"
+	" kind TEXT NOT NULL CHECK (kind IN ('build', 'deploy')), source TEXT NOT NULL,"
+	" status TEXT NOT NULL CHECK (status IN ('queued', 'building', 'deploying', 'succeeded',"
+	" 'failed', 'cancelled')), slot INTEGER NOT NULL DEFAULT 0,"
+	" user TEXT NOT NULL, commit_id TEXT, reason TEXT NOT NULL DEFAULT '', image TEXT,"
+	" timings TEXT NOT NULL DEFAULT '', release INTEGER NOT NULL DEFAULT 0,"
+	" created_at INTEGER NOT NULL, started_at INTEGER NOT NULL DEFAULT 0,"
+	" finished_at INTEGER NOT NULL DEFAULT 0, exit_code INTEGER NOT NULL DEFAULT 0) STRICT;"
+	"CREATE INDEX builds_app ON builds (app, id);"
+	"CREATE INDEX builds_unfinished ON builds (id) WHERE finished_at = 0;",
 };
 
 #endif

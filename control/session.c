@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/sock.h"
 #include "control/answer.h"
+#include "control/build.h"
 #include "control/command.h"
 #include "control/watch.h"
 #include "instance/call.h"
@@ -76,7 +77,7 @@ static void answer_and_leave(int status)
 static void on_cancel(int sig)
 {
 	static const char text[] = " !     Cancelled\n";
-	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
+	if (!build_cut_short() && write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
 		answer_and_leave(128 + sig);
 	answer_and_leave(128 + sig);
 }

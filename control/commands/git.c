@@ -167,7 +167,11 @@ static int git_from_archive(struct context *c, struct request *rq, struct error 
 	    archive_commit(c->inst, app.name, STDIN_FILENO, old, c->identity, commit, err) < 0)
 		return -1;
 	_cleanup_free_ char *description = xasprintf("Deploy archive %.8s", commit);
-	struct deploy d = {.commit = commit, .ref = ref, .old = old, .description = description};
+	struct deploy d = {.commit = commit,
+			   .ref = ref,
+			   .old = old,
+			   .description = description,
+			   .source = "archive"};
 	return deploy_run(c, &app, &d, err);
 }
 

@@ -7,6 +7,7 @@
 
 extern const struct command apps_commands[];
 extern const struct command buildpacks_commands[];
+extern const struct command builds_commands[];
 extern const struct command config_commands[];
 extern const struct command domains_commands[];
 extern const struct command git_commands[];

@@ -261,6 +261,8 @@ static enum MHD_Result after_ask(struct web_request *r)
 
 	if (r->job.status != 0)
 		return reply_failed(r->connection, r->job.status, r->job.err.data);
+	if (r->route.kind == ROUTE_BUILD_OUTPUT)
+		return reply_body(r->connection, MHD_HTTP_OK, REPLY_TEXT, &r->job.out);
 	if (r->route.kind != ROUTE_METRICS)
 		return reply_body(r->connection, MHD_HTTP_OK, REPLY_JSON, &r->job.out);
 	if (metrics_render(r->job.out.data, r->job.out.len, &text, &err) < 0)

@@ -11,19 +11,22 @@
 #include "control/token.h"
 
 #define MAX_PATH 1024
-#define MAX_PARTS 4
+#define MAX_PARTS 6
 #define MAX_HEADER 1024
 
 static const struct endpoint {
 	enum route_kind kind;
 	const char *method;
-	const char *parts[MAX_PARTS + 1]; /* "*": the app's name */
+	const char *parts[MAX_PARTS + 1]; /* "*": the app's name, then a build */
 } endpoints[] = {
 	{ROUTE_HEALTH, "GET", {"healthz"}},
 	{ROUTE_METRICS, "GET", {"metrics"}},
 	{ROUTE_APPS, "GET", {"v1", "apps"}},
 	{ROUTE_APP, "GET", {"v1", "apps", "*"}},
 	{ROUTE_RELEASES, "GET", {"v1", "apps", "*", "releases"}},
+	{ROUTE_BUILDS, "GET", {"v1", "apps", "*", "builds"}},
+	{ROUTE_BUILD, "GET", {"v1", "apps", "*", "builds", "*"}},
+	{ROUTE_BUILD_OUTPUT, "GET", {"v1", "apps", "*", "builds", "*", "output"}},
 	{ROUTE_DEPLOY, "POST", {"v1", "apps", "*", "deploy"}},
 };
 
@@ -88,6 +91,17 @@ static bool fits(const struct endpoint *e, const struct strvec *parts)
 	return n == parts->n;
 }
 
+static int take_build(const char *text, struct route *out, struct error *err)
+{
+	size_t len = strlen(text);
+	bool number = len > 0 && strspn(text, "0123456789") == len;
+
+	if (len >= sizeof(out->build) || (!number && !str_equal(text, "current")))
+		return error_set(err, ERROR_INVALID, 0, "a build is a number or 'current'");
+	memcpy(out->build, text, len + 1);
+	return 0;
+}
+
 int route_find(const char *method, const char *path, struct route *out, const char **out_allow,
 	       struct error *err)
 {
@@ -114,7 +128,7 @@ int route_find(const char *method, const char *path, struct route *out, const ch
 		if (name_check_app(parts.v[2], err) < 0)
 			return 400;
 		memcpy(out->app, parts.v[2], strlen(parts.v[2]) + 1);
-		return 0;
+		return parts.n < 5 || take_build(parts.v[4], out, err) == 0 ? 0 : 400;
 	}
 	return 404;
 }
@@ -136,6 +150,18 @@ void route_command(const struct route *r, struct strvec *argv)
 	case ROUTE_RELEASES:
 		strvec_push(argv, "releases");
 		break;
+	case ROUTE_BUILDS:
+		strvec_push(argv, "builds:list");
+		break;
+	case ROUTE_BUILD:
+		strvec_push(argv, "builds:info");
+		break;
+	case ROUTE_BUILD_OUTPUT:
+		strvec_push(argv, "builds:output");
+		strvec_push(argv, r->app);
+		strvec_push(argv, r->build);
+		strvec_push(argv, "--no-follow");
+		return;
 	case ROUTE_DEPLOY:
 		strvec_push(argv, "git:from-archive");
 		strvec_push(argv, r->app);
@@ -144,6 +170,8 @@ void route_command(const struct route *r, struct strvec *argv)
 	}
 	if (r->app[0])
 		strvec_push(argv, r->app);
+	if (r->build[0])
+		strvec_push(argv, r->build);
 	strvec_push(argv, "--format");
 	strvec_push(argv, "json");
 }

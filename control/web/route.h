@@ -8,6 +8,9 @@
  *   GET  /v1/apps                   apps:list --format json
  *   GET  /v1/apps/APP               apps:info APP --format json
  *   GET  /v1/apps/APP/releases      releases APP --format json
+ *   GET  /v1/apps/APP/builds        builds:list APP --format json
+ *   GET  /v1/apps/APP/builds/ID     builds:info; ID may be "current"
+ *   GET  /v1/apps/APP/builds/ID/output  builds:output --no-follow: text
  *   POST /v1/apps/APP/deploy        the body is a tar archive, plain or compressed; "?wait"
  *
  * HEAD is allowed where GET is.
@@ -27,12 +30,16 @@ enum route_kind {
 	ROUTE_APPS,
 	ROUTE_APP,
 	ROUTE_RELEASES,
+	ROUTE_BUILDS,
+	ROUTE_BUILD,
+	ROUTE_BUILD_OUTPUT,
 	ROUTE_DEPLOY,
 };
 
 struct route {
 	enum route_kind kind;
 	char app[NAME_APP_MAX + 1]; /* checked; "" where there is none */
+	char build[20];             /* digits, or "current"; "" where there is none */
 };
 
 /* Gives 0 and fills OUT, or the HTTP status to refuse with: 404, 400 (a malformed path or app

@@ -377,6 +377,13 @@ static void test_route(void **state)
 	assert_int_equal(route_find("GET", "/v1/apps/a/releases", &r, &allow, &err), 0);
 	assert_int_equal(r.kind, ROUTE_RELEASES);
 	assert_string_equal(r.app, "a");
+	assert_int_equal(route_find("GET", "/v1/apps/a/builds/12/output", &r, &allow, &err), 0);
+	assert_int_equal(r.kind, ROUTE_BUILD_OUTPUT);
+	assert_string_equal(r.build, "12");
+	assert_int_equal(route_find("GET", "/v1/apps/a/builds/current", &r, &allow, &err), 0);
+	assert_int_equal(r.kind, ROUTE_BUILD);
+	assert_int_equal(route_find("GET", "/v1/apps/a/builds/--help", &r, &allow, &err), 400);
+	assert_int_equal(route_find("GET", "/v1/apps/a/builds/", &r, &allow, &err), 400);
 	assert_int_equal(route_find("GET", "/v1/apps/", &r, &allow, &err), 400);
 	assert_int_equal(route_find("GET", "", &r, &allow, &err), 400);
 	assert_int_equal(route_find("GET", "*", &r, &allow, &err), 400);

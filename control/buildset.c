@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+#include "control/buildset.h"
+
+#include <string.h>
+
+#include "base/cleanup.h"
+
+#define MIB (1ull << 20)
+#define WEIGHT 20 /* of the processor; an app has 100 */
+
+const struct buildset_row buildset_rows[] = {
+	{"retention", "20", "a number of builds from 1 to 10000", 1, 10000, 1},
+	{"memory", "2g", "a size from 64m to 1024g, such as 512m or 2g", 64 * MIB, 1024ull << 30,
+	 MIB},
+	{"disk", "4g", "a size from 64m to 1024g, such as 512m or 2g", 64 * MIB, 1024ull << 30,
+	 MIB},
+	{"cpu", "0", "a number of cores such as 1 or 0.5, or 0 for all that are idle", 0, 1024000,
+	 1000},
+	{"pids", "2048", "a number of processes from 32 to 100000", 32, 100000, 1},
+	{"time", "1800", "a number of seconds from 10 to 86400", 10, 86400, 1},
+	{0},
+};
+
+int buildset_find(const char *key, const struct buildset_row **out, struct error *err)
+{
+	_cleanup_strbuf_ struct strbuf names = STRBUF_INIT;
+	for (const struct buildset_row *row = buildset_rows; row->key; row++) {
+		if (strcmp(row->key, key) == 0) {
+			*out = row;
+			return 0;
+		}
+		strbuf_addf(&names, "%s%s", names.len ? ", " : "", row->key);
+	}
+	return error_set(err, ERROR_USAGE, 0, "no property '%.80s': there are %s", key, names.data);
+}
+
+/* "0.5" cores as 500. */
+static int parse_millis(const char *value, unsigned long long max, unsigned long long *out)
+{
+	size_t whole = strcspn(value, "."), len = strlen(value);
+	_cleanup_free_ char *before = xstrndup(value, whole);
+	unsigned long long cores, part = 0;
+	if (str_to_u64(before, 0, max / 1000, &cores) < 0)
+		return -1;
+	if (whole < len) {
+		_cleanup_free_ char *after = xasprintf("%s000", value + whole + 1);
+		if (len - whole - 1 < 1 || len - whole - 1 > 3)
+			return -1;
+		after[3] = '\0';
+		if (str_to_u64(after, 0, 999, &part) < 0)
+			return -1;
+	}
+	*out = cores * 1000 + part;
+	return *out > max ? -1 : 0;
+}
+
+static int parse_size(const char *value, unsigned long long unit, unsigned long long *out)
+{
+	size_t len = strlen(value);
+	const char *suffix = len ? strchr("bkmg", value[len - 1] | 0x20) : NULL;
+	if (unit == MIB && suffix && *suffix) {
+		static const unsigned shift[] = {['b'] = 0, ['k'] = 10, ['m'] = 20, ['g'] = 30};
+		unit = 1ull << shift[(unsigned char)*suffix];
+		len--;
+	}
+	_cleanup_free_ char *digits = xstrndup(value, len);
+	if (str_to_u64(digits, 0, UINT64_MAX / unit, out) < 0)
+		return -1;
+	*out *= unit;
+	return 0;
+}
+
+int buildset_parse(const struct buildset_row *row, const char *value, unsigned long long *out,
+		   struct error *err)
+{
+	unsigned long long n;
+	int parsed = row->unit == 1000 ? parse_millis(value, row->max, &n)
+				       : parse_size(value, row->unit, &n);
+	if (parsed < 0 || n < row->min || n > row->max)
+		return error_set(err, ERROR_INVALID, 0, "%s is %s, not '%.40s'", row->key,
+				 row->form, value);
+	*out = n;
+	return 0;
+}
+
+static char *setting_key(const char *key)
+{
+	return xasprintf("build-%s", key);
+}
+
+int buildset_set(struct context *c, int64_t app, const char *key, const char *value,
+		 struct error *err)
+{
+	const struct buildset_row *row;
+	_cleanup_free_ char *setting = setting_key(key);
+	unsigned long long n;
+	if (buildset_find(key, &row, err) < 0 || (value && buildset_parse(row, value, &n, err) < 0))
+		return -1;
+	return setting_set(&c->db, app, setting, value, err);
+}
+
+int buildset_text(struct context *c, int64_t app, const char *key, char **out, struct error *err)
+{
+	const struct buildset_row *row;
+	_cleanup_free_ char *setting = setting_key(key);
+	if (buildset_find(key, &row, err) < 0)
+		return -1;
+	return setting_get(&c->db, app, setting, row->fallback, out, err);
+}
+
+int buildset_number(struct context *c, int64_t app, const char *key, unsigned long long *out,
+		    struct error *err)
+{
+	const struct buildset_row *row;
+	_cleanup_free_ char *text = NULL;
+	if (buildset_find(key, &row, err) < 0 || buildset_text(c, app, key, &text, err) < 0)
+		return -1;
+	return buildset_parse(row, text, out, err);
+}
+
+int buildset_limits(struct context *c, const struct app *app, struct spec_limits *out,
+		    struct error *err)
+{
+	unsigned long long memory, disk, cpu, pids, time;
+	if (buildset_number(c, app->id, "memory", &memory, err) < 0 ||
+	    buildset_number(c, app->id, "disk", &disk, err) < 0 ||
+	    buildset_number(c, app->id, "cpu", &cpu, err) < 0 ||
+	    buildset_number(c, app->id, "pids", &pids, err) < 0 ||
+	    buildset_number(c, app->id, "time", &time, err) < 0)
+		return -1;
+	*out = (struct spec_limits){
+		.memory = memory,
+		.disk = disk,
+		.cpu_millis = (uint32_t)cpu,
+		.cpu_weight = WEIGHT,
+		.pids = (uint32_t)pids,
+		.time_ms = (uint32_t)(time * 1000),
+	};
+	return 0;
+}

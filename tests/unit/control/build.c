@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+/* Builds' rows, their settings, and the copying process. */
+#include "control/build.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "control/buildset.h"
+#include "control/tee.h"
+
+struct fixture {
+	char root[64];
+	struct instance inst;
+	struct context c;
+	struct app app;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = xcalloc(1, sizeof(*f));
+	struct error err = ERROR_INIT;
+	memcpy(f->root, "/var/tmp/berth-unit.XXXXXX", 27);
+	assert_non_null(mkdtemp(f->root));
+	f->inst.root = xstrdup(f->root);
+	f->inst.etc = xstrdup(f->root);
+	f->inst.lib = xstrdup(f->root);
+	f->inst.run = xstrdup(f->root);
+	char *key = xasprintf("%s/master.key", f->root);
+	assert_int_equal(
+		file_replace(AT_FDCWD, key, "0123456789abcdef0123456789abcdef", 32, 0600, &err), 0);
+	free(key);
+	assert_int_equal(ini_parse(&f->inst.settings, "[build]\nparallel = 2\n", 21, "conf", &err),
+			 0);
+	f->c.identity = "anna";
+	assert_int_equal(context_open(&f->c, &f->inst, &err), 0);
+	assert_int_equal(app_create(&f->c.db, "one", &f->app, &err), 0);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	struct error err = ERROR_INIT;
+	context_close(&f->c);
+	assert_int_equal(file_remove_tree(AT_FDCWD, f->root, &err), 0);
+	instance_release(&f->inst);
+	free(f);
+	return 0;
+}
+
+static void add_row(struct fixture *f, const char *status)
+{
+	struct error err = ERROR_INIT;
+	assert_int_equal(db_run(&f->c.db, &err,
+				"INSERT INTO builds (app, kind, source, status, user, created_at)"
+				" VALUES (?, 'build', 'push', ?, 'anna', 1)",
+				"is", f->app.id, status),
+			 0);
+}
+
+static void test_position(void **state)
+{
+	struct fixture *f = *state;
+	struct error err = ERROR_INIT;
+	struct build_row *rows = NULL;
+	size_t n = 0;
+	add_row(f, "building");
+	add_row(f, "queued");
+	add_row(f, "queued");
+	assert_int_equal(build_list(&f->c, f->app.id, NULL, NULL, &rows, &n, &err), 0);
+	assert_int_equal(n, 3);
+	assert_int_equal(rows[0].position, 2);
+	assert_int_equal(rows[1].position, 1);
+	assert_int_equal(rows[2].position, 0);
+	for (size_t i = 0; i < n; i++)
+		build_row_release(&rows[i]);
+	free(rows);
+	assert_int_equal(build_list(&f->c, f->app.id, "queued", "build", &rows, &n, &err), 0);
+	assert_int_equal(n, 2);
+	for (size_t i = 0; i < n; i++)
+		build_row_release(&rows[i]);
+	free(rows);
+}
+
+static void test_reap(void **state)
+{
+	struct fixture *f = *state;
+	struct error err = ERROR_INIT;
+	struct build_row row = {0};
+	_cleanup_free_ char *locks = instance_run(&f->inst, "locks");
+	_cleanup_free_ char *note = instance_run(&f->inst, "locks/build-2");
+	add_row(f, "building");
+	add_row(f, "queued");
+	assert_int_equal(file_make_dirs(locks, 0750, &err), 0);
+	assert_int_equal(file_replace(AT_FDCWD, note, "cancelled by bob", 16, 0640, &err), 0);
+	assert_int_equal(build_reap(&f->c, &err), 0);
+	assert_int_equal(build_find(&f->c, &f->app, 1, &row, &err), 0);
+	assert_string_equal(row.status, "failed");
+	assert_string_equal(row.reason, "berthd ended");
+	build_row_release(&row);
+	assert_int_equal(build_find(&f->c, &f->app, 0, &row, &err), 0);
+	assert_int_equal(row.id, 2);
+	assert_string_equal(row.status, "cancelled");
+	assert_string_equal(row.reason, "cancelled by bob");
+	assert_true(build_is_finished(&row));
+	build_row_release(&row);
+	assert_int_equal(access(note, F_OK), -1);
+	assert_int_equal(build_find(&f->c, &f->app, 7, &row, &err), -1);
+	assert_int_equal(err.code, ERROR_NOT_FOUND);
+}
+
+static void test_prune(void **state)
+{
+	struct fixture *f = *state;
+	struct error err = ERROR_INIT;
+	struct build_row *rows = NULL;
+	size_t n = 0;
+	for (int i = 0; i < 5; i++)
+		add_row(f, "queued");
+	assert_int_equal(build_reap(&f->c, &err), 0);
+	add_row(f, "building");
+	assert_int_equal(buildset_set(&f->c, f->app.id, "retention", "2", &err), 0);
+	assert_int_equal(build_prune(&f->c, f->app.id, &err), 0);
+	assert_int_equal(build_list(&f->c, 0, NULL, NULL, &rows, &n, &err), 0);
+	assert_int_equal(n, 2);
+	assert_int_equal(rows[0].id, 6);
+	assert_int_equal(rows[1].id, 5);
+	for (size_t i = 0; i < n; i++)
+		build_row_release(&rows[i]);
+	free(rows);
+}
+
+static void test_settings(void **state)
+{
+	static const struct {
+		const char *key, *value;
+		unsigned long long expected; /* 0: refused */
+	} cases[] = {
+		{"memory", "512", 512ull << 20},
+		{"memory", "2g", 2ull << 30},
+		{"memory", "65536k", 64ull << 20},
+		{"memory", "1", 0},
+		{"memory", "2x", 0},
+		{"memory", "", 0},
+		{"memory", "-1", 0},
+		{"memory", "g", 0},
+		{"memory", "99999999999999999999g", 0},
+		{"cpu", "1.5", 1500},
+		{"cpu", "0.25", 250},
+		{"cpu", "1.", 0},
+		{"cpu", "1.2345", 0},
+		{"cpu", ".5", 0},
+		{"cpu", "4000", 0},
+		{"time", "60", 60},
+		{"time", "5", 0},
+		{"pids", "100m", 0},
+	};
+	struct error err = ERROR_INIT;
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct buildset_row *row;
+		unsigned long long n = 0;
+		assert_int_equal(buildset_find(cases[i].key, &row, &err), 0);
+		int got = buildset_parse(row, cases[i].value, &n, &err);
+		if (got != (cases[i].expected ? 0 : -1) || n != cases[i].expected)
+			fail_msg("%s %s: %d %llu", cases[i].key, cases[i].value, got, n);
+	}
+	const struct buildset_row *row;
+	assert_int_equal(buildset_find("nope", &row, &err), -1);
+	assert_int_equal(err.code, ERROR_USAGE);
+}
+
+static void note_lost(void *data)
+{
+	const char *path = data;
+	close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+}
+
+/* What a session prints arrives, and is in the log whole, or with its middle cut. */
+static void test_tee(void **state)
+{
+	struct fixture *f = *state;
+	struct error err = ERROR_INIT;
+	_cleanup_free_ char *out = xasprintf("%s/out", f->root);
+	_cleanup_free_ char *log = xasprintf("%s/log", f->root);
+	_cleanup_free_ char *lost = xasprintf("%s/lost", f->root);
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	int to = open(out, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int keep = open(log, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	struct tee t = TEE_INIT;
+	assert_int_equal(tee_start(&t, &to, 1, keep, note_lost, lost, &err), 0);
+	assert_int_equal(file_write_all(to, "begin\n", 6, &err), 0);
+	char block[65536];
+	memset(block, 'x', sizeof(block));
+	for (size_t sent = 0; sent < TEE_HEAD + (1u << 20); sent += sizeof(block))
+		assert_int_equal(file_write_all(to, block, sizeof(block), &err), 0);
+	assert_int_equal(file_write_all(to, "end\n", 4, &err), 0);
+	tee_end(&t, false);
+	tee_end(&t, false);
+	assert_int_equal(access(lost, F_OK), -1);
+	assert_int_equal(lseek(to, 0, SEEK_END), 6 + TEE_HEAD + (1u << 20) + 4);
+	assert_int_equal(file_read(AT_FDCWD, log, 64u << 20, &text, &err), 0);
+	assert_true(text.len < TEE_HEAD + TEE_TAIL + 100);
+	assert_int_equal(strncmp(text.data, "begin\n", 6), 0);
+	assert_string_equal(text.data + text.len - 5, "xend\n");
+	assert_non_null(strstr(text.data, "\n       [...]\n"));
+	close(to);
+	close(keep);
+}
+
+/* A session that dies takes nothing with it. */
+static void test_tee_lost(void **state)
+{
+	struct fixture *f = *state;
+	struct error err = ERROR_INIT;
+	_cleanup_free_ char *log = xasprintf("%s/log", f->root);
+	_cleanup_free_ char *lost = xasprintf("%s/lost", f->root);
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	pid_t pid = fork();
+	if (pid == 0) {
+		int to = open("/dev/null", O_WRONLY | O_CLOEXEC);
+		int keep = open(log, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+		struct tee t = TEE_INIT;
+		if (tee_start(&t, &to, 1, keep, note_lost, lost, &err) < 0 ||
+		    write(to, "last words\n", 11) != 11)
+			_exit(1);
+		kill(getpid(), SIGKILL);
+	}
+	int status = 0;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	for (int i = 0; i < 100 && access(lost, F_OK) < 0; i++)
+		usleep(50000);
+	assert_int_equal(access(lost, F_OK), 0);
+	assert_int_equal(file_read(AT_FDCWD, log, 100, &text, &err), 0);
+	assert_string_equal(text.data, "last words\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_position, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_reap, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_prune, setup, teardown),
+		cmocka_unit_test(test_settings),
+		cmocka_unit_test_setup_teardown(test_tee, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_tee_lost, setup, teardown),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
