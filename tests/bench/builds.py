@@ -212,7 +212,20 @@ def bench_large_tree():
            {"git archive | tar": round(median_ms(git_archive) / 1000, 3)})
 
 
+def bench_detect():
+    """An app that only the last pack fits: the files of all of them are looked for."""
+    folder = f"{DIR}/bench-detect"
+    os.makedirs(folder)
+    for name in ("Procfile", "server.pl"):
+        shutil.copy(f"{SOURCE}/examples/hello/{name}", folder)
+    run("make", "-s", "-C", SOURCE, "build/tests/build")
+    out = subprocess.run([f"{SOURCE}/build/tests/build", "--root", ROOT, "detect", folder, "100"],
+                         check=True, capture_output=True, text=True).stdout
+    figure("detection over all packs", "ms", [float(line) for line in out.split()])
+
+
 def measure():
+    bench_detect()
     bench_language("node", node_app, "server.js")
     bench_language("python", python_app, "server.py")
     bench_large_tree()

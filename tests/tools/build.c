@@ -7,7 +7,10 @@
  *   build --root DIR show IMAGE                its layers, processes and variables
  *   build --root DIR start IMAGE TYPE ID RANGE starts a process detached and prints its address;
  *                                              it has PORT=5000
+ *   build --root DIR detect FOLDER N           milliseconds of choosing the packs for it, N times,
+ *                                              one a line
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -16,10 +19,12 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/strbuf.h"
 #include "base/strvec.h"
 #include "buildpacks/builder.h"
+#include "buildpacks/pack.h"
 #include "instance/instance.h"
 #include "runtime/client.h"
 #include "runtime/image.h"
@@ -148,6 +153,28 @@ static int do_start(const struct instance *inst, int argc, char **argv, struct e
 	return 0;
 }
 
+static int do_detect(const struct instance *inst, int argc, char **argv, struct error *err)
+{
+	unsigned long long n;
+
+	if (argc != 2)
+		return usage(err);
+	_cleanup_close_ int folder = open(argv[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (folder < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "open '%s'", argv[0]);
+	if (number(argv[1], &n, err) < 0)
+		return -1;
+	for (unsigned long long i = 0; i < n; i++) {
+		_cleanup_packs_ struct packs packs = PACKS_INIT;
+		struct pack_place at = {inst, folder, -1, -1};
+		int64_t start = clock_us();
+		if (packs_choose(&packs, &at, NULL, NULL, err) < 0)
+			return -1;
+		printf("%.3f\n", (double)(clock_us() - start) / 1000);
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	_cleanup_instance_ struct instance inst = {0};
@@ -166,6 +193,8 @@ int main(int argc, char **argv)
 			result = do_show(&inst, argc, argv, &err);
 		else if (str_equal(argv[-1], "start"))
 			result = do_start(&inst, argc, argv, &err);
+		else if (str_equal(argv[-1], "detect"))
+			result = do_detect(&inst, argc, argv, &err);
 		else
 			usage(&err);
 	}
