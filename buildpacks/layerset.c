@@ -19,6 +19,7 @@
 #define LAYER_MEMORY (2048ull << 20)
 #define LAYER_DISK (8192ull << 20)
 #define LOCK_POLL_MS 200
+#define TOOLS "build-essential file git jq unzip wget zip zstd"
 
 /* Debian policy 5.6.1: lower-case letters, digits, "+", "-", "."; at least two characters. */
 static bool is_package(const char *s)
@@ -197,6 +198,23 @@ static void add_packages(struct recipe *r, const struct strvec *list)
 			strvec_push(&r->packages, list->v[i]);
 }
 
+/* Packs that were written for another stack take for granted what that stack builds with. */
+static void add_tools(const struct instance *inst, const struct packs *packs, struct recipe *r)
+{
+	bool foreign = false;
+
+	for (size_t i = 0; i < packs->n; i++)
+		foreign |= packs->v[i].mount != NULL;
+	for (const char *s = instance_setting(inst, "packages", "pack-tools", TOOLS);
+	     foreign && *(s += strspn(s, " \t"));) {
+		size_t n = strcspn(s, " \t");
+		_cleanup_free_ char *name = xstrndup(s, n);
+		if (!strvec_has(&r->packages, name))
+			strvec_push(&r->packages, name);
+		s += n;
+	}
+}
+
 static void describe(const struct recipe *r, struct strbuf *out)
 {
 	for (size_t i = 0; i < r->packages.n; i++)
@@ -218,6 +236,7 @@ int layerset_ensure(const struct instance *inst, const char *stack, const struct
 			strvec_pushf(&r.scripts, "%s/%s", packs->v[i].path, packs->v[i].runtime);
 	}
 	add_packages(&r, extra);
+	add_tools(inst, packs, &r);
 	if (r.packages.n == 0) {
 		*out = NULL;
 		return 0;

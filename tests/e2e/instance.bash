@@ -40,7 +40,8 @@ instance_up() {
 	make -s -C "$TEST_SOURCE" B="${TEST_BUILD:-build}" install PREFIX="$TEST_PREFIX" >/dev/null
 	local berth="$TEST_PREFIX/bin/berth"
 	"$berth" server init --root "$TEST_ROOT" --http-address 127.0.0.1 --http-port "$HTTP_PORT" \
-		--ssh-address 127.0.0.1 --ssh-port "$SSH_PORT" --set http.domain=localhost
+		--ssh-address 127.0.0.1 --ssh-port "$SSH_PORT" --set http.domain=localhost \
+		--set packages.pack-tools=jq # of the long list one that installs quickly
 	TEST_NUMBER=$(sed -n 's/^number = //p' "$TEST_ROOT/etc/berth.conf")
 	export TEST_NUMBER
 	"$berth" server start --root "$TEST_ROOT"

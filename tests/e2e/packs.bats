@@ -58,6 +58,7 @@ build=$1 cache=$2 env=$3
 [ "$CURL_CONNECT_TIMEOUT" = 30 ] && [ "$CURL_TIMEOUT" = 180 ]
 [ -s /etc/apt/sources.list ]
 [ "$(cat lib/data)" = bundled ] && [ -L circle ] && [ -L dangling ]
+[ "$(jq -n 6*7)" = 42 ] # of the tools for packs from elsewhere
 # as packs get their binaries
 mkdir -p "$build/.vendor"
 tar -czf /tmp/vendor.tgz lib
