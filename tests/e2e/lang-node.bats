@@ -129,3 +129,44 @@ installed() {
 	[ "$status" -ne 0 ]
 	assert_contains "$output" "package-lock.json does not fit package.json: run 'npm install' and commit package-lock.json"
 }
+
+# Another sample app in $dir: sample NAME
+sample() {
+	new_app node
+	rm -rf "$dir"
+	cp -R "$TEST_SOURCE/tests/apps/$1" "$dir"
+}
+
+@test "bun: its own lock file chooses it; once; one that is out of date" {
+	sample bun
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	assert_contains "$output" "-----> Bun app detected"
+	assert_contains "$(http "$host")" "bun: a day is 86400000 ms"
+	refute_contains "$(installed)" semver
+	sed -i 's/a day/one day/' "$dir/index.ts"
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	assert_contains "$output" "Nothing to install: its dependencies are unchanged"
+	sed -i 's/2\.1\.3/2.1.2/' "$dir/package.json"
+	run push_app "$dir" "$app"
+	[ "$status" -ne 0 ]
+	assert_contains "$output" "bun.lock does not fit package.json: run 'bun install' and commit bun.lock"
+}
+
+@test "deno: deno.json chooses it; once; nothing is fetched when it starts" {
+	sample deno
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	assert_contains "$output" "-----> Deno app detected"
+	assert_contains "$(http "$host")" "deno: a day is 86400000 ms"
+	assert_contains "$(berth run "$app" 'deno run --cached-only --allow-env - <<<"import ms from \"ms\"; console.log(ms(1000))"')" 1s
+	sed -i 's/a day/one day/' "$dir/main.ts"
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	assert_contains "$output" "Nothing to install: its dependencies are unchanged"
+	sed -i 's/2\.1\.3/2.1.2/' "$dir/deno.json"
+	run push_app "$dir" "$app"
+	[ "$status" -ne 0 ]
+	assert_contains "$output" "deno.lock does not fit the app: run 'deno install' and commit deno.lock"
+}

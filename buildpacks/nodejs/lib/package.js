@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// What the other scripts need to know of a package.json, as shell assignments: package.js FOLDER
+// What the other scripts need to know of a package.json, as shell assignments: package.js FOLDER [bun]
 'use strict';
 const fs = require('fs');
 const path = require('path');
 
 const folder = process.argv[2];
+const bun = process.argv[3] === 'bun'; // whose pack this is, and not that of Node.js
 
 function fail(message) {
 	process.stderr.write(` !     ${message}\n`);
@@ -57,7 +58,8 @@ function wantedNode() {
 	return { range: '', from: '' };
 }
 
-const LOCKS = { npm: ['package-lock.json', 'npm-shrinkwrap.json'], yarn: ['yarn.lock'], pnpm: ['pnpm-lock.yaml'] };
+const LOCKS = { npm: ['package-lock.json', 'npm-shrinkwrap.json'], yarn: ['yarn.lock'], pnpm: ['pnpm-lock.yaml'],
+	bun: ['bun.lock', 'bun.lockb'] };
 
 // The first pnpm and yarn that wrote a lock file of that version.
 const yarnOfLock = (version) => (version >= 8 ? '>=4 <5' : version >= 6 ? '3.x' : version === 5 ? '3.x' : '2.x || 3.x');
@@ -70,16 +72,18 @@ function pnpmOfLock(version) {
 // The package manager: what packageManager says, or else the lock file.
 function wantedManager() {
 	const locks = Object.keys(LOCKS).filter((name) => LOCKS[name].some(has));
-	const said = /^(npm|yarn|pnpm)@([0-9][^+\s]*)/.exec(text(pkg.packageManager));
-	if (pkg.packageManager && !said && !/^(bun|deno)@/.test(text(pkg.packageManager)))
-		fail(`package.json: packageManager '${text(pkg.packageManager)}' is not npm, yarn or pnpm with a version, as in 'pnpm@10.0.0'`);
+	const said = /^(npm|yarn|pnpm|bun)@([0-9][^+\s]*)/.exec(text(pkg.packageManager));
+	if (pkg.packageManager && !said)
+		fail(`package.json: packageManager '${text(pkg.packageManager)}' is not npm, yarn, pnpm or bun with a version, as in 'pnpm@10.0.0'`);
 	if (locks.length > 1) {
 		const files = locks.flatMap((name) => LOCKS[name].filter(has));
 		fail(`two lock files: ${files.join(' and ')}; remove all but the one of the package manager that you use`);
 	}
 	if (said && locks.length && locks[0] !== said[1])
 		fail(`package.json: packageManager is ${said[1]}, but there is ${LOCKS[locks[0]].find(has)}; remove one of them`);
-	const name = said ? said[1] : locks[0] || 'npm';
+	const name = said ? said[1] : locks[0] || (bun ? 'bun' : 'npm');
+	if ((name === 'bun') !== bun)
+		fail(bun ? `the app is ${name}'s: choose the buildpack nodejs` : "the app is Bun's: choose the buildpack bun");
 	const lock = locks.length ? LOCKS[name].find(has) : '';
 	const engines = text(object(pkg.engines)[name]).trim();
 	const volta = text(object(pkg.volta)[name]).trim();
@@ -89,6 +93,10 @@ function wantedManager() {
 	if (name === 'yarn') {
 		const version = /^__metadata:\s*\n\s+version:\s*"?([0-9]+)/m.exec(read('yarn.lock'));
 		return { name, lock, range: version ? yarnOfLock(Number(version[1])) : '1.x', from: 'yarn.lock' };
+	}
+	if (name === 'bun') {
+		const version = read('.bun-version').trim();
+		return version ? { name, lock, range: version, from: '.bun-version' } : { name, lock, range: '>=1', from: lock };
 	}
 	if (name === 'pnpm') {
 		const version = /^lockfileVersion:\s*'?([0-9.]+)/m.exec(read('pnpm-lock.yaml'));
@@ -135,7 +143,9 @@ function plain(name) {
 
 function webCommand() {
 	if (text(scripts.start)) return plain('start') || `${manager.name} start`;
-	return has('server.js') ? 'node server.js' : '';
+	if (!bun) return has('server.js') ? 'node server.js' : '';
+	const main = ['index.ts', 'index.js', 'server.ts', 'server.js', 'src/index.ts'].find(has);
+	return main ? `bun ${main}` : '';
 }
 
 const quote = (value) => `'${String(value).replace(/'/g, `'\\''`)}'`;
