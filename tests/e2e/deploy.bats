@@ -211,7 +211,7 @@ git_mend() {
 	deploy_one build
 	echo nosuch >"$dir/.buildpacks"
 	run push_app "$dir" "$app"
-	assert_unchanged "there is no buildpack 'nosuch'; use one of nodejs, python, static, procfile"
+	assert_unchanged "there is no buildpack 'nosuch'; use one of "
 	echo https://example.com/pack.git >"$dir/.buildpacks"
 	run push_app "$dir" "$app"
 	assert_unchanged "buildpacks from a URL are not supported yet"
