@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/random.h"
 #include "base/strbuf.h"
 #include "buildpacks/buildstep.h"
@@ -162,7 +163,7 @@ static int make_key(struct work *w, char key[HASH_TEXT], struct error *err)
 	struct hash h;
 
 	hash_init(&h, "inputs");
-	hash_addstr(&h, b->app);
+	hash_addstr(&h, b->salt);
 	hash_addstr(&h, b->stack);
 	hash_addstr(&h, w->runtime);
 	hash_addstr(&h, p->hash);
@@ -248,15 +249,11 @@ static int compile_inputs(struct work *w, const char *key, struct error *err)
 	return outcome_save(b->inst, key, &w->outcome, err);
 }
 
-/* The layer of what depends on the inputs only: found, or made. */
-static int ensure_inputs(struct work *w, struct error *err)
+static bool find_inputs(struct work *w, const char *key)
 {
 	const struct build *b = w->b;
 	struct error why = ERROR_INIT;
-	char key[HASH_TEXT];
 
-	if (make_key(w, key, err) < 0)
-		return -1;
 	if (outcome_load(b->inst, key, &w->outcome, &why) == 0 &&
 	    runtime_layer_exists(b->inst, w->outcome.layer)) {
 		w->deps = xstrdup(w->outcome.layer);
@@ -266,10 +263,31 @@ static int ensure_inputs(struct work *w, struct error *err)
 			say_detail(b->out, "Nothing to install: %s unchanged",
 				   w->packs.v[0].inputs.n > 1 ? "its dependencies are"
 							      : "its settings are");
-		return 0;
+		return true;
 	}
 	outcome_release(&w->outcome);
 	w->outcome = (struct outcome)OUTCOME_INIT;
+	return false;
+}
+
+/* The layer of what depends on the inputs only: found, or made. Apps with the same inputs share it,
+ * so one makes it while the others wait. */
+static int ensure_inputs(struct work *w, struct error *err)
+{
+	const struct build *b = w->b;
+	_cleanup_close_ int lock = -1;
+	char key[HASH_TEXT];
+
+	if (make_key(w, key, err) < 0)
+		return -1;
+	if (find_inputs(w, key))
+		return 0;
+	_cleanup_free_ char *path = instance_run(b->inst, "locks/deps-%s", key);
+	/* first the turn, then the lock: see layerset_ensure */
+	if ((b->turn && b->turn(b->turn_data, err) < 0) || file_lock(path, true, &lock, err) < 0)
+		return -1;
+	if (find_inputs(w, key))
+		return 0;
 	w->deps = random_id("deps");
 	return compile_inputs(w, key, err);
 }

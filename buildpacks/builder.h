@@ -7,7 +7,11 @@
  *
  * What must not be done twice is not: packs of which nothing needs compiling cost no container;
  * what depends only on an app's inputs (a lock file, say) is compiled once into a layer of its own
- * (buildpacks/outcome.h) and listed, not copied, by every later image.
+ * (buildpacks/outcome.h) and listed, not copied, by every later image, of other apps too: the key
+ * holds stack, runtime, pack, inputs and the config vars that the pack reads. Whoever may push to
+ * one app could so, by way of that app's cache, reach another with the very same inputs; every key
+ * of an instance may manage all of it, so this crosses no border. Should that change, the salt must
+ * name the owner.
  */
 #ifndef BUILDPACKS_BUILDER_H
 #define BUILDPACKS_BUILDER_H
@@ -25,7 +29,7 @@
 
 struct build {
 	const struct instance *inst;
-	const char *app;             /* its name: the build cache's id and part of every key */
+	const char *app;             /* the build cache's id */
 	unsigned range;              /* the app's id range */
 	const char *tree;            /* lib/sources/TREE */
 	const char *commit;          /* for SOURCE_VERSION, or NULL */
@@ -34,6 +38,7 @@ struct build {
 	const struct strvec *config; /* "K=V", the app's over the global ones; or NULL */
 	const struct strvec *packs;  /* configured buildpacks; NULL or empty: detect */
 	const char *previous_image; /* the image that runs now, or NULL; only to say what changed */
+	const char *salt; /* an app's that purged its cache: it shares with no other; or NULL */
 	struct spec_limits limits;
 	/* asked before each container: waits until this build may run one; NULL: at once */
 	int (*turn)(void *data, struct error *err);

@@ -97,7 +97,11 @@ static int build_image(struct context *c, const struct app *app, const struct re
 	    trigger_run(c, app, "pre-build", NULL, err) < 0)
 		return -1;
 	_cleanup_free_ char *id = app_text_id(app);
+	_cleanup_free_ char *salt = NULL;
+	if (setting_own(&c->db, app->id, "cache-salt", &salt, err) < 0)
+		return -1;
 	struct build b = {
+		.salt = salt,
 		.inst = c->inst,
 		.app = id,
 		.range = app->range,

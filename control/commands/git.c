@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/printable.h"
+#include "base/random.h"
 #include "control/answer.h"
 #include "control/deploy.h"
 #include "control/tenant.h"
@@ -184,7 +185,11 @@ static int repo_gc(struct context *c, struct request *rq, struct error *err)
 static int purge_cache(struct context *c, struct request *rq, struct error *err)
 {
 	_cleanup_free_ char *id = app_text_id(&rq->app);
-	if (runtime_cache_remove(c->inst, id, err) < 0)
+	char salt[17];
+	/* what was compiled before is found by a key that has the salt in it */
+	random_hex(salt, 16);
+	if (setting_set(&c->db, rq->app.id, "cache-salt", salt, err) < 0 ||
+	    runtime_cache_remove(c->inst, id, err) < 0)
 		return -1;
 	answer_step(c, "Purged the build cache of %s", rq->app.name);
 	return 0;

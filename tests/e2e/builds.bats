@@ -207,3 +207,32 @@ kill_sessions() {
 	assert_contains "$output" "Build took longer than 10 seconds"
 	assert_equal "$(berth builds:report "$app" --format json | jq -r '.["computed-memory"]')" 1g
 }
+
+@test "apps with the same inputs share what was compiled, until one purges its cache" {
+	local first
+	new_app one
+	first=$app
+	rm -rf "$dir"
+	cp -R "$TEST_SOURCE/tests/apps/static" "$dir"
+	echo "{ \"clean_urls\": true, \"root\": \"./\" }" >"$dir/static.json"
+	cp -R "$dir" shared
+	push_app "$dir" "$first"
+	new_app two
+	rm -rf "$dir"
+	mv shared "$dir"
+	echo "<h1>Two</h1>" >"$dir/index.html"
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	assert_contains "$output" "Nothing to install"
+	assert_contains "$(http "$host")" "Two"
+	berth repo:purge-cache "$app"
+	echo more >"$dir/more.html"
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	refute_contains "$output" "Nothing to install"
+	assert_contains "$(http "$host")" "Two"
+	# another input is another layer
+	echo "{ \"clean_urls\": false, \"root\": \"./\" }" >"$dir/static.json"
+	run push_app "$dir" "$app"
+	refute_contains "$output" "Nothing to install"
+}
