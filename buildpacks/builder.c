@@ -30,6 +30,7 @@ struct work {
 	struct packs packs;
 	struct procfile procfile;
 	char *runtime; /* id of the runtime layer, or NULL */
+	char *tools;   /* id of the layer that only building has, or NULL */
 	char *deps;    /* id of the layer with the compiled inputs, or NULL */
 	char *upper;   /* id of the layer that the whole source gave, or NULL */
 	struct stage env, inputs;
@@ -43,6 +44,7 @@ static void release_work(struct work *w)
 	packs_release(&w->packs);
 	procfile_release(&w->procfile);
 	free(w->runtime);
+	free(w->tools);
 	free(w->deps);
 	free(w->upper);
 	stage_release(&w->env);
@@ -89,7 +91,10 @@ static int make_runtime(struct work *w, struct error *err)
 	if (unless_missing(read, &why, err) < 0 ||
 	    layerset_parse_aptfile(text.data, &extra, err) < 0)
 		return -1;
-	return layerset_ensure(b->inst, b->stack, &w->packs, &extra, &user, &w->runtime, err);
+	if (layerset_ensure(b->inst, b->stack, &w->packs, &extra, &user, &w->runtime, err) < 0)
+		return -1;
+	return layerset_ensure_tools(b->inst, b->stack, w->runtime, &w->packs, &user, &w->tools,
+				     err);
 }
 
 static bool matches(const struct strvec *patterns, const char *pair)
@@ -166,6 +171,7 @@ static int make_key(struct work *w, char key[HASH_TEXT], struct error *err)
 	hash_addstr(&h, b->salt);
 	hash_addstr(&h, b->stack);
 	hash_addstr(&h, w->runtime);
+	hash_addstr(&h, w->tools);
 	hash_addstr(&h, p->hash);
 	environment_registries(b->inst, &registries);
 	for (size_t i = 0; i < registries.n; i++)
@@ -221,6 +227,14 @@ static void push_base(const struct work *w, struct strvec *layers)
 	strvec_pushf(layers, "layer/%s", w->b->stack);
 }
 
+/* What build containers have below the source. */
+static void push_build_base(const struct work *w, struct strvec *layers)
+{
+	if (w->tools)
+		strvec_pushf(layers, "layer/%s", w->tools);
+	push_base(w, layers);
+}
+
 static int compile_inputs(struct work *w, const char *key, struct error *err)
 {
 	const struct build *b = w->b;
@@ -232,7 +246,7 @@ static int compile_inputs(struct work *w, const char *key, struct error *err)
 	if (make_inputs_env(w, &env, err) < 0)
 		return -1;
 	strvec_init(&step.layers);
-	push_base(w, &step.layers);
+	push_build_base(w, &step.layers);
 	int result = buildstep_run(b, &step, &report, err);
 	strvec_release(&step.layers);
 	if (result < 0)
@@ -304,7 +318,7 @@ static int compile_whole(struct work *w, struct error *err)
 	if (w->deps)
 		strvec_pushf(&step.layers, "layer/%s", w->deps);
 	strvec_pushf(&step.layers, "source/%s", b->tree);
-	push_base(w, &step.layers);
+	push_build_base(w, &step.layers);
 	int result = buildstep_run(b, &step, &w->report, err);
 	strvec_release(&step.layers);
 	if (result < 0)

@@ -58,20 +58,23 @@ int layerset_parse_aptfile(const char *text, struct strvec *out, struct error *e
 
 /* Everything a layer is made from. */
 struct recipe {
-	struct strvec packages; /* sorted, each once */
-	struct strvec scripts;  /* paths inside the container */
+	const struct instance *inst;
+	const char *stack, *runtime; /* the layers below; runtime: NULL for none */
+	struct strvec packages;      /* sorted, each once */
+	struct strvec scripts;       /* paths inside the container */
+	struct strvec script_files;  /* and on the host */
 };
 
 static void release_recipe(struct recipe *r)
 {
 	strvec_release(&r->packages);
 	strvec_release(&r->scripts);
+	strvec_release(&r->script_files);
 }
 
-static int make_id(const struct instance *inst, const char *stack, const struct packs *packs,
-		   const struct recipe *r, char **out, struct error *err)
+static int make_id(const struct recipe *r, char **out, struct error *err)
 {
-	_cleanup_free_ char *driver = xasprintf("%s/buildpacks/driver/layer", inst->share);
+	_cleanup_free_ char *driver = xasprintf("%s/buildpacks/driver/layer", r->inst->share);
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 	char hex[HASH_TEXT];
 	struct hash h;
@@ -79,23 +82,21 @@ static int make_id(const struct instance *inst, const char *stack, const struct 
 	if (file_read(AT_FDCWD, driver, 1u << 20, &text, err) < 0)
 		return -1;
 	hash_init(&h, "runtime layer");
-	hash_addstr(&h, stack);
+	hash_addstr(&h, r->stack);
+	if (r->runtime)
+		hash_addstr(&h, r->runtime);
 	hash_add(&h, text.data, text.len);
 	for (size_t i = 0; i < r->packages.n; i++)
 		hash_addstr(&h, r->packages.v[i]);
-	for (size_t i = 0; i < packs->n; i++) {
-		if (!packs->v[i].runtime)
-			continue;
-		_cleanup_free_ char *path = xasprintf("%s/buildpacks/%s/%s", inst->share,
-						      packs->v[i].name, packs->v[i].runtime);
+	for (size_t i = 0; i < r->script_files.n; i++) {
 		strbuf_reset(&text);
-		if (file_read(AT_FDCWD, path, 1u << 20, &text, err) < 0)
+		if (file_read(AT_FDCWD, r->script_files.v[i], 1u << 20, &text, err) < 0)
 			return -1;
 		hash_addstr(&h, NULL);
 		hash_add(&h, text.data, text.len);
 	}
 	hash_text(&h, hex);
-	*out = xasprintf("runtime-%s", hex);
+	*out = xasprintf("%s-%s", r->runtime ? "tools" : "runtime", hex);
 	return 0;
 }
 
@@ -126,10 +127,9 @@ static int take_lock(const struct instance *inst, const char *id, const struct p
 	}
 }
 
-static void fill_spec(const struct instance *inst, const char *stack, const char *id,
-		      const struct recipe *r, struct container_spec *spec)
+static void fill_spec(const struct recipe *r, const char *id, struct container_spec *spec)
 {
-	const char *proxy = instance_setting(inst, "packages", "apt-proxy", NULL);
+	const char *proxy = instance_setting(r->inst, "packages", "apt-proxy", NULL);
 	char random[17];
 
 	container_spec_init(spec);
@@ -142,9 +142,11 @@ static void fill_spec(const struct instance *inst, const char *stack, const char
 	spec->restart = SPEC_RESTART_NO;
 	spec->limits = (struct spec_limits){
 		.memory = LAYER_MEMORY, .disk = LAYER_DISK, .time_ms = LAYER_TIME_MS};
-	strvec_pushf(&spec->layers, "layer/%s", stack);
+	if (r->runtime)
+		strvec_pushf(&spec->layers, "layer/%s", r->runtime);
+	strvec_pushf(&spec->layers, "layer/%s", r->stack);
 	container_spec_add_mount(spec, SPEC_MOUNT_PACKS, "bundled", "/packs", true);
-	environment_common(inst, &spec->env);
+	environment_common(r->inst, &spec->env);
 	strvec_setenv(&spec->env, "DEBIAN_FRONTEND", "noninteractive");
 	strvec_setenv(&spec->env, "HOME", "/root");
 	if (proxy)
@@ -156,9 +158,10 @@ static void fill_spec(const struct instance *inst, const char *stack, const char
 	strvec_push_all(&spec->argv, r->scripts.v);
 }
 
-static int make_layer(const struct instance *inst, const char *stack, const char *id,
-		      const struct recipe *r, const struct pump *user, struct error *err)
+static int make_layer(const struct recipe *r, const char *id, const struct pump *user,
+		      struct error *err)
 {
+	const struct instance *inst = r->inst;
 	_cleanup_strbuf_ struct strbuf tail = STRBUF_INIT;
 	_cleanup_spec_ struct container_spec spec;
 	struct pump pump = {.out = -1,
@@ -170,7 +173,7 @@ static int make_layer(const struct instance *inst, const char *stack, const char
 	struct runtime_result result;
 	int64_t start = clock_ms();
 
-	fill_spec(inst, stack, id, r, &spec);
+	fill_spec(r, id, &spec);
 	if (pump_run(inst, &spec, &pump, &result, err) < 0) {
 		runtime_layer_remove(inst, id, NULL);
 		return -1;
@@ -221,42 +224,64 @@ static void describe(const struct recipe *r, struct strbuf *out)
 		strbuf_addf(out, "%s%s", i > 0 ? ", " : "", r->packages.v[i]);
 }
 
-int layerset_ensure(const struct instance *inst, const char *stack, const struct packs *packs,
-		    const struct strvec *extra, const struct pump *user, char **out,
-		    struct error *err)
+static int ensure(struct recipe *r, const char *why, const struct pump *user, char **out,
+		  struct error *err)
 {
-	_cleanup_(release_recipe) struct recipe r = {STRVEC_INIT, STRVEC_INIT};
 	_cleanup_strbuf_ struct strbuf names = STRBUF_INIT;
 	_cleanup_close_ int lock = -1;
 	_cleanup_free_ char *id = NULL;
 
-	for (size_t i = 0; i < packs->n; i++) {
-		add_packages(&r, &packs->v[i].packages);
-		if (packs->v[i].runtime)
-			strvec_pushf(&r.scripts, "%s/%s", packs->v[i].path, packs->v[i].runtime);
-	}
-	add_packages(&r, extra);
-	add_tools(inst, packs, &r);
-	if (r.packages.n == 0) {
+	if (r->packages.n == 0) {
 		*out = NULL;
 		return 0;
 	}
-	strvec_sort(&r.packages);
-	if (make_id(inst, stack, packs, &r, &id, err) < 0)
+	strvec_sort(&r->packages);
+	if (make_id(r, &id, err) < 0)
 		return -1;
-	if (!runtime_layer_exists(inst, id)) {
-		describe(&r, &names);
-		say_step(user->out, "Installing Debian packages: %s (once for all apps)",
-			 names.data);
+	if (!runtime_layer_exists(r->inst, id)) {
+		describe(r, &names);
+		say_step(user->out, "Installing Debian packages: %s (%s)", names.data, why);
 		/* first the turn, then the lock: who waits for a turn must not hold what one that
 		 * has it waits for */
 		if ((user->turn && user->turn(user->turn_data, err) < 0) ||
-		    take_lock(inst, id, user, &lock, err) < 0)
+		    take_lock(r->inst, id, user, &lock, err) < 0)
 			return -1;
-		if (!runtime_layer_exists(inst, id) &&
-		    make_layer(inst, stack, id, &r, user, err) < 0)
+		if (!runtime_layer_exists(r->inst, id) && make_layer(r, id, user, err) < 0)
 			return error_wrap(err, "Debian packages %s", names.data);
 	}
 	*out = TAKE_PTR(id);
 	return 0;
+}
+
+int layerset_ensure(const struct instance *inst, const char *stack, const struct packs *packs,
+		    const struct strvec *extra, const struct pump *user, char **out,
+		    struct error *err)
+{
+	_cleanup_(release_recipe) struct recipe r = {inst,        stack,       NULL,
+						     STRVEC_INIT, STRVEC_INIT, STRVEC_INIT};
+
+	for (size_t i = 0; i < packs->n; i++) {
+		const struct pack *p = &packs->v[i];
+		add_packages(&r, &p->packages);
+		if (!p->runtime)
+			continue;
+		strvec_pushf(&r.scripts, "%s/%s", p->path, p->runtime);
+		strvec_pushf(&r.script_files, "%s/buildpacks/%s/%s", inst->share, p->name,
+			     p->runtime);
+	}
+	add_packages(&r, extra);
+	add_tools(inst, packs, &r);
+	return ensure(&r, "once for all apps", user, out, err);
+}
+
+int layerset_ensure_tools(const struct instance *inst, const char *stack, const char *runtime,
+			  const struct packs *packs, const struct pump *user, char **out,
+			  struct error *err)
+{
+	_cleanup_(release_recipe) struct recipe r = {inst,        stack,       runtime,
+						     STRVEC_INIT, STRVEC_INIT, STRVEC_INIT};
+
+	for (size_t i = 0; i < packs->n; i++)
+		add_packages(&r, &packs->v[i].build_packages);
+	return ensure(&r, "only to build, once for all apps", user, out, err);
 }

@@ -28,6 +28,7 @@ static void release_pack(struct pack *p)
 	free(p->runtime);
 	free(p->hash);
 	strvec_release(&p->packages);
+	strvec_release(&p->build_packages);
 	strvec_release(&p->inputs);
 	strvec_release(&p->presence);
 	strvec_release(&p->whole);
@@ -84,6 +85,7 @@ static int load_bundled(const struct instance *inst, const char *name, struct pa
 			     .nothing = str_equal(ini_get(&conf, "pack", "compile"), "none"),
 			     .hash = TAKE_PTR(hash)};
 	get_words(&conf, "packages", &out->packages);
+	get_words(&conf, "build-packages", &out->build_packages);
 	get_words(&conf, "inputs", &out->inputs);
 	get_words(&conf, "presence", &out->presence);
 	get_words(&conf, "whole", &out->whole);

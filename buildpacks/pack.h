@@ -12,6 +12,8 @@
  *   unless = Procfile            a file whose presence keeps detection off, but for the first of
  *                                `detect`
  *   packages = nodejs            Debian packages of its runtime layer
+ *   build-packages = golang-go   Debian packages that only building needs: they are no part of the
+ *                                image
  *   runtime = bin/runtime        script that completes that layer, run as its root
  *   inputs = package.json ...    files of the app's root on whose content compile depends, unless
  *                                it says at run time that it needs the whole source
@@ -40,7 +42,7 @@ struct pack {
 	char *mount;  /* fetched: the id below lib/packs that is mounted there; else NULL */
 	bool chosen;  /* by name, not by detection: its bin/detect need not print a name */
 	bool nothing; /* compile = none */
-	struct strvec packages, inputs, presence, whole, config;
+	struct strvec packages, build_packages, inputs, presence, whole, config;
 	char *runtime;
 	char *hash; /* of its content: 32 hex digits */
 };
