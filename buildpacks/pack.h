@@ -8,7 +8,7 @@
  *   title = Node.js              what bin/detect prints
  *   order = 10                   place in detection, lowest first; it decides when several fit
  *   detect = package.json        files of which one must be there for detection; a name may be a
- *                                pattern ("*.csproj"), which looks at the top folder
+ *                                pattern ("*.csproj"), "A&B" stands for both
  *   unless = Procfile            a file whose presence keeps detection off, but for the first of
  *                                `detect`
  *   packages = nodejs            Debian packages of its runtime layer

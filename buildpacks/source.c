@@ -69,23 +69,39 @@ bool source_has(int dirfd, const char *name)
 	return fd >= 0;
 }
 
-bool source_matches(int dirfd, const char *pattern)
+static bool matches_one(int dirfd, const char *pattern)
 {
+	const char *slash = strrchr(pattern, '/');
+	const char *name = slash ? slash + 1 : pattern;
 	bool found = false;
 
 	if (!strpbrk(pattern, "*?["))
 		return source_has(dirfd, pattern);
-	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_free_ char *folder =
+		slash ? xstrndup(pattern, (size_t)(slash - pattern)) : xstrdup(".");
+	int fd = file_open_beneath(dirfd, folder, O_RDONLY | O_DIRECTORY, 0, true, NULL);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	if (!dir) {
 		close_fd(fd);
 		return false;
 	}
 	for (struct dirent *e; !found && (e = readdir(dir));)
-		found = fnmatch(pattern, e->d_name, FNM_PERIOD) == 0 &&
-			source_has(dirfd, e->d_name);
+		found = fnmatch(name, e->d_name, FNM_PERIOD) == 0 && source_has(fd, e->d_name);
 	closedir(dir);
 	return found;
+}
+
+bool source_matches(int dirfd, const char *pattern)
+{
+	for (const char *p = pattern;;) {
+		size_t n = strcspn(p, "&");
+		_cleanup_free_ char *one = xstrndup(p, n);
+		if (!matches_one(dirfd, one))
+			return false;
+		if (!p[n])
+			return true;
+		p += n + 1;
+	}
 }
 
 int source_list(int dirfd, const char *folder, size_t max, struct strvec *out, struct error *err)

@@ -29,7 +29,8 @@ int source_list(int dirfd, const char *folder, size_t max, struct strvec *out, s
 /* Whether NAME (a relative path) is there as a plain file. */
 bool source_has(int dirfd, const char *name);
 
-/* The same for a name that may be a pattern of fnmatch(3), which looks at the top folder only. */
+/* The same for a name whose last part may be a pattern of fnmatch(3), as in "*.csproj". "A&B" fits
+ * when both are there. */
 bool source_matches(int dirfd, const char *pattern);
 
 #endif

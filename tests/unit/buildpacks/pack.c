@@ -98,6 +98,13 @@ static void test_detection(void **state)
 	expect(f, NULL, "procfile");
 	put(f, "static.json", "{}");
 	expect(f, NULL, "static");
+	/* a Makefile alone is anybody's */
+	put(f, "Makefile", "");
+	expect(f, NULL, "static");
+	put(f, "src/main.c", "");
+	expect(f, NULL, "c");
+	put(f, "Cargo.toml", "");
+	expect(f, NULL, "rust");
 	put(f, "requirements.txt", "");
 	expect(f, NULL, "python");
 	put(f, "package.json", "{}");

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: MIT */
+#include "word.h"
+
+const char *word(void)
+{
+	return "hello from cmake";
+}

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef WORD_H
+#define WORD_H
+
+const char *word(void);
+
+#endif
