@@ -99,12 +99,27 @@ static int check_result(const struct build *b, const struct buildstep *step,
 				 "the %s buildpack ('%s') does not fit this app: its bin/detect "
 				 "exited with status %d",
 				 p->title, p->name, report->failed_status);
-	return error_set(
-		err, ERROR_FAILED, 0, "the %s buildpack failed: bin/%s exited with status %d%s",
-		p->title, report->failed_step, report->failed_status,
-		p->mount && !b->stack_name ? "; if it knows Heroku's stacks only, tell it one: "
-					     "'buildpacks:set-property APP stack-name heroku-22'"
-					   : "");
+	return error_set(err, ERROR_FAILED, 0,
+			 "the %s buildpack failed: bin/%s exited with status %d", p->title,
+			 report->failed_step, report->failed_status);
+}
+
+/* What to do about the failure in ERR. A pack from elsewhere that shows no common cause may want
+ * another stack. */
+static int explain(const struct build *b, const struct buildstep *step, const struct report *report,
+		   const char *printed, struct error *err)
+{
+	if (hint_find(HINT_BUILD, err->message, printed))
+		return hint_add(HINT_BUILD, printed, err);
+	if (!report->failed_step || report->failed_pack >= step->packs->n ||
+	    str_equal(report->failed_step, "detect") ||
+	    !step->packs->v[report->failed_pack].mount || b->stack_name)
+		return -1;
+	_cleanup_free_ char *message = xstrdup(err->message);
+	return error_set(err, err->code, 0,
+			 "%s; if it knows Heroku's stacks only, tell it one: "
+			 "'buildpacks:set-property APP stack-name heroku-22'",
+			 message);
 }
 
 static int run(const struct build *b, const struct buildstep *step, struct report *out,
@@ -135,7 +150,7 @@ static int run(const struct build *b, const struct buildstep *step, struct repor
 			     ? error_set(&why, ERROR_INVALID, 0, "the build's report is too large")
 			     : report_parse(out, results.data, results.len, &why);
 	if (check_result(b, step, &result, out, err) < 0)
-		return hint_add(HINT_BUILD, tail.data, err);
+		return explain(b, step, out, tail.data, err);
 	if (clock_ms() - start >= SAY_TIME_MS)
 		say_detail(b->out, "Built in %.1f s", (double)(clock_ms() - start) / 1000);
 	if (parsed < 0)
