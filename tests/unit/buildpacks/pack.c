@@ -168,15 +168,19 @@ static void test_configuration(void **state)
 	for (size_t i = 0; i < names.n; i++)
 		if (packs_add(&packs, &at, names.v[i], false, &err) < 0)
 			fail_msg("%s", err.message);
-	assert_string_equal(packs.v[0].title, "Node.js");
-	assert_string_equal(packs.v[0].path, "/packs/nodejs");
-	assert_string_equal(packs.v[0].runtime, "bin/runtime");
-	assert_true(strvec_has(&packs.v[0].packages, "nodejs"));
-	assert_true(strvec_has(&packs.v[0].inputs, "package-lock.json"));
-	assert_int_equal(strlen(packs.v[0].hash), 32);
+	struct pack node = packs.v[0];
+	for (size_t i = 0; i < packs.n; i++)
+		if (strcmp(packs.v[i].name, "nodejs") == 0)
+			node = packs.v[i];
+	assert_string_equal(node.title, "Node.js");
+	assert_string_equal(node.path, "/packs/nodejs");
+	assert_string_equal(node.runtime, "bin/runtime");
+	assert_true(strvec_has(&node.packages, "nodejs"));
+	assert_true(strvec_has(&node.inputs, "package-lock.json"));
+	assert_int_equal(strlen(node.hash), 32);
 	assert_string_equal(names.v[names.n - 1], "procfile");
 	assert_true(packs.v[names.n - 1].nothing);
-	assert_false(packs.v[0].nothing);
+	assert_false(node.nothing);
 }
 
 static void test_aptfile(void **state)
