@@ -9,9 +9,7 @@
 
 #include "base/child.h"
 #include "base/error.h"
-
-#define FETCH_GIT_TIMEOUT_MS 300000
-#define FETCH_COMMIT_SIZE 65 /* hex digits of a commit id and a NUL */
+#include "base/remote.h"
 
 /* Starts tar over the folder PATH, without .git, as whoever calls: the `berth` command does this
  * for `plugin:install FOLDER`, since berthd may not be able to read that folder. *out_fd gives the
@@ -22,19 +20,15 @@ int fetch_folder(const char *path, struct child *tar, int *out_fd, struct error 
  * since files could be missing. */
 int fetch_finish(struct child *feeder, int fd, struct error *err);
 
-/* https://, ssh://, git://, file:// and HOST:PATH; anything else is refused with that list. */
-int fetch_check_url(const char *url, struct error *err);
-/* A branch, tag or commit: letters, digits and "._/-", no ".." and no leading "-". */
-int fetch_check_committish(const char *s, struct error *err);
-
 /* No file that git writes may be larger. */
 #define FETCH_GIT_MAX_BYTES (256ull << 20)
 
 /* Fetches COMMITTISH (NULL: the remote's HEAD) of URL into the new bare repository GIT_DIR
- * (absolute) and says which commit it is; only that commit, unless COMMITTISH may be a commit's id.
- * ERROR_NOT_FOUND: URL has none such. The caller removes GIT_DIR, also after an error. */
+ * (absolute; base/remote.h, file:/// allowed) and says which commit it is; only that commit, unless
+ * COMMITTISH may be a commit's id. ERROR_NOT_FOUND: URL has none such. The caller removes GIT_DIR,
+ * also after an error. */
 int fetch_git_clone(const char *url, const char *committish, const char *git_dir,
-		    char out_commit[FETCH_COMMIT_SIZE], struct error *err);
+		    char out_commit[REMOTE_COMMIT_SIZE], struct error *err);
 /* The caps of an archive: bytes as they come over the network, and time. */
 #define FETCH_URL_MAX_BYTES "134217728"
 #define FETCH_URL_TIMEOUT_MS 300000

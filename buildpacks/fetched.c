@@ -172,7 +172,7 @@ static int from_clone(struct job *j, const char *git_dir, struct error *err)
 {
 	_cleanup_child_ struct child git;
 	_cleanup_close_ int fd = -1;
-	char commit[FETCH_COMMIT_SIZE];
+	char commit[REMOTE_COMMIT_SIZE];
 
 	child_init(&git);
 	if (fetch_git_clone(j->url, j->ref, git_dir, commit, err) < 0 ||
@@ -279,11 +279,12 @@ int fetched_check(const char *address, struct error *err)
 	size_t len = strcspn(address, "#");
 	_cleanup_free_ char *url = xstrndup(address, len);
 
-	if (address[len] && address[len + 1] && fetch_check_committish(address + len + 1, err) < 0)
+	if (address[len] && address[len + 1] && remote_check_ref(address + len + 1, err) < 0)
 		return -1;
 	if (local_folder(url))
 		return 0;
-	return is_archive(url) ? fetch_check_web_url(url, err) : fetch_check_url(url, err);
+	return is_archive(url) ? fetch_check_web_url(url, err)
+			       : remote_check_url(url, false, true, err);
 }
 
 static int open_job(struct job *j, bool trusted, struct error *err)

@@ -380,7 +380,7 @@ static int install_git(const struct store *s, const char *url, const char *commi
 	_cleanup_free_ char *git_dir = NULL;
 	_cleanup_child_ struct child git;
 	_cleanup_close_ int fd = -1;
-	char temp[] = ".git-0123456789abcdef", commit[FETCH_COMMIT_SIZE];
+	char temp[] = ".git-0123456789abcdef", commit[REMOTE_COMMIT_SIZE];
 	int ret = -1;
 
 	child_init(&git);
@@ -409,7 +409,7 @@ int plugin_store_install_git(const struct instance *inst, const char *url, const
 	_cleanup_store_ struct store s;
 	bool changed;
 
-	if (fetch_check_url(url, err) < 0 || store_open(&s, inst, true, err) < 0)
+	if (remote_check_url(url, false, true, err) < 0 || store_open(&s, inst, true, err) < 0)
 		return -1;
 	return install_git(&s, url, committish, NULL, how, &changed, err);
 }

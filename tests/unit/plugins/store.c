@@ -331,22 +331,7 @@ static void test_git(void **state)
 
 static void test_names(void **state)
 {
-	struct error err = ERROR_INIT;
-
 	(void)state;
-	assert_int_equal(fetch_check_url("https://example.com/x.git", &err), 0);
-	assert_int_equal(fetch_check_url("git@example.com:x.git", &err), 0);
-	assert_int_equal(fetch_check_url("ext::sh -c true", &err), -1);
-	assert_int_equal(fetch_check_url("ext::sh", &err), -1);
-	assert_int_equal(fetch_check_url("-upload-pack=x", &err), -1);
-	assert_int_equal(fetch_check_url("ssh://-oProxyCommand=x/y", &err), -1);
-	assert_int_equal(fetch_check_url("-oProxyCommand=x:y", &err), -1);
-	assert_int_equal(fetch_check_url("http://example.com/x.git", &err), -1);
-	assert_int_equal(fetch_check_url("/tmp/x", &err), -1);
-	assert_int_equal(fetch_check_committish("feature/one", &err), 0);
-	assert_int_equal(fetch_check_committish("--output=x", &err), -1);
-	assert_int_equal(fetch_check_committish("a..b", &err), -1);
-	assert_int_equal(fetch_check_committish("a^{/x}", &err), -1);
 	assert_int_equal(untar_link_depth("a/b/link", "../../x"), 0);
 	assert_int_equal(untar_link_depth("a/b/link", "c/../x"), -1);
 }
