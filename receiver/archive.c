@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/strbuf.h"
+#include "receiver/commit.h"
 #include "receiver/export.h"
 #include "receiver/libgit.h"
 #include "receiver/listing.h"
@@ -457,51 +458,6 @@ static int read_in_utf8(struct reader *r, struct input *in, struct error *err)
 
 /* ---- the commit ---- */
 
-/* What a line of a commit cannot hold becomes "?". */
-static char *signature_name(const char *author)
-{
-	char *name = entry_printable(*author ? author : "berth");
-
-	for (char *p = name; *p; p++)
-		if (*p == '<' || *p == '>')
-			*p = '?';
-	return name;
-}
-
-static void free_commit(git_commit **commit)
-{
-	git_commit_free(*commit);
-}
-
-static int write_commit(git_repository *repo, const git_oid *tree_oid, const char *parent,
-			const char *author, git_oid *out, struct error *err)
-{
-	_cleanup_(git_signature_freep) git_signature *by = NULL;
-	_cleanup_(git_tree_freep) git_tree *tree = NULL;
-	_cleanup_(free_commit) git_commit *before = NULL;
-	_cleanup_free_ char *name = signature_name(author);
-	const git_commit *parents[1];
-	git_oid oid;
-
-	if (*parent) {
-		if (!gitdir_is_hex(parent))
-			return error_set(err, ERROR_INVALID, 0, "'%.50s' is not an object id",
-					 parent);
-		git_oid_fromstr(&oid, parent);
-		int code = git_commit_lookup(&before, repo, &oid);
-		if (code)
-			return repo_git_error(err, code, "look up the commit %.10s", parent);
-	}
-	parents[0] = before;
-	int code = git_signature_now(&by, name, "berth@localhost");
-	if (!code)
-		code = git_tree_lookup(&tree, repo, tree_oid);
-	if (!code)
-		code = git_commit_create(out, repo, NULL, by, by, NULL, "Deploy archive\n", tree,
-					 before ? 1 : 0, parents);
-	return code ? repo_git_error(err, code, "write the commit") : 0;
-}
-
 static int read_limits(const struct instance *inst, struct listing *out, struct error *err)
 {
 	unsigned long long files, bytes;
@@ -547,7 +503,7 @@ int archive_commit(const struct instance *inst, const char *app, int fd, const c
 
 	if (repo_open(inst, app, &repo, err) || quarantine_begin(repo, &quarantine, err) ||
 	    read_tree(repo, inst, fd, quarantine.folder, &tree, err) ||
-	    write_commit(repo, &tree, parent, author, &commit, err) ||
+	    commit_write(repo, &tree, parent, author, "Deploy archive\n", &commit, err) ||
 	    quarantine_keep(&quarantine, err))
 		return -1;
 	git_oid_tostr(out_commit, REPO_HEX_SIZE, &commit);

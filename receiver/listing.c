@@ -296,7 +296,7 @@ int listing_write(struct listing *listing, git_repository *repo, git_oid *out, s
 	listing->files = 0;
 	for (size_t i = 0; i < listing->n; i++)
 		listing->files += listing->items[i].kind != ENTRY_FOLDER;
-	size_t top = common_top(listing);
+	size_t top = listing->keep_top ? 0 : common_top(listing);
 	/* the folder itself, which may be named several times */
 	while (top && w.next < listing->n && strlen(listing->items[w.next].path) < top)
 		w.next++;

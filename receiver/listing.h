@@ -7,6 +7,7 @@
 #ifndef RECEIVER_LISTING_H
 #define RECEIVER_LISTING_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <git2.h>
@@ -31,6 +32,7 @@ struct listing {
 	uint64_t files; /* files, links and, once written, folders */
 	uint64_t bytes; /* of the files and links; hard links count like what they are copies of */
 	uint64_t max_files, max_bytes;
+	bool keep_top; /* a single folder at the top is part of the source */
 };
 
 void listing_release(struct listing *listing);
@@ -48,9 +50,9 @@ int listing_add(struct listing *listing, char *path, char *target, enum entry_ki
 int listing_check(const struct listing *listing, struct error *err);
 
 /* Writes the trees of REPO: hard links become copies of the earlier item that they name, a single
- * folder at the top is looked through, empty folders are dropped. Refuses two items with one
- * path, items below what is no folder, names that git keeps for itself, and a list without any
- * file. */
+ * folder at the top is looked through (but with keep_top), empty folders are dropped. Refuses two
+ * items with one path, items below what is no folder, names that git keeps for itself, and a list
+ * without any file. */
 int listing_write(struct listing *listing, git_repository *repo, git_oid *out, struct error *err);
 
 #endif
