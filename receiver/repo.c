@@ -412,6 +412,38 @@ int repo_commit_tree(const struct instance *inst, const char *app, const char *c
 	return 0;
 }
 
+static void free_entry(git_tree_entry **entry)
+{
+	git_tree_entry_free(*entry);
+}
+
+int repo_subtree(const struct instance *inst, const char *app, const char *tree, const char *path,
+		 char out_tree[REPO_HEX_SIZE], struct error *err)
+{
+	_cleanup_(git_repository_freep) git_repository *repo = NULL;
+	_cleanup_(git_tree_freep) git_tree *top = NULL;
+	_cleanup_(free_entry) git_tree_entry *entry = NULL;
+	git_oid oid;
+
+	if (!gitdir_is_hex(tree))
+		return error_set(err, ERROR_INVALID, 0, "'%.50s' is not a tree id", tree);
+	if (repo_open(inst, app, &repo, err))
+		return -1;
+	git_oid_fromstr(&oid, tree);
+	int code = git_tree_lookup(&top, repo, &oid);
+	if (code)
+		return repo_git_error(err, code, "look up the tree %.10s", tree);
+	code = git_tree_entry_bypath(&entry, top, path);
+	if (code == GIT_ENOTFOUND)
+		return error_set(err, ERROR_NOT_FOUND, 0, "the commit has no folder '%s'", path);
+	if (code)
+		return repo_git_error(err, code, "look up '%s'", path);
+	if (git_tree_entry_type(entry) != GIT_OBJECT_TREE)
+		return error_set(err, ERROR_INVALID, 0, "'%s' is no folder in the commit", path);
+	git_oid_tostr(out_tree, REPO_HEX_SIZE, git_tree_entry_id(entry));
+	return 0;
+}
+
 int repo_commit_summary(const struct instance *inst, const char *app, const char *commit,
 			char **out, struct error *err)
 {

@@ -49,6 +49,11 @@ int repo_is_descendant(const struct instance *inst, const char *app, const char 
 int repo_commit_tree(const struct instance *inst, const char *app, const char *commit,
 		     char out_tree[REPO_HEX_SIZE], struct error *err);
 
+/* The folder PATH ("services/api") of TREE, as a tree of its own. ERROR_NOT_FOUND when there is
+ * none, ERROR_INVALID when it is something else: a link is not followed. */
+int repo_subtree(const struct instance *inst, const char *app, const char *tree, const char *path,
+		 char out_tree[REPO_HEX_SIZE], struct error *err);
+
 /* The first line of COMMIT's message, with control characters as "?"; the caller frees it. */
 int repo_commit_summary(const struct instance *inst, const char *app, const char *commit,
 			char **out, struct error *err);

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Submodules as part of the source: each one's commit is fetched (one commit deep) from its own
+ * repository, and its tree takes the place of the link, so that what comes out is a git tree like
+ * any other and export, cache and build need not know. Only what .gitmodules names, only from
+ * allowed hosts, with Berth's credentials (instance/remote.h); no redirect is followed.
+ *
+ * lib/git/modules keeps what was fetched, for the next deploy. The new tree is kept in the app's
+ * repository by refs/berth/trees/TREE.
+ */
+#ifndef RECEIVER_SUBMODULE_H
+#define RECEIVER_SUBMODULE_H
+
+#include "base/error.h"
+#include "base/strvec.h"
+#include "instance/instance.h"
+#include "receiver/repo.h"
+
+#define SUBMODULE_MAX 100     /* of a commit, those of submodules included */
+#define SUBMODULE_MAX_DEPTH 5 /* submodules of submodules */
+
+struct submodules {
+	const struct instance *inst;
+	const char *app;
+	const struct strvec *allowed; /* "HOST" or "HOST:PORT" */
+	bool allow_http;
+	struct strvec notes;    /* what was fetched from where */
+	struct strvec warnings; /* what was left empty, and how to change that */
+	unsigned n;             /* looked at so far */
+};
+
+/* TREE of the app's repository with its submodules in place; TREE itself when it has none. One
+ * from a host that is not allowed stays a link and gives a warning; one that is allowed but
+ * cannot be had is an error. S->notes and warnings must be initialised. */
+int submodule_resolve(struct submodules *s, const char *tree, char out_tree[REPO_HEX_SIZE],
+		      struct error *err);
+
+#endif
