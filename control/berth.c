@@ -2,7 +2,8 @@
 /*
  * berth: the command line (berth(1)). It hands its words and its descriptors to berthd; only what
  * cannot go there is done here: starting and ending an instance, being sshd's forced command, being
- * git's hook, and sending files that berthd's user may not read.
+ * git's hook, and sending files that berthd's user may not read. On a machine without an instance
+ * it asks the one that git's remote names, over ssh (control/laptop.h).
  */
 #include "base/child.h"
 
@@ -15,6 +16,8 @@
 
 #include "base/cleanup.h"
 #include "control/server.h"
+#include "control/laptop.h"
+#include "control/up.h"
 #include "instance/call.h"
 #include "base/fetch.h"
 #include "receiver/door.h"
@@ -93,6 +96,10 @@ static bool is_folder(const char *word)
 
 static int command(const struct instance *inst, struct strvec *words)
 {
+	if (words->n && strcmp(words->v[0], "up") == 0) {
+		struct laptop here = {0};
+		return up_run(&here, inst->root, words);
+	}
 	size_t at = words->n ? file_word(words) : 0;
 	if (at)
 		return ask_with_file(inst, words, at);
@@ -101,6 +108,27 @@ static int command(const struct instance *inst, struct strvec *words)
 			if (is_folder(words->v[i]))
 				return ask_with_folder(inst, words, i);
 	return ask(inst, words, STDIN_FILENO);
+}
+
+/* With the instance that `--remote` or git's remote names. */
+static int command_remote(const struct laptop *there, struct strvec *words)
+{
+	struct error err = ERROR_INIT;
+	size_t at = words->n ? file_word(words) : 0;
+	if (words->n && strcmp(words->v[0], "up") == 0)
+		return up_run(there, NULL, words);
+	if (at) {
+		int fd = open(words->v[at], O_RDONLY | O_CLOEXEC);
+		if (fd < 0 || dup2(fd, STDIN_FILENO) < 0) {
+			error_set(&err, ERROR_SYSTEM, errno, "open '%s'", words->v[at]);
+			return complain(&err);
+		}
+		strvec_remove(words, at);
+		if (strcmp(words->v[0], "ssh-keys:add") != 0)
+			strvec_insert(words, at, "-");
+	}
+	laptop_exec(there, words, &err);
+	return complain(&err);
 }
 
 /* A closed standard descriptor would make the next open file take its place. */
@@ -128,6 +156,18 @@ int main(int argc, char **argv)
 	if (argc > first && strcmp(argv[first], "--version") == 0) {
 		printf("berth %s\n", BERTH_VERSION);
 		return 0;
+	}
+	_cleanup_laptop_ struct laptop there = {0};
+	if (argc > first + 1 && strcmp(argv[first], "--remote") == 0) {
+		if (laptop_parse(argv[first + 1], true, &there, &err) < 0)
+			return complain(&err);
+		first += 2;
+	} else if (!root && !laptop_has_instance()) {
+		laptop_find(&there);
+	}
+	if (there.host) {
+		strvec_push_all(&words, argv + first);
+		return command_remote(&there, &words);
 	}
 	if (instance_open(&inst, root, &err) < 0)
 		return complain(&err);

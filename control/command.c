@@ -17,6 +17,7 @@ const struct command *const command_tables[] = {
 	releases_commands,
 	builds_commands,
 	git_commands,
+	builder_commands,
 	buildpacks_commands,
 	keys_commands,
 	tokens_commands,
@@ -118,6 +119,16 @@ static int take_app(struct context *c, const struct command *row, const char *wo
 	return app_find(&c->db, word, &rq->app, err);
 }
 
+/* Whether WORD stands where the app does, and is one. */
+static bool is_app(struct context *c, const struct command *row, const char *word)
+{
+	struct app app;
+	if (((row->flags & COMMAND_GLOBAL) && strcmp(word, "--global") == 0) ||
+	    ((row->flags & COMMAND_ALL) && strcmp(word, "--all") == 0))
+		return true;
+	return app_find(&c->db, word, &app, NULL) == 0;
+}
+
 static int parse(struct context *c, const struct command *row, const struct strvec *words,
 		 struct request *rq, struct error *err)
 {
@@ -134,6 +145,12 @@ static int parse(struct context *c, const struct command *row, const struct strv
 		} else if (!plain && !raw && !in_place_of_app && word[0] == '-' && word[1]) {
 			if (take_option(c, row, words, &i, rq, err) < 0)
 				return -1;
+		} else if (want_app && c->default_app && !is_app(c, row, word)) {
+			/* from a laptop: the app of the folder's remote, and WORD is an argument */
+			if (take_app(c, row, c->default_app, rq, err) < 0)
+				return -1;
+			want_app = false;
+			strvec_push(&rq->args, word);
 		} else if (want_app) {
 			if (take_app(c, row, word, rq, err) < 0)
 				return -1;
@@ -142,8 +159,10 @@ static int parse(struct context *c, const struct command *row, const struct strv
 			strvec_push(&rq->args, word);
 		}
 	}
-	if (want_app)
+	if (want_app && !c->default_app)
 		return usage(row, err, "an app is missing");
+	if (want_app && take_app(c, row, c->default_app, rq, err) < 0)
+		return -1;
 	if ((int)rq->args.n < row->min)
 		return usage(row, err, "an argument is missing");
 	if (row->max >= 0 && (int)rq->args.n > row->max) {
@@ -232,8 +251,8 @@ static bool is_group(const char *name, size_t len)
 	return false;
 }
 
-/* Takes --quiet, --force, --trace, --app NAME and the door's --line TEXT from in front of the
- * command; NAME becomes the first argument. */
+/* Takes --quiet, --force, --trace, --app NAME, the door's --line TEXT and a laptop's --default-app
+ * NAME from in front of the command; --app's NAME becomes the first argument. */
 static int take_globals(struct context *c, const struct strvec *words, struct strvec *out,
 			struct error *err)
 {
@@ -249,6 +268,8 @@ static int take_globals(struct context *c, const struct strvec *words, struct st
 			app = words->v[++i];
 		else if (strcmp(word, "--line") == 0 && i + 1 < words->n)
 			c->line = words->v[++i];
+		else if (strcmp(word, "--default-app") == 0 && i + 1 < words->n)
+			c->default_app = words->v[++i];
 		else if (value)
 			app = value;
 		else if (strcmp(word, "--version") == 0 || strcmp(word, "-v") == 0)

@@ -26,8 +26,9 @@ struct context {
 	enum context_role role;
 	const char *identity; /* the key's or token's name, or the local user's */
 	const char *line;     /* the command as it came over ssh, where `run` needs it, or NULL */
-	FILE *out;            /* where steps and results are printed: the caller's stdout, or its
-			       * stderr while git listens on stdout */
+	const char *default_app; /* for a command that names none, or NULL */
+	FILE *out;               /* where steps and results are printed: the caller's stdout, or its
+				  * stderr while git listens on stdout */
 	bool quiet, force, terminal; /* terminal: `out` is one */
 	int exit_status;             /* of a command that hands through another's; 0 otherwise */
 };

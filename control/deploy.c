@@ -20,6 +20,7 @@
 #include "control/packlist.h"
 #include "control/release.h"
 #include "control/rollout.h"
+#include "control/source.h"
 #include "control/trigger.h"
 #include "instance/call.h"
 #include "receiver/export.h"
@@ -77,7 +78,7 @@ static int export_source(struct context *c, const struct app *app, const char *c
 {
 	_cleanup_export_ struct export_stats stats;
 	export_stats_init(&stats);
-	if (repo_commit_tree(c->inst, app->name, commit, tree, err) < 0 ||
+	if (source_tree(c, app, commit, tree, err) < 0 ||
 	    export_tree(c->inst, app->name, tree, previous, NULL, &stats, err) < 0)
 		return -1;
 	for (size_t i = 0; i < stats.warnings.n; i++)

@@ -150,3 +150,22 @@ void listing_report(struct context *c, const struct request *rq, const char *hea
 	}
 	json_decref(object);
 }
+
+void listing_properties(struct context *c, const struct request *rq, const char *app,
+			const char *group, json_t *object)
+{
+	const char *key;
+	json_t *value;
+	json_object_foreach(object, key, value)
+	{
+		_cleanup_free_ char *option = xasprintf("--%s", key);
+		if (!request_has(rq, option))
+			continue;
+		_cleanup_free_ char *text = plain(value);
+		answer_line(c, "%s", text);
+		json_decref(object);
+		return;
+	}
+	_cleanup_free_ char *header = xasprintf("App %s %s information", app, group);
+	listing_report(c, rq, header, object);
+}

@@ -18,6 +18,10 @@ void listing_table(struct context *c, const struct request *rq, const char *head
  * lines. Takes OBJECT over. */
 void listing_report(struct context *c, const struct request *rq, const char *header,
 		    json_t *object);
+/* As listing_report, for "GROUP:report": an option "--KEY" that was given prints that value only.
+ * Takes OBJECT over. */
+void listing_properties(struct context *c, const struct request *rq, const char *app,
+			const char *group, json_t *object);
 /* Prints DOCUMENT as JSON; takes it over. */
 void listing_json(struct context *c, json_t *document);
 

@@ -8,7 +8,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/strbuf.h"
-#include "instance/remote.h"
+#include "base/remote.h"
 #include "receiver/entry.h"
 #include "receiver/libgit.h"
 
@@ -148,8 +148,7 @@ static bool is_allowed(struct submodules *s, const char *path, const char *url)
 static int fetch(struct submodules *s, const char *path, const char *url, const char *commit,
 		 char **out_dir, git_oid *out_tree, struct error *err)
 {
-	_cleanup_free_ char *credentials = remote_credentials(s->inst);
-	_cleanup_free_ char *modules = xasprintf("%s/modules", credentials);
+	_cleanup_free_ char *modules = xasprintf("%s/modules", s->credentials);
 	_cleanup_(git_repository_freep) git_repository *cache = NULL;
 	_cleanup_(git_object_freep) git_object *tree = NULL;
 	char hex[REPO_HEX_SIZE], got[REMOTE_COMMIT_SIZE];
@@ -173,7 +172,7 @@ static int fetch(struct submodules *s, const char *path, const char *url, const 
 			.ref = commit,
 			.git_dir = dir,
 			.store = name,
-			.credentials = credentials,
+			.credentials = s->credentials,
 			.allow_http = s->allow_http,
 			.no_redirects = true,
 			.depth = 1,

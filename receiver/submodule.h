@@ -23,6 +23,7 @@ struct submodules {
 	const struct instance *inst;
 	const char *app;
 	const struct strvec *allowed; /* "HOST" or "HOST:PORT" */
+	const char *credentials;      /* lib/git; what was fetched is in its folder modules */
 	bool allow_http;
 	struct strvec notes;    /* what was fetched from where */
 	struct strvec warnings; /* what was left empty, and how to change that */

@@ -6,6 +6,7 @@
 #include "control/command.h"
 
 extern const struct command apps_commands[];
+extern const struct command builder_commands[];
 extern const struct command buildpacks_commands[];
 extern const struct command builds_commands[];
 extern const struct command config_commands[];
