@@ -225,19 +225,6 @@ int setting_get(struct db *db, int64_t app, const char *key, const char *fallbac
 	return 0;
 }
 
-int setting_own(struct db *db, int64_t app, const char *key, char **out, struct error *err)
-{
-	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
-	if (db_query(db, &stmt, err, "SELECT value FROM settings WHERE app = ? AND key = ?", "is",
-		     app, key) < 0)
-		return -1;
-	int got = db_next(db, stmt, err);
-	if (got < 0)
-		return -1;
-	*out = got ? xstrdup(db_text(stmt, 0)) : NULL;
-	return 0;
-}
-
 char *app_text_id(const struct app *app)
 {
 	return xasprintf("app-%lld", (long long)app->id);

@@ -49,7 +49,5 @@ int setting_own(struct db *db, int64_t app, const char *key, char **out, struct 
 /* The app's value, else the instance's, else FALLBACK; the caller frees it. */
 int setting_get(struct db *db, int64_t app, const char *key, const char *fallback, char **out,
 		struct error *err);
-/* The value as set on APP itself (0: with --global), or NULL; the caller frees it. */
-int setting_own(struct db *db, int64_t app, const char *key, char **out, struct error *err);
 
 #endif

@@ -79,7 +79,7 @@ static int export_source(struct context *c, const struct app *app, const char *c
 	_cleanup_export_ struct export_stats stats;
 	export_stats_init(&stats);
 	if (source_tree(c, app, commit, tree, err) < 0 ||
-	    export_tree(c->inst, app->name, tree, previous, NULL, &stats, err) < 0)
+	    export_tree(c->inst, app->name, tree, previous, &stats, err) < 0)
 		return -1;
 	for (size_t i = 0; i < stats.warnings.n; i++)
 		answer_warning("%s", stats.warnings.v[i]);

@@ -87,7 +87,7 @@ static int ensure_source(struct context *c, const struct app *app, const struct 
 {
 	_cleanup_export_ struct export_stats stats;
 	export_stats_init(&stats);
-	return r->tree ? export_tree(c->inst, app->name, r->tree, NULL, NULL, &stats, err) : 0;
+	return r->tree ? export_tree(c->inst, app->name, r->tree, NULL, &stats, err) : 0;
 }
 
 /* Starts every process that R wants and that is not there. */

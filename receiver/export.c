@@ -403,15 +403,13 @@ static int read_limits(const struct instance *inst, struct plan_limits *out, str
 }
 
 int export_tree(const struct instance *inst, const char *app, const char *tree,
-		const char *previous, const struct strvec *allowed_hosts, struct export_stats *out,
-		struct error *err)
+		const char *previous, struct export_stats *out, struct error *err)
 {
 	_cleanup_(git_repository_freep) git_repository *repo = NULL;
 	_cleanup_close_ int sources = -1, lock = -1;
 	struct exporter x = {.tree = tree};
 	bool found;
 
-	(void)allowed_hosts; /* no submodule is fetched yet: add_warnings says so */
 	if (check_tree_id(tree, err) || read_limits(inst, &x.limits, err) ||
 	    boot_name(x.boot, sizeof(x.boot), err) || repo_open(inst, app, &repo, err) ||
 	    sources_open(inst, &sources, err) || lock_tree(sources, tree, true, &lock, err))

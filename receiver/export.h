@@ -6,8 +6,9 @@
  * the same path are hard links to it, so the cost follows the change.
  *
  * What is exported is the commit, whole: `export-ignore` of .gitattributes is not applied (nor
- * does Heroku), no filter and no end-of-line conversion runs. A submodule becomes an empty folder
- * and a Git LFS pointer stays a pointer: both are reported as warnings for the pusher.
+ * does Heroku), no filter and no end-of-line conversion runs. A submodule that is still one
+ * (receiver/submodule.h) becomes an empty folder and a Git LFS pointer stays a pointer: both are
+ * reported as warnings for the pusher.
  *
  * Power cuts: a tree appears by rename, but its files are not synced one by one, as it can be made
  * again from git at any time. Beside app/ lies "boot-ID", naming the boot that it was written in,
@@ -50,11 +51,10 @@ void export_stats_release(struct export_stats *stats);
 #define _cleanup_export_ _cleanup_(export_stats_release)
 
 /* Exports TREE of APP's repository. PREVIOUS is the app's last tree or NULL; one that is missing
- * or not to be trusted is ignored. ALLOWED_HOSTS (may be NULL): where submodules may come from.
+ * or not to be trusted is ignored.
  * OUT must be initialised and empty. A hostile tree fails with ERROR_INVALID and leaves nothing. */
 int export_tree(const struct instance *inst, const char *app, const char *tree,
-		const char *previous, const struct strvec *allowed_hosts, struct export_stats *out,
-		struct error *err);
+		const char *previous, struct export_stats *out, struct error *err);
 
 /* Syncs TREE to disk and marks it durable. Slow: call it when nobody waits. */
 int export_settle(const struct instance *inst, const char *tree, struct error *err);

@@ -321,7 +321,11 @@ static int git_sync(struct context *c, struct request *rq, struct error *err)
 		return 0;
 	}
 	_cleanup_free_ char *description = xasprintf("Deploy %.8s", commit);
-	struct deploy d = {.commit = commit, .ref = ref, .old = old, .description = description};
+	struct deploy d = {.commit = commit,
+			   .ref = ref,
+			   .old = old,
+			   .description = description,
+			   .source = "sync"};
 	return deploy_run(c, &app, &d, err);
 }
 
@@ -352,7 +356,11 @@ static int up(struct context *c, struct request *rq, struct error *err)
 		return 0;
 	}
 	_cleanup_free_ char *description = xasprintf("Deploy folder %.8s", commit);
-	struct deploy d = {.commit = commit, .ref = ref, .old = old, .description = description};
+	struct deploy d = {.commit = commit,
+			   .ref = ref,
+			   .old = old,
+			   .description = description,
+			   .source = "folder"};
 	return deploy_run(c, &app, &d, err);
 }
 

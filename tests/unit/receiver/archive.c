@@ -383,7 +383,7 @@ static void becomes_a_commit_that_can_be_exported(void **state)
 	assert_string_equal(log, expected);
 	assert_ok(repo_commit_tree(&inst, "a", second, tree, &err));
 	export_stats_init(&stats);
-	assert_ok(export_tree(&inst, "a", tree, NULL, NULL, &stats, &err));
+	assert_ok(export_tree(&inst, "a", tree, NULL, &stats, &err));
 	assert_int_equal(stats.files, 2);
 }
 

@@ -173,7 +173,7 @@ static void writes_files_links_and_folders(void **state)
 
 	(void)state;
 	export_stats_init(&stats);
-	assert_ok(export_tree(&inst, "a", hex, NULL, NULL, &stats, &err));
+	assert_ok(export_tree(&inst, "a", hex, NULL, &stats, &err));
 	assert_int_equal(stats.files, 3);
 	assert_int_equal(stats.written, 3);
 	assert_int_equal(stats.bytes, 12 + 19);
@@ -206,7 +206,7 @@ static void writes_files_links_and_folders(void **state)
 
 	_cleanup_export_ struct export_stats again;
 	export_stats_init(&again);
-	assert_ok(export_tree(&inst, "a", hex, NULL, NULL, &again, &err));
+	assert_ok(export_tree(&inst, "a", hex, NULL, &again, &err));
 	assert_true(again.existed);
 	assert_int_equal(again.files, 3);
 	assert_int_equal(again.warnings.n, 1);
@@ -235,9 +235,9 @@ static void links_what_did_not_change(void **state)
 	(void)state;
 	export_stats_init(&stats);
 	export_stats_init(&next);
-	assert_ok(export_tree(&inst, "a", before, NULL, NULL, &stats, &err));
+	assert_ok(export_tree(&inst, "a", before, NULL, &stats, &err));
 	assert_int_equal(stats.lfs.n, 1);
-	assert_ok(export_tree(&inst, "a", after, before, NULL, &next, &err));
+	assert_ok(export_tree(&inst, "a", after, before, &next, &err));
 	/* linked: d/x and d/lfs. b changed its mode, e is new */
 	assert_int_equal(next.linked, 2);
 	assert_int_equal(next.written, 4);
@@ -274,7 +274,7 @@ static void assert_refused(struct raw *raw, const char *part)
 	struct error err = ERROR_INIT;
 
 	export_stats_init(&stats);
-	assert_int_equal(export_tree(&inst, "a", hex, NULL, NULL, &stats, &err), -1);
+	assert_int_equal(export_tree(&inst, "a", hex, NULL, &stats, &err), -1);
 	if (!strstr(err.message, part))
 		fail_msg("'%s' is not in: %s", part, err.message);
 	for (const char *p = err.message; *p; p++)
@@ -485,10 +485,10 @@ static void records_some_submodules(void **state)
 	(void)state;
 	export_stats_init(&stats);
 	export_stats_init(&again);
-	assert_ok(export_tree(&inst, "a", hex, NULL, NULL, &stats, &err));
+	assert_ok(export_tree(&inst, "a", hex, NULL, &stats, &err));
 	assert_int_equal(stats.submodules.n, PLAN_MAX_SUBMODULES);
 	assert_non_null(strstr(stats.warnings.v[0], "at least 95 more"));
-	assert_ok(export_tree(&inst, "a", hex, NULL, NULL, &again, &err));
+	assert_ok(export_tree(&inst, "a", hex, NULL, &again, &err));
 	assert_true(again.existed);
 	assert_int_equal(again.submodules.n, PLAN_MAX_SUBMODULES);
 }
@@ -515,14 +515,14 @@ static void repairs_after_a_power_cut(void **state)
 	export_stats_init(&first);
 	export_stats_init(&second);
 	export_stats_init(&third);
-	assert_ok(export_tree(&inst, "a", hex, NULL, NULL, &first, &err));
+	assert_ok(export_tree(&inst, "a", hex, NULL, &first, &err));
 	forget_boot(hex);
-	assert_ok(export_tree(&inst, "a", hex, NULL, NULL, &second, &err));
+	assert_ok(export_tree(&inst, "a", hex, NULL, &second, &err));
 	assert_true(second.existed); /* compared, and found whole */
 	forget_boot(hex);
 	_cleanup_free_ char *path = in_tree(hex, "f");
 	assert_int_equal(truncate(path, 0), 0);
-	assert_ok(export_tree(&inst, "a", hex, NULL, NULL, &third, &err));
+	assert_ok(export_tree(&inst, "a", hex, NULL, &third, &err));
 	assert_false(third.existed);
 	assert_ok(export_read_file(&inst, hex, "f", 100, &text, &err));
 	assert_string_equal(text.data, "precious\n");
@@ -530,7 +530,7 @@ static void repairs_after_a_power_cut(void **state)
 	forget_boot(hex);
 	_cleanup_export_ struct export_stats fourth;
 	export_stats_init(&fourth);
-	assert_ok(export_tree(&inst, "a", hex, NULL, NULL, &fourth, &err));
+	assert_ok(export_tree(&inst, "a", hex, NULL, &fourth, &err));
 	assert_true(fourth.existed);
 	_cleanup_strvec_ struct strvec list = STRVEC_INIT;
 	assert_ok(export_list(&inst, &list, &err));
@@ -563,7 +563,7 @@ static void repairs_once(void **state)
 	(void)state;
 	_cleanup_export_ struct export_stats first;
 	export_stats_init(&first);
-	assert_ok(export_tree(&inst, "a", hex, NULL, NULL, &first, &err));
+	assert_ok(export_tree(&inst, "a", hex, NULL, &first, &err));
 	forget_boot(hex);
 	assert_int_equal(truncate(path, 0), 0);
 	assert_int_equal(pipe2(gate, O_CLOEXEC), 0);
@@ -575,7 +575,7 @@ static void repairs_once(void **state)
 			close(gate[1]);
 			(void)!read(gate[0], &c, 1);
 			export_stats_init(&stats);
-			int ret = export_tree(&inst, "a", hex, NULL, NULL, &stats, NULL);
+			int ret = export_tree(&inst, "a", hex, NULL, &stats, NULL);
 			_exit(ret ? 2 : !stats.existed);
 		}
 	}
@@ -601,7 +601,7 @@ static void replaces_an_unreadable_about(void **state)
 	(void)state;
 	_cleanup_export_ struct export_stats first;
 	export_stats_init(&first);
-	assert_ok(export_tree(&inst, "a", hex, NULL, NULL, &first, &err));
+	assert_ok(export_tree(&inst, "a", hex, NULL, &first, &err));
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
 		_cleanup_close_ int held = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		_cleanup_export_ struct export_stats stats, again;
@@ -609,10 +609,10 @@ static void replaces_an_unreadable_about(void **state)
 		export_stats_init(&again);
 		assert_int_equal(flock(held, LOCK_SH), 0);
 		assert_int_equal(truncate(about, sizes[i]), 0);
-		assert_ok(export_tree(&inst, "a", hex, NULL, NULL, &stats, &err));
+		assert_ok(export_tree(&inst, "a", hex, NULL, &stats, &err));
 		assert_false(stats.existed);
 		assert_int_equal(stats.files, 1);
-		assert_ok(export_tree(&inst, "a", hex, NULL, NULL, &again, &err));
+		assert_ok(export_tree(&inst, "a", hex, NULL, &again, &err));
 		assert_true(again.existed);
 		assert_ok(export_sweep(&inst, &err));
 		assert_true(file_exists(held, "app/f"));
@@ -660,9 +660,9 @@ static void streams_large_files(void **state)
 	export_stats_init(&next);
 	peak();
 	unsigned long long start = peak();
-	assert_ok(export_tree(&inst, "a", before, NULL, NULL, &stats, &err));
+	assert_ok(export_tree(&inst, "a", before, NULL, &stats, &err));
 	assert_int_equal(unlink(was), 0);
-	assert_ok(export_tree(&inst, "a", after, before, NULL, &next, &err));
+	assert_ok(export_tree(&inst, "a", after, before, &next, &err));
 	assert_true(peak() < start + (len >> 11));
 	assert_int_equal(next.linked, 0);
 	assert_int_equal(next.written, 2);
@@ -685,7 +685,7 @@ static void survives_sweeps(void **state)
 	for (int i = 0; !failed && i < 100; i++) {
 		struct export_stats stats;
 		export_stats_init(&stats);
-		failed = export_tree(&inst, "a", hex, NULL, NULL, &stats, &err) ||
+		failed = export_tree(&inst, "a", hex, NULL, &stats, &err) ||
 			 export_remove(&inst, hex, &err);
 		export_stats_release(&stats);
 	}
