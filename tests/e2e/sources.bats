@@ -54,7 +54,7 @@ serve_http() {
 	assert_contains "$output" "has no branch, tag or commit 'nothing'"
 	run berth git:sync "$app" "http://127.0.0.1:$port/other.git"
 	[ "$status" -eq 1 ]
-	assert_contains "$output" "there is no repository"
+	assert_contains "$output" "does not exist, or may not be read"
 	run berth git:sync "$app" "http://127.0.0.1:1/it.git"
 	[ "$status" -eq 1 ]
 	assert_contains "$output" "cannot be reached"
