@@ -39,8 +39,7 @@ void rootfs_close(struct rootfs *r)
 	r->n_layers = r->n_mounts = 0;
 }
 
-/* The container's own user, in the host's numbers. */
-static uid_t user_of(const struct container_spec *spec, uid_t base)
+uid_t rootfs_user(const struct container_spec *spec, uid_t base)
 {
 	return spec->profile == SPEC_LAYER ? base : base + INSTANCE_APP_UID;
 }
@@ -60,7 +59,7 @@ static int open_layers(const struct instance *inst, const struct container_spec 
 		r->n_layers = (unsigned)i + 1;
 		if (count == 1) {
 			s->mapped = true;
-			s->map = (struct idmap){inst->uid, inst->gid, user_of(spec, base), 1};
+			s->map = (struct idmap){inst->uid, inst->gid, rootfs_user(spec, base), 1};
 		} else if (owner != base) {
 			s->mapped = true;
 			s->map = (struct idmap){owner, owner, base, count};
@@ -82,7 +81,7 @@ static int open_kept(const struct instance *inst, const char *folder, const char
 {
 	_cleanup_free_ char *path = instance_lib(inst, "%s", folder);
 	_cleanup_close_ int dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	uid_t base = instance_range_base(inst, spec->range), user = user_of(spec, base);
+	uid_t base = instance_range_base(inst, spec->range), user = rootfs_user(spec, base);
 	struct stat st;
 
 	if (dir < 0)
@@ -125,7 +124,7 @@ static int open_given(const struct instance *inst, char *folder, const char *id,
 	out->fd = fd;
 	out->mapped = mapped;
 	out->map = (struct idmap){inst->uid, inst->gid,
-				  user_of(spec, instance_range_base(inst, spec->range)), 1};
+				  rootfs_user(spec, instance_range_base(inst, spec->range)), 1};
 	return 0;
 }
 
@@ -405,7 +404,7 @@ static int mount_dev(const struct container_spec *spec, int root, uid_t base, in
 		return 0;
 	master = openat(pts, "ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (master < 0 || ioctl(master, TIOCSPTLCK, &unlock) < 0 ||
-	    fchownat(pts, "0", user_of(spec, base), base + 5, 0) < 0)
+	    fchownat(pts, "0", rootfs_user(spec, base), base + 5, 0) < 0)
 		return fail(err, "open", "/dev/pts/ptmx");
 	*out_console = TAKE_FD(master);
 	return 0;
@@ -490,7 +489,7 @@ static int mount_root(const struct container_spec *spec, const struct rootfs_vie
 {
 	struct mount_attr ro = {.attr_set = MOUNT_ATTR_RDONLY};
 	_cleanup_close_ int root = open("r", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	uid_t user = user_of(spec, view->base);
+	uid_t user = rootfs_user(spec, view->base);
 	char options[160];
 
 	if (root < 0)

@@ -38,6 +38,9 @@ struct rootfs {
 	bool made_upper;
 };
 
+/* The container's own user in the host's numbers; BASE is the first of its range. */
+uid_t rootfs_user(const struct container_spec *spec, uid_t base);
+
 /* SPEC must outlive it. The caller calls rootfs_close also after a failure. */
 void rootfs_init(struct rootfs *r);
 int rootfs_open(const struct instance *inst, const struct container_spec *spec, struct rootfs *r,

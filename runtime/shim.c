@@ -172,7 +172,10 @@ static int make_output(struct shim *s, struct error *err)
 	s->stdio[1] = fds[1];
 	s->stdio[2] = fcntl(fds[1], F_DUPFD_CLOEXEC, 3);
 	s->output = fds[0];
-	if (s->stdio[2] < 0 || fcntl(s->output, F_SETFL, O_NONBLOCK) < 0)
+	/* so that the program may open /dev/stderr anew, as php-fpm does */
+	uid_t user = rootfs_user(s->spec, instance_range_base(s->inst, s->spec->range));
+	if (s->stdio[2] < 0 || fcntl(s->output, F_SETFL, O_NONBLOCK) < 0 ||
+	    fchown(s->output, user, user) < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "make a pipe");
 	return 0;
 }
