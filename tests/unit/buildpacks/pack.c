@@ -111,6 +111,17 @@ static void test_detection(void **state)
 	expect(f, NULL, "nodejs");
 }
 
+static void test_patterns(void **state)
+{
+	struct fixture *f = *state;
+	put(f, "lib/shop.jar", "");
+	expect_error(f, NULL, ERROR_INVALID, "no buildpack fits");
+	put(f, ".hidden.jar", "");
+	expect_error(f, NULL, ERROR_INVALID, "no buildpack fits");
+	put(f, "shop.jar", "");
+	expect(f, NULL, "java");
+}
+
 static void test_order_of_wishes(void **state)
 {
 	struct fixture *f = *state;
@@ -178,6 +189,11 @@ static void test_configuration(void **state)
 	assert_true(strvec_has(&node.packages, "nodejs"));
 	assert_true(strvec_has(&node.inputs, "package-lock.json"));
 	assert_int_equal(strlen(node.hash), 32);
+	for (size_t i = 0; i < packs.n; i++)
+		if (strcmp(packs.v[i].name, "go") == 0) {
+			assert_true(strvec_has(&packs.v[i].build_packages, "golang-go"));
+			assert_int_equal(packs.v[i].packages.n, 0);
+		}
 	assert_string_equal(names.v[names.n - 1], "procfile");
 	assert_true(packs.v[names.n - 1].nothing);
 	assert_false(node.nothing);
@@ -206,6 +222,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_detection, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_patterns, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_order_of_wishes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_links_are_not_followed, setup, teardown),

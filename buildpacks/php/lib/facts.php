@@ -1,0 +1,15 @@
+<?php
+// SPDX-License-Identifier: MIT
+// What bin/compile needs to know of a composer.json, as shell assignments: facts.php FILE
+
+$c = json_decode(file_get_contents($argv[1]), true);
+if (!is_array($c)) {
+	fwrite(STDERR, " !     composer.json: " . json_last_error_msg() . "\n");
+	exit(1);
+}
+// Autoloading that looks at files, scripts and packages inside the app need the rest of it.
+$source = isset($c['scripts']) || !empty($c['autoload']['classmap']) || !empty($c['autoload']['files'])
+	|| in_array('path', array_column($c['repositories'] ?? [], 'type'), true);
+$packages = array_filter(array_keys($c['require'] ?? []), fn($name) => str_contains($name, '/'));
+echo 'needs_source=', $source ? 1 : '', "\n";
+echo 'has_packages=', $packages ? 1 : '', "\n";
