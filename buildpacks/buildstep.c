@@ -53,7 +53,8 @@ static void fill_spec(const struct build *b, const struct buildstep *step,
 	strvec_push(&spec->argv, "/packs/driver/build");
 	strvec_push(&spec->argv, step->inputs ? "inputs" : step->more ? "more" : "whole");
 	for (size_t i = 0; i < step->packs->n; i++)
-		strvec_push(&spec->argv, step->packs->v[i].path);
+		strvec_pushf(&spec->argv, "%s%s", step->packs->v[i].cnb ? "cnb:" : "",
+			     step->packs->v[i].path);
 }
 
 static char *more_than(uint64_t bytes, const char *what)

@@ -218,13 +218,13 @@ static int check(struct job *j, char **out_path, struct error *err)
 	if (lone && j->root_link)
 		return error_set(err, ERROR_INVALID, 0, "a link points out of its folder '%s'",
 				 lone);
-	if (!has_file(dir, "bin/detect") || !has_file(dir, "bin/compile"))
+	if (!has_file(dir, "bin/detect") ||
+	    (!has_file(dir, "bin/compile") &&
+	     (!has_file(dir, "bin/build") || !has_file(dir, "buildpack.toml"))))
 		return error_set(
 			err, ERROR_INVALID, 0,
-			"it is no buildpack: there is no bin/detect with bin/compile in it%s",
-			has_file(dir, "buildpack.toml")
-				? " (Cloud Native Buildpacks are not supported yet)"
-				: "");
+			"it is no buildpack: there is no bin/detect with bin/compile in it, and "
+			"none with bin/build and a buildpack.toml");
 	*out_path = TAKE_PTR(path);
 	return 0;
 }
@@ -306,6 +306,14 @@ static int open_job(struct job *j, bool trusted, struct error *err)
 	if (j->dirfd < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "open '%s'", packs);
 	return 0;
+}
+
+bool fetched_is_cnb(const struct instance *inst, const char *id)
+{
+	_cleanup_free_ char *folder = instance_lib(inst, "packs/%s", id);
+	_cleanup_close_ int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return dir >= 0 && has_file(dir, "buildpack.toml") && !has_file(dir, "bin/compile");
 }
 
 /* Under the address's lock: two builds fetch it once. */

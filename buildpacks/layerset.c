@@ -270,7 +270,6 @@ int layerset_ensure(const struct instance *inst, const char *stack, const struct
 			     p->runtime);
 	}
 	add_packages(&r, extra);
-	add_tools(inst, packs, &r);
 	return ensure(&r, "once for all apps", user, out, err);
 }
 
@@ -283,5 +282,6 @@ int layerset_ensure_tools(const struct instance *inst, const char *stack, const 
 
 	for (size_t i = 0; i < packs->n; i++)
 		add_packages(&r, &packs->v[i].build_packages);
+	add_tools(inst, packs, &r);
 	return ensure(&r, "only to build, once for all apps", user, out, err);
 }

@@ -14,15 +14,15 @@
 #include "buildpacks/pump.h"
 #include "instance/instance.h"
 
-/* Makes sure of the layer that PACKS (those from elsewhere: [packages] pack-tools) and the further
- * packages EXTRA need to run on the layer STACK and gives its id, or NULL when they need none; the
- * caller frees *out. Progress goes to the user. */
+/* Makes sure of the layer that PACKS and the further packages EXTRA need to run on the layer STACK
+ * and gives its id, or NULL when they need none; the caller frees *out. Progress goes to the user.
+ */
 int layerset_ensure(const struct instance *inst, const char *stack, const struct packs *packs,
 		    const struct strvec *extra, const struct pump *user, char **out,
 		    struct error *err);
 
-/* The same for what PACKS need only to build; it lies on RUNTIME (NULL: none), which lies on STACK.
- */
+/* The same for what PACKS need only to build, and with those from elsewhere [packages] pack-tools;
+ * it lies on RUNTIME (NULL: none), which lies on STACK. */
 int layerset_ensure_tools(const struct instance *inst, const char *stack, const char *runtime,
 			  const struct packs *packs, const struct pump *user, char **out,
 			  struct error *err);

@@ -251,11 +251,15 @@ static int add_fetched(struct packs *packs, const struct pack_place *at, const c
 	if (fetched_ensure(at->inst, address, trusted, false, at->out, at->err, &id, err) < 0)
 		return -1;
 	struct pack p = {.name = xstrdup(address),
+			 .cnb = fetched_is_cnb(at->inst, id),
 			 .title = title_of(address),
 			 .path = xasprintf("/fetched/%s", id),
 			 .hash = xstrdup(id),
 			 .chosen = true};
 	p.mount = TAKE_PTR(id);
+	/* the lifecycle reads and writes TOML */
+	if (p.cnb)
+		strvec_push(&p.build_packages, "python3");
 	packs->v = xreallocarray(packs->v, packs->n + 1, sizeof(*packs->v));
 	packs->v[packs->n++] = p;
 	return 0;

@@ -42,6 +42,7 @@ struct pack {
 	char *mount;  /* fetched: the id below lib/packs that is mounted there; else NULL */
 	bool chosen;  /* by name, not by detection: its bin/detect need not print a name */
 	bool nothing; /* compile = none */
+	bool cnb;     /* a component of Cloud Native Buildpacks, run by share/.../driver/cnb */
 	struct strvec packages, build_packages, inputs, presence, whole, config;
 	char *runtime;
 	char *hash; /* of its content: 32 hex digits */

@@ -14,6 +14,7 @@ const struct command *const command_tables[] = {
 	builder_commands,  buildpacks_commands, keys_commands,
 	tokens_commands,   plugin_commands,     router_commands,
 	stack_commands,    system_commands,     NULL,
+	image_commands,
 };
 
 bool request_has(const struct request *rq, const char *option)

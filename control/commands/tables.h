@@ -12,6 +12,7 @@ extern const struct command builds_commands[];
 extern const struct command config_commands[];
 extern const struct command domains_commands[];
 extern const struct command git_commands[];
+extern const struct command image_commands[];
 extern const struct command keys_commands[];
 extern const struct command logs_commands[];
 extern const struct command plugin_commands[];

@@ -607,7 +607,7 @@ processes() {
 	pid=$!
 	sleep 0.5
 	http "$host" /say/followed >/dev/null
-	wait_for 5 grep -q "said followed" followed
+	wait_for 20 grep -q "said followed" followed
 	assert_equal "$(wc -l <followed)" 1
 	kill -TERM $pid
 	wait $pid || true
@@ -615,7 +615,7 @@ processes() {
 	pid=$!
 	wait_for 10 test -s followed
 	http "$host" /say/again >/dev/null
-	wait_for 5 grep -q "said again" followed
+	wait_for 20 grep -q "said again" followed || { cat followed; false; }
 	kill $pid
 	wait $pid || true
 	# nobody follows any more
