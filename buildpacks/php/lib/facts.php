@@ -11,5 +11,11 @@ if (!is_array($c)) {
 $source = isset($c['scripts']) || !empty($c['autoload']['classmap']) || !empty($c['autoload']['files'])
 	|| in_array('path', array_column($c['repositories'] ?? [], 'type'), true);
 $packages = array_filter(array_keys($c['require'] ?? []), fn($name) => str_contains($name, '/'));
+$root = $c['extra']['heroku']['document-root'] ?? '';
+if (!is_string($root) || !preg_match('#^[A-Za-z0-9._/-]*\z#', $root) || str_contains($root, '..')) {
+	fwrite(STDERR, " !     composer.json: extra.heroku.document-root has letters, digits and ._-/ only\n");
+	exit(1);
+}
+echo "root='", rtrim($root, '/'), "'\n";
 echo 'needs_source=', $source ? 1 : '', "\n";
 echo 'has_packages=', $packages ? 1 : '', "\n";

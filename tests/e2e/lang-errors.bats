@@ -1,0 +1,50 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# What people get wrong with Go, Ruby and PHP, and the layouts that need no setting.
+
+# $app, $dir and $host come from app.bash; some dollars are for the app
+# shellcheck disable=SC2154,SC2016
+load helper
+load app
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+}
+
+teardown() {
+	destroy_new_apps
+}
+
+# An empty app: empty_app NAME; sets what new_app does
+empty_app() {
+	new_app "$1"
+	rm -rf "$dir"
+	mkdir "$dir"
+	berth apps:create "$app"
+}
+
+@test "php: index.php at the top, a document root from composer.json, a missing extension" {
+	empty_app php
+	printf '<?php\necho "top of ", basename($_SERVER["DOCUMENT_ROOT"]), "\\n";\n' >"$dir/index.php"
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	assert_equal "$(http "$host")" "top of app"
+	run berth run "$app" 'heroku-php-nginx -C nginx.conf public/'
+	[ "$status" -eq 2 ]
+	assert_contains "$output" "only a document root is known here"
+	mkdir -p "$dir/site/docs"
+	mv "$dir/index.php" "$dir/site/docs"
+	echo '{"extra": {"heroku": {"document-root": "site/docs/"}}}' >"$dir/composer.json"
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	assert_equal "$(http "$host")" "top of docs"
+	echo '{"extra": {"heroku": {"document-root": "$(id)"}}}' >"$dir/composer.json"
+	run push_app "$dir" "$app"
+	[ "$status" -ne 0 ]
+	assert_contains "$output" "extra.heroku.document-root has letters"
+	echo '{"require": {"ext-redis": "*"}}' >"$dir/composer.json"
+	run push_app "$dir" "$app"
+	[ "$status" -ne 0 ]
+	assert_contains "$output" "Aptfile with a line for each of: php-redis"
+	assert_equal "$(http "$host")" "top of docs"
+}
