@@ -48,3 +48,14 @@ empty_app() {
 	assert_contains "$output" "Aptfile with a line for each of: php-redis"
 	assert_equal "$(http "$host")" "top of docs"
 }
+
+@test "go: what go list says is shown" {
+	empty_app go
+	printf 'module example.test/shop\n\ngo 1.19\n' >"$dir/go.mod"
+	printf 'package main\n\nimport _ "example.test/shop/none"\n\nfunc main() {}\n' >"$dir/main.go"
+	berth config:set "$app" GO_INSTALL_PACKAGE_SPEC=./missing
+	run push_app "$dir" "$app"
+	[ "$status" -ne 0 ]
+	assert_contains "$output" "'go list ./missing' failed with status"
+	assert_contains "$output" "missing: directory not found"
+}
