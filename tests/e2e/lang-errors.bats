@@ -59,3 +59,14 @@ empty_app() {
 	assert_contains "$output" "'go list ./missing' failed with status"
 	assert_contains "$output" "missing: directory not found"
 }
+
+@test "ruby: a Gemfile goes before package.json, and its version is looked at" {
+	empty_app ruby
+	echo '{}' >"$dir/package.json"
+	printf 'ruby "2.7.8"\n' >"$dir/Gemfile"
+	printf 'GEM\n  specs:\n\nPLATFORMS\n  ruby\n\nDEPENDENCIES\n' >"$dir/Gemfile.lock"
+	run push_app "$dir" "$app"
+	[ "$status" -ne 0 ]
+	assert_contains "$output" "-----> Ruby app detected"
+	assert_contains "$output" "Gemfile asks for Ruby 2.7.8, but this stack has"
+}
