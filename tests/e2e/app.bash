@@ -10,6 +10,14 @@ new_app() {
 	echo "$app" >>"${BATS_TEST_TMPDIR}/new-apps"
 }
 
+# The same without anything in the folder; the app is there already: empty_app PREFIX
+empty_app() {
+	new_app "$1"
+	rm -rf "$dir"
+	mkdir "$dir"
+	berth apps:create "$app"
+}
+
 destroy_new_apps() {
 	local name
 	[ -e "$BATS_TEST_TMPDIR/new-apps" ] || return 0

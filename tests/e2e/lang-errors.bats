@@ -15,14 +15,6 @@ teardown() {
 	destroy_new_apps
 }
 
-# An empty app: empty_app NAME; sets what new_app does
-empty_app() {
-	new_app "$1"
-	rm -rf "$dir"
-	mkdir "$dir"
-	berth apps:create "$app"
-}
-
 @test "php: index.php at the top, a document root from composer.json, a missing extension" {
 	empty_app php
 	printf '<?php\necho "top of ", basename($_SERVER["DOCUMENT_ROOT"]), "\\n";\n' >"$dir/index.php"
@@ -42,7 +34,7 @@ empty_app() {
 	run push_app "$dir" "$app"
 	[ "$status" -ne 0 ]
 	assert_contains "$output" "extra.heroku.document-root has letters"
-	echo '{"require": {"ext-redis": "*"}}' >"$dir/composer.json"
+	echo '{"require": {"ext-redis": "*"}, "repositories": [{"packagist.org": false}]}' >"$dir/composer.json"
 	run push_app "$dir" "$app"
 	[ "$status" -ne 0 ]
 	assert_contains "$output" "Aptfile with a line for each of: php-redis"

@@ -29,14 +29,6 @@ teardown() {
 	destroy_new_apps
 }
 
-# An empty app: empty_app NAME; sets what new_app does
-empty_app() {
-	new_app "$1"
-	rm -rf "$dir"
-	mkdir "$dir"
-	berth apps:create "$app"
-}
-
 @test "go: modules through a proxy, every main a program, what is too new, vendored" {
 	empty_app go
 	mkdir -p "$dir/cmd/web" "$dir/cmd/job"
