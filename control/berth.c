@@ -94,9 +94,16 @@ static bool is_folder(const char *word)
 	return word[0] != '-' && stat(word, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* `up [APP]`; asked for help or with an option it is a command like any other. */
+static bool sends_folder(const struct strvec *words)
+{
+	return words->n && strcmp(words->v[0], "up") == 0 &&
+	       (words->n == 1 || words->v[1][0] != '-');
+}
+
 static int command(const struct instance *inst, struct strvec *words)
 {
-	if (words->n && strcmp(words->v[0], "up") == 0) {
+	if (sends_folder(words)) {
 		struct laptop here = {0};
 		return up_run(&here, inst->root, words);
 	}
@@ -115,7 +122,7 @@ static int command_remote(const struct laptop *there, struct strvec *words)
 {
 	struct error err = ERROR_INIT;
 	size_t at = words->n ? file_word(words) : 0;
-	if (words->n && strcmp(words->v[0], "up") == 0)
+	if (sends_folder(words))
 		return up_run(there, NULL, words);
 	if (at) {
 		int fd = open(words->v[at], O_RDONLY | O_CLOEXEC);

@@ -107,7 +107,7 @@ own_commands() {
 	while read -r name; do
 		usage=$(berth help "$name" | head -n 1)
 		[[ $usage =~ ^usage:\ berth\ $name\ (\[OPTIONS\]\ )?APP ]] || continue
-		[[ $name != apps:create && $name != git:from-archive ]] || continue
+		[[ $name != apps:create && $name != git:from-archive && $name != git:sync ]] || continue
 		run berth "$name" nosuchapp a b c
 		assert_equal "$name $status" "$name 20"
 		assert_contains "$output" "'nosuchapp'"
