@@ -56,7 +56,6 @@ teardown() {
 	run push_app "$dir" "$app"
 	[ "$status" -eq 0 ]
 	assert_contains "$output" "-----> Go app detected"
-	assert_contains "$output" "(only to build, once for all apps)"
 	assert_contains "$output" "bin/job"
 	assert_equal "$(http "$host")" "greetings from go"
 	run berth run "$app" job
