@@ -57,7 +57,7 @@ $(foreach r,$(ROOMS),$(eval $(call room,$(r))))
 
 LINK = @mkdir -p $(@D); $(if $(V),,printf '  %-6s %s\n' LINK $@;) $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
 $(B)/bin/berth: $(B)/obj/control/berth.o $(call lib,control receiver router runtime plugins instance base)
-	$(LINK) -ljansson -lsodium -lgit2 -lyaml
+	$(LINK) -ljansson -lsodium -lmd -lyaml
 $(B)/bin/berthd: $(B)/obj/control/berthd.o $(call lib,control receiver buildpacks runtime router plugins instance base)
 	$(LINK) -lgit2 -ljansson -lsqlite3 -lsodium -larchive -lcurl -lyaml
 $(B)/bin/berth-runtime: $(B)/obj/runtime/berth-runtime.o $(call lib,runtime instance base)
@@ -79,7 +79,7 @@ UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*/*.c))
 unit_libs = $(B)/asan/lib$(1).a $(if $(filter buildpacks control,$(1)),$(B)/asan/libruntime.a) \
 	$(if $(filter control,$(1)),$(foreach r,receiver buildpacks router plugins,$(B)/asan/lib$(r).a)) \
 	$(B)/asan/libinstance.a $(B)/asan/libbase.a
-TEST_LIBS := -lgit2 -ljansson -lsqlite3 -lsodium -larchive -lcurl -lyaml -lseccomp -lcap -lmnl -lnftables -lmicrohttpd
+TEST_LIBS := -lgit2 -lmd -ljansson -lsqlite3 -lsodium -larchive -lcurl -lyaml -lseccomp -lcap -lmnl -lnftables -lmicrohttpd
 define unit_room
 $(B)/unit/$(1)/%: tests/unit/$(1)/%.c $(call unit_libs,$(1))
 	@mkdir -p $$(@D)

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <git2.h>
+#include <sha1.h>
 
 #include "base/file.h"
 #include "base/printable.h"
@@ -134,14 +134,53 @@ static int list_paths(struct strvec *out, struct error *err)
 	return 0;
 }
 
+/* The id that git gives CONTENT of SIZE bytes, from FD or from TEXT. libgit2 has it too, but its
+ * libraries would cost each `berth` and each command over ssh three milliseconds. */
+static int blob_id(const char *path, int fd, const char *text, uint64_t size,
+		   char out[SHA1_DIGEST_STRING_LENGTH], struct error *err)
+{
+	SHA1_CTX sha;
+	char head[32], block[65536];
+	int len = snprintf(head, sizeof(head), "blob %llu", (unsigned long long)size);
+
+	SHA1Init(&sha);
+	SHA1Update(&sha, (const uint8_t *)head, (size_t)len + 1);
+	if (text)
+		SHA1Update(&sha, (const uint8_t *)text, (size_t)size);
+	for (uint64_t left = text ? 0 : size; left;) {
+		ssize_t n = read(fd, block, left < sizeof(block) ? (size_t)left : sizeof(block));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_set(err, ERROR_SYSTEM, errno, "read '%s'", path);
+		if (n == 0)
+			return error_set(err, ERROR_BUSY, 0, "'%s' changed while it was read",
+					 path);
+		SHA1Update(&sha, (const uint8_t *)block, (size_t)n);
+		left -= (uint64_t)n;
+	}
+	SHA1End(&sha, out);
+	return 0;
+}
+
+static int file_id(const char *path, uint64_t size, char out[SHA1_DIGEST_STRING_LENGTH],
+		   struct error *err)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "open '%s'", path);
+	return blob_id(path, fd, NULL, size, out, err);
+}
+
 static int take_file(const char *path, struct files *files, struct strbuf *manifest,
 		     struct error *err)
 {
 	struct file file = {0};
 	char target[PLAN_MAX_LINK + 1];
+	char hex[SHA1_DIGEST_STRING_LENGTH];
 	struct stat st;
-	git_oid oid;
-	int code;
+	int result;
 
 	if (lstat(path, &st) < 0) {
 		if (errno == ENOENT) /* tracked, and deleted here */
@@ -151,7 +190,7 @@ static int take_file(const char *path, struct files *files, struct strbuf *manif
 	if (S_ISREG(st.st_mode)) {
 		file.mode = st.st_mode & S_IXUSR ? 0100755 : 0100644;
 		file.size = (uint64_t)st.st_size;
-		code = git_odb_hashfile(&oid, path, GIT_OBJECT_BLOB);
+		result = file_id(path, file.size, hex, err);
 	} else if (S_ISLNK(st.st_mode)) {
 		ssize_t n = readlink(path, target, sizeof(target));
 		if (n < 0 || (size_t)n == sizeof(target))
@@ -159,18 +198,16 @@ static int take_file(const char *path, struct files *files, struct strbuf *manif
 		file.mode = 0120000;
 		file.size = (uint64_t)n;
 		file.target = xstrndup(target, (size_t)n);
-		code = git_odb_hash(&oid, target, (size_t)n, GIT_OBJECT_BLOB);
+		result = blob_id(path, -1, target, file.size, hex, err);
 	} else {
 		fprintf(stderr, " !     '%s' is left out: it is neither file nor link%s\n", path,
 			S_ISDIR(st.st_mode) ? ", but a repository of its own" : "");
 		return 0;
 	}
-	if (code) {
+	if (result < 0) {
 		free(file.target);
-		return error_set(err, ERROR_FAILED, 0, "read '%s'", path);
+		return -1;
 	}
-	char hex[GIT_OID_HEXSZ + 1];
-	git_oid_tostr(hex, sizeof(hex), &oid);
 	strbuf_addf(manifest, "%o %s %llu %s", (unsigned)file.mode, hex,
 		    (unsigned long long)file.size, path);
 	strbuf_add(manifest, "", 1);
@@ -185,12 +222,10 @@ static int make_manifest(struct files *files, struct strbuf *manifest, struct er
 	_cleanup_strvec_ struct strvec paths = STRVEC_INIT;
 	int ret = list_paths(&paths, err);
 
-	git_libgit2_init();
 	strbuf_addstr(manifest, UPLOAD_MAGIC);
 	for (size_t i = 0; ret == 0 && i < paths.n; i++)
 		if (i == 0 || strcmp(paths.v[i - 1], paths.v[i]) != 0)
 			ret = take_file(paths.v[i], files, manifest, err);
-	git_libgit2_shutdown();
 	strbuf_add(manifest, "", 1);
 	if (ret == 0 && files->n == 0)
 		return error_set(err, ERROR_INVALID, 0, "this folder has no files to deploy");
