@@ -94,7 +94,7 @@ int fetch_git_clone(const char *url, const char *committish, const char *git_dir
 		.progress_fd = -1,
 	};
 
-	if (remote_check_url(url, false, true, err) < 0 || remote_init(git_dir, err) < 0)
+	if (remote_check_url(url, false, true, NULL, err) < 0 || remote_init(git_dir, err) < 0)
 		return -1;
 	return remote_fetch(&r, out_commit, err);
 }

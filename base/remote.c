@@ -48,7 +48,31 @@ static const char *after_scheme(const char *url, bool allow_http, bool allow_fil
 	return NULL;
 }
 
-int remote_check_url(const char *url, bool allow_http, bool allow_file, struct error *err)
+/* What a caller says that has neither credentials nor settings to offer. */
+static void advise_nothing(enum remote_trouble trouble, const char *host, struct strbuf *out)
+{
+	(void)host;
+	strbuf_addstr(out, trouble == REMOTE_PLAIN_HTTP ? "use https://"
+			   : trouble == REMOTE_HOST_KEY ? "use an https:// address"
+							: "only what everybody may read can be "
+							  "fetched from there");
+}
+
+/* Ends the message of ERR with what to do. */
+static int advise(remote_advice *advice, enum remote_trouble trouble, const char *host,
+		  struct error *err)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+
+	if (!err)
+		return -1;
+	strbuf_addf(&text, "%s: ", err->message);
+	(advice ? advice : advise_nothing)(trouble, host, &text);
+	return error_set(err, err->code, 0, "%s", text.data);
+}
+
+int remote_check_url(const char *url, bool allow_http, bool allow_file, remote_advice *advice,
+		     struct error *err)
 {
 	if (strlen(url) <= URL_MAX && is_printable(url) && url[0] != '-') {
 		const char *rest = after_scheme(url, allow_http, allow_file);
@@ -56,12 +80,11 @@ int remote_check_url(const char *url, bool allow_http, bool allow_file, struct e
 		/* a user or host that starts with "-" would be an option of ssh(1) */
 		if (rest ? rest[0] && rest[0] != '-' && !strstr(rest, "@-") : is_scp_form(url))
 			return 0;
-		if (!rest && str_starts(url, "http://"))
-			return error_set(
-				err, ERROR_INVALID, 0,
-				"'%.128s' is not encrypted: use https://, or allow it with "
-				"'git:set --global allow-http true'",
-				url);
+		if (!rest && str_starts(url, "http://")) {
+			_cleanup_free_ char *host = remote_host(url);
+			error_set(err, ERROR_INVALID, 0, "'%.128s' is not encrypted", url);
+			return advise(advice, REMOTE_PLAIN_HTTP, host, err);
+		}
 	}
 	return error_set(
 		err, ERROR_INVALID, 0,
@@ -223,16 +246,14 @@ static int explain(const struct remote *r, const struct strbuf *noise, struct er
 	_cleanup_strbuf_ struct strbuf url = STRBUF_INIT;
 
 	printable_add(&url, r->url);
-	if (says(noise, key))
-		return error_set(err, ERROR_DENIED, 0,
-				 "the key of '%s' is not known here: 'git:allow-host %s' gets it",
-				 host, host);
-	if (says(noise, auth))
-		return error_set(
-			err, ERROR_DENIED, 0,
-			"'%s' does not let us read '%s': give it a password with 'git:auth "
-			"%.*s USER PASSWORD', or the key of 'git:public-key'",
-			host, url.data, (int)strcspn(host, ":"), host);
+	if (says(noise, key)) {
+		error_set(err, ERROR_DENIED, 0, "the key of '%s' is not known here", host);
+		return advise(r->advice, REMOTE_HOST_KEY, host, err);
+	}
+	if (says(noise, auth)) {
+		error_set(err, ERROR_DENIED, 0, "'%s' does not let us read '%s'", host, url.data);
+		return advise(r->advice, REMOTE_ACCESS, host, err);
+	}
 	_cleanup_free_ char *first = complaint(noise);
 	if (says(noise, away) || err->code == ERROR_TIMEOUT)
 		return error_set(err, ERROR_FAILED, 0, "'%s' cannot be reached for '%s': %s", host,
@@ -382,7 +403,7 @@ int remote_fetch(const struct remote *r, char out_commit[REMOTE_COMMIT_SIZE], st
 {
 	_cleanup_free_ char *name = NULL;
 
-	if (remote_check_url(r->url, r->allow_http, r->allow_file, err) < 0 ||
+	if (remote_check_url(r->url, r->allow_http, r->allow_file, r->advice, err) < 0 ||
 	    (r->ref && remote_check_ref(r->ref, err) < 0) || find_ref(r, &name, err) < 0)
 		return -1;
 	if (!name)

@@ -15,10 +15,22 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/strbuf.h"
 
 #define REMOTE_COMMIT_SIZE 65 /* hex digits of a commit id and a NUL */
 #define REMOTE_TIMEOUT_MS 300000
 #define REMOTE_MAX_PACK (2ull << 30)
+
+/* What only the caller knows a way out of. */
+enum remote_trouble {
+	REMOTE_PLAIN_HTTP, /* http:// where that is not allowed */
+	REMOTE_HOST_KEY,   /* ssh does not know the host's key */
+	REMOTE_ACCESS,     /* the host wants other credentials */
+};
+
+/* Appends to OUT what to do about TROUBLE with HOST ("example.com:2222"), as the end of a message.
+ */
+typedef void remote_advice(enum remote_trouble trouble, const char *host, struct strbuf *out);
 
 struct remote {
 	const char *url;
@@ -26,6 +38,7 @@ struct remote {
 	const char *git_dir;     /* absolute: a bare repository of the caller's user */
 	const char *store;       /* the ref that keeps what came, as "refs/berth/sync" */
 	const char *credentials; /* that folder, or NULL */
+	remote_advice *advice;   /* NULL: there are no credentials to ask for */
 	bool allow_http;         /* without TLS: whoever is on the way may change what arrives */
 	bool allow_file;
 	bool no_redirects; /* the host was checked: stay with it */
@@ -36,8 +49,9 @@ struct remote {
 };
 
 /* https://, ssh://, git://, HOST:PATH (scp's form), and http:// or file:/// where R allows them;
- * anything else is refused with that list. */
-int remote_check_url(const char *url, bool allow_http, bool allow_file, struct error *err);
+ * anything else is refused with that list. ADVICE may be NULL. */
+int remote_check_url(const char *url, bool allow_http, bool allow_file, remote_advice *advice,
+		     struct error *err);
 /* A branch, tag or commit: letters, digits and "._/-", no ".." and no leading "-". */
 int remote_check_ref(const char *ref, struct error *err);
 /* The host in URL, with ":PORT" where one is given, in lower case; "" for file:///. The caller

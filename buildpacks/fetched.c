@@ -284,7 +284,7 @@ int fetched_check(const char *address, struct error *err)
 	if (local_folder(url))
 		return 0;
 	return is_archive(url) ? fetch_check_web_url(url, err)
-			       : remote_check_url(url, false, true, err);
+			       : remote_check_url(url, false, true, NULL, err);
 }
 
 static int open_job(struct job *j, bool trusted, struct error *err)

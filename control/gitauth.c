@@ -13,7 +13,6 @@
 #include "base/file.h"
 #include "control/app.h"
 #include "instance/name.h"
-#include "base/remote.h"
 
 #define NETRC_MAX (1u << 20)
 #define HOSTS_MAX (1u << 20)
@@ -23,6 +22,25 @@
 char *gitauth_folder(const struct context *c)
 {
 	return instance_lib(c->inst, "git");
+}
+
+void gitauth_advise(enum remote_trouble trouble, const char *host, struct strbuf *out)
+{
+	switch (trouble) {
+	case REMOTE_PLAIN_HTTP:
+		strbuf_addstr(out, "use https://, or allow it with "
+				   "'git:set --global allow-http true'");
+		break;
+	case REMOTE_HOST_KEY:
+		strbuf_addf(out, "'git:allow-host %s' gets it", host);
+		break;
+	case REMOTE_ACCESS:
+		strbuf_addf(out,
+			    "give it a password with 'git:auth %.*s USER PASSWORD', or the key of "
+			    "'git:public-key'",
+			    (int)strcspn(host, ":"), host);
+		break;
+	}
 }
 
 static int open_folder(struct context *c, int *out, struct error *err)

@@ -10,12 +10,16 @@
 
 #include <stdbool.h>
 
+#include "base/remote.h"
 #include "base/strbuf.h"
 #include "base/strvec.h"
 #include "control/context.h"
 
 /* lib/git; the caller frees it. */
 char *gitauth_folder(const struct context *c);
+
+/* Which command of this group helps when that is not enough: a remote_advice. */
+void gitauth_advise(enum remote_trouble trouble, const char *host, struct strbuf *out);
 
 /* Keeps USER and PASSWORD for HOST; USER NULL forgets what there was. */
 int gitauth_set(struct context *c, const char *host, const char *user, const char *password,

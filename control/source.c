@@ -39,6 +39,7 @@ static int with_submodules(struct context *c, const struct app *app, const char 
 	_cleanup_free_ char *credentials = gitauth_folder(c);
 	struct submodules s = {
 		.credentials = credentials,
+		.advice = gitauth_advise,
 		.inst = c->inst,
 		.app = app->name,
 		.allowed = &allowed,

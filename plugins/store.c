@@ -409,7 +409,8 @@ int plugin_store_install_git(const struct instance *inst, const char *url, const
 	_cleanup_store_ struct store s;
 	bool changed;
 
-	if (remote_check_url(url, false, true, err) < 0 || store_open(&s, inst, true, err) < 0)
+	if (remote_check_url(url, false, true, NULL, err) < 0 ||
+	    store_open(&s, inst, true, err) < 0)
 		return -1;
 	return install_git(&s, url, committish, NULL, how, &changed, err);
 }

@@ -129,7 +129,7 @@ static bool is_allowed(struct submodules *s, const char *path, const char *url)
 			     shown, address);
 		return false;
 	}
-	if (remote_check_url(url, s->allow_http, false, &why) < 0) {
+	if (remote_check_url(url, s->allow_http, false, s->advice, &why) < 0) {
 		strvec_pushf(&s->warnings, "submodule '%s' is left empty: %s", shown, why.message);
 		return false;
 	}
@@ -173,6 +173,7 @@ static int fetch(struct submodules *s, const char *path, const char *url, const 
 			.git_dir = dir,
 			.store = name,
 			.credentials = s->credentials,
+			.advice = s->advice,
 			.allow_http = s->allow_http,
 			.no_redirects = true,
 			.depth = 1,

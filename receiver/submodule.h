@@ -3,7 +3,7 @@
  * Submodules as part of the source: each one's commit is fetched (one commit deep) from its own
  * repository, and its tree takes the place of the link, so that what comes out is a git tree like
  * any other and export, cache and build need not know. Only what .gitmodules names, only from
- * allowed hosts, with Berth's credentials (instance/remote.h); no redirect is followed.
+ * allowed hosts, with Berth's credentials (base/remote.h); no redirect is followed.
  *
  * lib/git/modules keeps what was fetched, for the next deploy. The new tree is kept in the app's
  * repository by refs/berth/trees/TREE.
@@ -12,6 +12,7 @@
 #define RECEIVER_SUBMODULE_H
 
 #include "base/error.h"
+#include "base/remote.h"
 #include "base/strvec.h"
 #include "instance/instance.h"
 #include "receiver/repo.h"
@@ -24,6 +25,7 @@ struct submodules {
 	const char *app;
 	const struct strvec *allowed; /* "HOST" or "HOST:PORT" */
 	const char *credentials;      /* lib/git; what was fetched is in its folder modules */
+	remote_advice *advice;        /* when they are not enough */
 	bool allow_http;
 	struct strvec notes;    /* what was fetched from where */
 	struct strvec warnings; /* what was left empty, and how to change that */

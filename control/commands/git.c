@@ -293,10 +293,11 @@ static int git_sync(struct context *c, struct request *rq, struct error *err)
 		.ref = rq->args.n > 2 ? rq->args.v[2] : NULL,
 		.store = "refs/berth/sync",
 		.credentials = credentials,
+		.advice = gitauth_advise,
 		.progress_fd = c->terminal ? STDERR_FILENO : -1,
 	};
 	if (gitauth_allows_http(c, &r.allow_http, err) < 0 ||
-	    remote_check_url(r.url, r.allow_http, false, err) < 0 ||
+	    remote_check_url(r.url, r.allow_http, false, r.advice, err) < 0 ||
 	    (r.ref && remote_check_ref(r.ref, err) < 0) ||
 	    open_target(c, rq->args.v[0], &app, &ref, old, err) < 0)
 		return -1;

@@ -43,10 +43,29 @@ static void test_urls(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct error err = ERROR_INIT;
-		if (remote_check_url(rows[i].url, rows[i].http, rows[i].file, &err) !=
+		if (remote_check_url(rows[i].url, rows[i].http, rows[i].file, NULL, &err) !=
 		    rows[i].result)
 			fail_msg("'%s': %s", rows[i].url, err.message);
 	}
+}
+
+static void advise(enum remote_trouble trouble, const char *host, struct strbuf *out)
+{
+	strbuf_addf(out, "trouble %d with %s", trouble, host);
+}
+
+static void test_advice(void **state)
+{
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	assert_int_equal(remote_check_url("http://a.b:80/x", false, false, NULL, &err), -1);
+	assert_string_equal(err.message, "'http://a.b:80/x' is not encrypted: use https://");
+	assert_int_equal(remote_check_url("http://a.b:80/x", false, false, advise, &err), -1);
+	assert_string_equal(err.message,
+			    "'http://a.b:80/x' is not encrypted: trouble 0 with a.b:80");
+	assert_int_equal(remote_check_url("ext::x", false, false, advise, &err), -1);
+	assert_null(strstr(err.message, "trouble"));
 }
 
 static void test_hosts(void **state)
@@ -88,6 +107,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_urls),
+		cmocka_unit_test(test_advice),
 		cmocka_unit_test(test_hosts),
 		cmocka_unit_test(test_refs),
 	};
