@@ -7,8 +7,13 @@
 #include "base/strbuf.h"
 
 #define BUILT HINT_BUILD
-#define STARTED HINT_START
-#define ANY (HINT_BUILD | HINT_START)
+#define SERVED HINT_START /* what only a server can run into */
+#define STARTED (HINT_START | HINT_STEP)
+#define ANY (HINT_BUILD | STARTED)
+#define DATABASE_AWAY                                                                              \
+	"could not connect to server|connection to server at*failed|Can't connect to MySQL "       \
+	"server|"                                                                                  \
+	"Can't connect to local MySQL|ECONNREFUSED|onnection refused|MongoServerSelectionError"
 #define MESSAGE_ROOM (ERROR_MESSAGE_MAX - 16)
 
 /* What is particular comes before what is general: the first row that fits is the hint. */
@@ -135,13 +140,13 @@ static const struct hint rows[] = {
 	{"crlf", ANY, NULL, "\\r': |bad interpreter: *^M|\\r: command not found|\r: not found",
 	 "a script has the line ends of Windows: convert it with 'dos2unix' and put '*.sh eol=lf' "
 	 "into .gitattributes"},
-	{"low-port", STARTED, NULL,
+	{"low-port", SERVED, NULL,
 	 "EACCES*:80|EACCES*:443|Permission denied*:80|Permission denied*:443|:80 *ermission "
 	 "denied",
 	 "the app wants a port of its own: it must listen on the one in the variable PORT"},
-	{"port-taken", STARTED, NULL, "EADDRINUSE|ddress already in use",
+	{"port-taken", SERVED, NULL, "EADDRINUSE|ddress already in use",
 	 "two programs of this process want the same port: start only one on PORT"},
-	{"loopback", STARTED, "did not listen on port",
+	{"loopback", SERVED, "did not listen on port",
 	 "istening*127.0.0.1|istening*localhost|unning*127.0.0.1|unning*localhost|"
 	 "tarted*127.0.0.1|tarted*localhost|istening*[::1]",
 	 "it listens on localhost, where nobody else reaches it: bind to 0.0.0.0 and to PORT"},
@@ -160,8 +165,7 @@ static const struct hint rows[] = {
 	 "a package is in no module: run 'go mod tidy' and commit go.mod and go.sum"},
 	{"shared-library", ANY, NULL, "error while loading shared libraries",
 	 "a library is missing: add the Debian package that has it to an Aptfile"},
-	{"disk", HINT_BUILD | HINT_LAYER | HINT_START, NULL,
-	 "No space left on device|ENOSPC|Disk quota exceeded",
+	{"disk", ANY | HINT_LAYER, NULL, "No space left on device|ENOSPC|Disk quota exceeded",
 	 "the disk is full: remove large files from the source, list what the app does not need in "
 	 ".slugignore, or have the operator look at 'doctor'"},
 	{"build-disk", HINT_BUILD | HINT_LAYER, "B of disk", NULL,
@@ -186,10 +190,13 @@ static const struct hint rows[] = {
 	 "EAI_AGAIN|ENOTFOUND|Temporary failure in name resolution|Name or service not "
 	 "known|could not translate host name",
 	 "the name of a server is not known: look at the addresses among the config vars"},
-	{"database", STARTED, NULL,
-	 "could not connect to server|connection to server at*failed|Can't connect to MySQL server|"
-	 "Can't connect to local MySQL|ECONNREFUSED|onnection refused|"
-	 "MongoServerSelectionError|no such table|relation*does not exist",
+	{"step-tables", HINT_STEP, NULL, "no such table|relation*does not exist",
+	 "a table is missing: commit the migration that makes it, and let migrations run before "
+	 "what reads it"},
+	{"step-database", HINT_STEP, NULL, DATABASE_AWAY,
+	 "a database does not answer: look at DATABASE_URL or REDIS_URL with 'config', and at the "
+	 "server that it names"},
+	{"database", STARTED, NULL, DATABASE_AWAY "|no such table|relation*does not exist",
 	 "a database does not answer or is not set up: look at DATABASE_URL or REDIS_URL with "
 	 "'config', and run migrations in a 'release:' line of the Procfile"},
 	{"env-missing", STARTED, NULL,
@@ -202,16 +209,16 @@ static const struct hint rows[] = {
 	 ": command not found|: not found|executable file not found|No such file or directory: '",
 	 "a command is missing: add the package that brings it to the app's dependencies or its "
 	 "Debian package to an Aptfile, and look for a typing mistake in the Procfile"},
-	{"port", STARTED, "did not listen on port", NULL,
+	{"port", SERVED, "did not listen on port", NULL,
 	 "the server must bind to 0.0.0.0 and to the port in the variable PORT, not to a fixed "
 	 "one"},
-	{"status-127", STARTED, "exit status 127", NULL,
+	{"status-127", STARTED, "exit status 127|failed with status 127", NULL,
 	 "status 127 means that the command is not there: look for a typing mistake in the "
-	 "Procfile"},
-	{"status-126", STARTED, "exit status 126", NULL,
+	 "Procfile or app.json"},
+	{"status-126", STARTED, "exit status 126|failed with status 126", NULL,
 	 "status 126 means that the file may not be run: 'git update-index --chmod=+x FILE' and a "
 	 "commit change that"},
-	{"status-0", STARTED, "exit status 0", NULL,
+	{"status-0", SERVED, "exit status 0", NULL,
 	 "it ended without an error: a process must stay in the foreground, and not start a "
 	 "daemon"},
 };

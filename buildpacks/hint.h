@@ -16,6 +16,7 @@ enum hint_when {
 	HINT_BUILD = 1, /* a buildpack ran */
 	HINT_LAYER = 2, /* Debian packages were being installed */
 	HINT_START = 4, /* a process of a release started, or did not */
+	HINT_STEP = 8,  /* a command of the app's own ran before or after that */
 };
 
 /* A pattern is what must be in one line: pieces that "*" parts come in this order, and "|" parts

@@ -7,10 +7,8 @@
 #include "base/random.h"
 #include "control/answer.h"
 #include "control/config.h"
-#include "control/oneoff.h"
+#include "control/step.h"
 #include "receiver/export.h"
-
-#define SCRIPT_TIMEOUT_S 3600
 
 void appfile_init(struct appfile *f)
 {
@@ -78,20 +76,8 @@ static int run_script(struct context *c, const struct app *app, const struct rel
 		      const struct image *im, const char *name, const char *script,
 		      struct error *err)
 {
-	int status = 0;
-	struct oneoff one = {
-		.command = script,
-		.name = name,
-		.stdio = {-1, fileno(c->out), fileno(c->out)},
-		.time_s = SCRIPT_TIMEOUT_S,
-	};
-	answer_step(c, "Running %s script of app.json", name);
-	if (oneoff_run(c, app, r, im, &one, &status, err) < 0)
-		return error_wrap(err, "%s script", name);
-	if (status != 0)
-		return error_set(err, ERROR_FAILED, 0, "the %s script '%s' failed with status %d",
-				 name, script, status);
-	return 0;
+	_cleanup_free_ char *what = xasprintf("%s script of app.json", name);
+	return step_run(c, app, r, im, &(struct step){what, name, script}, err);
 }
 
 int appfile_predeploy(struct context *c, const struct app *app, const struct release *r,

@@ -16,19 +16,17 @@
 #include "control/config.h"
 #include "control/domain.h"
 #include "control/lock.h"
-#include "control/oneoff.h"
 #include "control/packlist.h"
 #include "control/release.h"
 #include "control/rollout.h"
 #include "control/source.h"
+#include "control/step.h"
 #include "control/trigger.h"
 #include "instance/call.h"
 #include "receiver/export.h"
 #include "receiver/gc.h"
 #include "receiver/repo.h"
 #include "router/router.h"
-
-#define RELEASE_TIMEOUT_S 3600
 
 int deploy_stack(struct context *c, const struct app *app, char **out, struct error *err)
 {
@@ -140,23 +138,8 @@ static void complete_formation(const struct image *im, struct strvec *formation)
 static int run_release_process(struct context *c, const struct app *app, const struct release *r,
 			       const struct image *im, struct error *err)
 {
-	const char *command = image_command(im, "release");
-	if (!command)
-		return 0;
-	answer_step(c, "Running release command");
-	int status = 0;
-	struct oneoff one = {
-		.command = command,
-		.name = "release",
-		.stdio = {-1, fileno(c->out), fileno(c->out)},
-		.time_s = RELEASE_TIMEOUT_S,
-	};
-	if (oneoff_run(c, app, r, im, &one, &status, err) < 0)
-		return error_wrap(err, "release command");
-	if (status != 0)
-		return error_set(err, ERROR_FAILED, 0,
-				 "the release command '%s' failed with status %d", command, status);
-	return 0;
+	struct step step = {"release command", "release", image_command(im, "release")};
+	return step.command ? step_run(c, app, r, im, &step, err) : 0;
 }
 
 /* From the image to a release that answers. */

@@ -14,21 +14,40 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 
-/* The caller's terminal while a session has it. */
-struct terminal {
+/* Who gets the output: a terminal that the session has, or any place with a copy kept on the way.
+ */
+struct caller {
 	int in, out; /* its descriptors */
 	struct termios saved;
 	bool raw;
+	int pipe; /* the way of what is kept in the tail; -1: none */
+	struct strbuf *tail;
 };
 
-static void terminal_restore(struct terminal *t)
+static void caller_release(struct caller *t)
+{
+	close_fd(t->pipe);
+}
+#define _cleanup_caller_ _cleanup_(caller_release)
+
+static int open_copy(struct caller *t, int *out_writer, struct error *err)
+{
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "make a pipe");
+	t->pipe = ends[0];
+	*out_writer = ends[1];
+	return 0;
+}
+
+static void terminal_restore(struct caller *t)
 {
 	if (t->raw)
 		tcsetattr(t->in, TCSADRAIN, &t->saved);
 	t->raw = false;
 }
 
-static void terminal_raw(struct terminal *t)
+static void terminal_raw(struct caller *t)
 {
 	struct termios raw;
 	if (tcgetattr(t->in, &t->saved) < 0)
@@ -38,25 +57,34 @@ static void terminal_raw(struct terminal *t)
 	t->raw = tcsetattr(t->in, TCSADRAIN, &raw) == 0;
 }
 
-static void copy_size(const struct terminal *t, int console)
+static void copy_size(const struct caller *t, int console)
 {
 	struct winsize size;
 	if (ioctl(t->out, TIOCGWINSZ, &size) == 0)
 		ioctl(console, TIOCSWINSZ, &size);
 }
 
-/* One read from FROM, all of it written to TO; false at the end. */
-static bool pass(int from, int to)
+static void keep_tail(struct strbuf *tail, const char *data, size_t len)
+{
+	strbuf_add(tail, data, len);
+	if (tail->len > 2 * (size_t)ONEOFF_TAIL)
+		strbuf_consume(tail, tail->len - ONEOFF_TAIL);
+}
+
+/* One read from FROM, all of it written to TO and kept in TAIL (may be NULL); false at the end. */
+static bool pass(int from, int to, struct strbuf *tail)
 {
 	char chunk[16384];
 	struct error ignored = ERROR_INIT;
 	ssize_t n = read(from, chunk, sizeof(chunk));
 	if (n < 0)
 		return errno == EINTR || errno == EAGAIN;
+	if (tail && n > 0)
+		keep_tail(tail, chunk, (size_t)n);
 	return n > 0 && file_write_all(to, chunk, (size_t)n, &ignored) == 0;
 }
 
-static void on_signal(int signals, struct runtime_session *s, const struct terminal *t)
+static void on_signal(int signals, struct runtime_session *s, const struct caller *t)
 {
 	struct signalfd_siginfo info;
 	struct error ignored = ERROR_INIT;
@@ -74,15 +102,15 @@ static void on_signal(int signals, struct runtime_session *s, const struct termi
 }
 
 /* Between the caller and the container until the container ends and its terminal is drained. */
-static int converse(struct runtime_session *s, const struct terminal *t, int signals,
-		    struct error *err)
+static int converse(struct runtime_session *s, struct caller *t, int signals, struct error *err)
 {
-	bool input = true, output = s->console >= 0, ended = false;
+	int from = s->console >= 0 ? s->console : t->pipe;
+	bool input = s->console >= 0, output = from >= 0, ended = false;
 	while (!ended || output) {
 		struct pollfd p[] = {
 			{.fd = ended ? -1 : s->fd, .events = POLLIN},
 			{.fd = signals, .events = POLLIN},
-			{.fd = output ? s->console : -1, .events = POLLIN},
+			{.fd = output ? from : -1, .events = POLLIN},
 			{.fd = output && input ? t->in : -1, .events = POLLIN},
 		};
 		/* a terminal that a left-over process keeps open is not waited for */
@@ -96,28 +124,31 @@ static int converse(struct runtime_session *s, const struct terminal *t, int sig
 		if (p[1].revents)
 			on_signal(signals, s, t);
 		if (p[2].revents)
-			output = pass(s->console, t->out);
+			output = pass(from, t->out, t->tail);
+		/* whoever writes to it notices that nobody reads any more */
+		if (!output)
+			t->pipe = close_fd(t->pipe);
 		if (p[3].revents)
-			input = pass(t->in, s->console);
+			input = pass(t->in, s->console, NULL);
 		if (p[0].revents)
 			ended = true;
 	}
 	return 0;
 }
 
-static int attend(struct runtime_session *s, bool terminal, const int stdio[3], const sigset_t *set,
+/* T->in and out, and what is kept of the output, are set. */
+static int attend(struct runtime_session *s, bool terminal, struct caller *t, const sigset_t *set,
 		  struct runtime_result *result, struct error *err)
 {
-	struct terminal t = {.in = stdio[0], .out = stdio[1]};
 	_cleanup_close_ int signals = signalfd(-1, set, SFD_CLOEXEC);
 	if (signals < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "signalfd");
 	if (terminal) {
-		copy_size(&t, s->console);
-		terminal_raw(&t);
+		copy_size(t, s->console);
+		terminal_raw(t);
 	}
-	int done = converse(s, &t, signals, err);
-	terminal_restore(&t);
+	int done = converse(s, t, signals, err);
+	terminal_restore(t);
 	if (done < 0)
 		return -1;
 	return runtime_session_wait(s, result, err);
@@ -153,11 +184,20 @@ int oneoff_run(struct context *c, const struct app *app, const struct release *r
 	_cleanup_spec_ struct container_spec spec;
 	_cleanup_session_ struct runtime_session session = RUNTIME_SESSION_INIT;
 	_cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	_cleanup_close_ int writer = -1;
+	_cleanup_caller_ struct caller caller = {.pipe = -1, .tail = one->tail};
 	struct runtime_result result = {0};
 	sigset_t set, old;
 	int stdio[3];
 	for (int i = 0; i < 3; i++)
 		stdio[i] = one->stdio[i] < 0 ? null : one->stdio[i];
+	caller.in = stdio[0];
+	caller.out = stdio[1];
+	if (one->tail) {
+		if (open_copy(&caller, &writer, err) < 0)
+			return -1;
+		stdio[1] = stdio[2] = writer;
+	}
 	process_spec(c, app, r, im, one->name, one->command, &spec);
 	spec.label = xasprintf("r %lld %s", (long long)app->id, one->name);
 	spec.tty = one->terminal;
@@ -171,8 +211,9 @@ int oneoff_run(struct context *c, const struct app *app, const struct release *r
 	fflush(NULL);
 	block_signals(&set, &old);
 	int done = runtime_attach(c->inst, &spec, stdio, &session, err);
+	writer = close_fd(writer);
 	if (done == 0)
-		done = attend(&session, one->terminal, stdio, &set, &result, err);
+		done = attend(&session, one->terminal, &caller, &set, &result, err);
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	if (done < 0 || limit_error(&result, one, err) < 0)
 		return -1;
@@ -185,6 +226,7 @@ int oneoff_enter(struct context *c, const char *id, const struct strvec *argv, b
 {
 	_cleanup_session_ struct runtime_session session = RUNTIME_SESSION_INIT;
 	_cleanup_strvec_ struct strvec env = STRVEC_INIT;
+	struct caller caller = {.in = stdio[0], .out = stdio[1], .pipe = -1};
 	struct runtime_result result = {0};
 	sigset_t set, old;
 	if (terminal)
@@ -193,7 +235,7 @@ int oneoff_enter(struct context *c, const char *id, const struct strvec *argv, b
 	block_signals(&set, &old);
 	int done = runtime_exec(c->inst, id, argv, &env, terminal, stdio, &session, err);
 	if (done == 0)
-		done = attend(&session, terminal, stdio, &set, &result, err);
+		done = attend(&session, terminal, &caller, &set, &result, err);
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	if (done < 0)
 		return -1;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One-off processes: a command in a container of a release, attached to the caller: `run`, the
- * release command. With a terminal the caller's is put into raw mode and the container gets one of
- * its own; window changes and signals are passed on. The container ends with the caller.
+ * steps of a deploy (control/step.h). With a terminal the caller's is put into raw mode and the
+ * container gets one of its own; window changes and signals are passed on. The container ends with
+ * the caller.
  */
 #ifndef CONTROL_ONEOFF_H
 #define CONTROL_ONEOFF_H
@@ -11,13 +12,16 @@
 
 #include "control/process.h"
 
+#define ONEOFF_TAIL 8192
+
 struct oneoff {
 	const char *command;
 	const char *name;         /* "run.1234", or "release": its DYNO */
 	const struct strvec *env; /* more "KEY=VALUE", or NULL */
 	int stdio[3];             /* -1: /dev/null */
-	bool terminal;            /* stdio[0] and [1] are one */
-	unsigned time_s;          /* 0: no limit */
+	struct strbuf *tail; /* the last ONEOFF_TAIL bytes or more of what it printed; or NULL */
+	bool terminal;       /* stdio[0] and [1] are one; then there is no tail */
+	unsigned time_s;     /* 0: no limit */
 };
 
 /* *out_status is the command's, 0 to 255. */

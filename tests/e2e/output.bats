@@ -79,3 +79,34 @@ END
 	[ "$status" -ne 0 ]
 	assert_contains "$(last_line "$output")" "Debian has no package of that name"
 }
+
+@test "a release command or a script of app.json that fails: its last words and a hint" {
+	new_app
+	# shellcheck disable=SC2016 # the container expands it
+	printf 'web: perl server.pl\nrelease: for i in $(seq 5000); do echo "step $i"; done; bin/migrate\n' >"$dir/Procfile"
+	run push_app "$dir" "$app"
+	[ "$status" -ne 0 ]
+	assert_contains "$output" "remote: step 1 "
+	assert_contains "$output" "remote: step 5000 "
+	assert_contains "$(last_line "$output")" "the release command 'for i in"
+	assert_contains "$(last_line "$output")" "failed with status 127, its last words '"
+	assert_contains "$(last_line "$output")" "bin/migrate: No such file or directory'; status 127 means"
+	assert_contains "$(berth builds:info "$app" --format json | jq -r .reason)" "bin/migrate: No such file"
+
+	echo 'web: perl server.pl' >"$dir/Procfile"
+	echo '{ "scripts": { "dokku": { "predeploy": "echo connect ECONNREFUSED 10.0.0.9:5432 >&2; echo; exit 3" } } }' >"$dir/app.json"
+	run push_app "$dir" "$app"
+	[ "$status" -ne 0 ]
+	assert_contains "$output" "-----> Running predeploy script of app.json"
+	assert_contains "$(last_line "$output")" "the predeploy script of app.json 'echo connect"
+	assert_contains "$(last_line "$output")" "failed with status 3, its last words 'connect ECONNREFUSED 10.0.0.9:5432'; a database does not answer"
+
+	# after the release a failure is a warning, and the release stays
+	echo '{ "scripts": { "postdeploy": "printf \"\\\\033[31mred\"; nosuch" } }' >"$dir/app.json"
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	assert_contains "$output" " !     the postdeploy script of app.json 'printf"
+	assert_contains "$output" "nosuch: command not found'; a command is missing"
+	assert_contains "$output" "-----> Launched v"
+	assert_equal "$(http "$host")" one
+}

@@ -12,6 +12,7 @@
 
 #define COMPILE "the Node.js buildpack failed: bin/compile exited with status 1"
 #define CRASH "web.1 crashed right after its start (exit status 1): see 'logs shop'"
+#define STEP "the release command 'bin/migrate' failed with status 1, its last words 'x'"
 #define DEAF "web.1 did not listen on port 5000 (the PORT it is given) within 60 s"
 
 /* What the tools really print, for each row of the table. */
@@ -147,6 +148,15 @@ static const struct {
 	 "psycopg2.OperationalError: connection to server at \"10.0.0.3\", port 5432 failed: "
 	 "Connection refused\n"},
 	{"database", HINT_START, DEAF, "Error: connect ECONNREFUSED 127.0.0.1:5432\n"},
+	{"step-database", HINT_STEP, STEP,
+	 "PG::ConnectionBad: could not connect to server: Connection refused\n"},
+	{"step-tables", HINT_STEP, STEP,
+	 "ActiveRecord::StatementInvalid: PG::UndefinedTable: ERROR:  relation \"users\" does not "
+	 "exist\n"},
+	{"python-module", HINT_STEP, STEP, "ModuleNotFoundError: No module named 'flask'\n"},
+	{"start-memory", HINT_STEP,
+	 "the release command 'bin/migrate': killed: it used more than its 512 MB of memory", ""},
+	{"status-127", HINT_STEP, "the release command 'x' failed with status 127", ""},
 	{"env-missing", HINT_START, CRASH, "    raise KeyError(key)\nKeyError: 'DATABASE_URL'\n"},
 	{"permission", HINT_START, CRASH, "bash: line 1: ./start.sh: Permission denied\n"},
 	{"command", HINT_START, CRASH, "bash: line 1: gunicorn: command not found\n"},
@@ -216,6 +226,7 @@ static void test_unrelated(void **state)
 	}
 	/* a row of another moment */
 	assert_null(hint_find(HINT_START, CRASH, "E: Unable to locate package x\n"));
+	assert_null(hint_find(HINT_STEP, STEP, "Error: listen EADDRINUSE: address in use :::5000"));
 }
 
 static void test_added_to_an_error(void **state)
