@@ -102,7 +102,9 @@ END
 	assert_contains "$(last_line "$output")" "failed with status 3, its last words 'connect ECONNREFUSED 10.0.0.9:5432'; a database does not answer"
 
 	# after the release a failure is a warning, and the release stays
-	echo '{ "scripts": { "postdeploy": "printf \"\\\\033[31mred\"; nosuch" } }' >"$dir/app.json"
+	cat >"$dir/app.json" <<-'END'
+		{ "scripts": { "postdeploy": "printf \"\\\\033[31mred\"; nosuch" } }
+	END
 	run push_app "$dir" "$app"
 	[ "$status" -eq 0 ]
 	assert_contains "$output" " !     the postdeploy script of app.json 'printf"
