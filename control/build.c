@@ -21,6 +21,8 @@
 #define CANCEL_MS 20000
 #define NOTE_MAX 256
 
+const char *const build_kinds[] = {"push", "up", "sync", "archive", "rebuild", NULL};
+
 /* The build of this session. */
 static struct {
 	int64_t id, app; /* 0: none */
@@ -117,16 +119,16 @@ static void forget_live(void)
 	strbuf_reset(&live.timings);
 }
 
-static int make_row(struct context *c, const struct app *app, const char *kind, const char *source,
-		    const char *commit, struct error *err)
+static int make_row(struct context *c, const struct app *app, const char *kind, const char *commit,
+		    struct error *err)
 {
 	if (db_begin(&c->db, err) < 0)
 		return -1;
 	/* the lock before anybody can see the row */
 	if (db_run(&c->db, err,
-		   "INSERT INTO builds (app, kind, source, status, user, commit_id, created_at)"
-		   " VALUES (?, ?, ?, 'queued', ?, ?, ?)",
-		   "issssi", app->id, kind, source, c->identity, commit, clock_unix_us()) == 0) {
+		   "INSERT INTO builds (app, kind, status, user, commit_id, created_at)"
+		   " VALUES (?, ?, 'queued', ?, ?, ?)",
+		   "isssi", app->id, kind, c->identity, commit, clock_unix_us()) == 0) {
 		live.id = sqlite3_last_insert_rowid(c->db.handle);
 		live.app = app->id;
 		if (open_files(c, err) == 0 && db_commit(&c->db, err) == 0)
@@ -137,14 +139,14 @@ static int make_row(struct context *c, const struct app *app, const char *kind, 
 	return -1;
 }
 
-int build_begin(struct context *c, const struct app *app, const char *kind, const char *source,
-		const char *commit, struct error *err)
+int build_begin(struct context *c, const struct app *app, const char *kind, const char *commit,
+		struct error *err)
 {
 	int fds[TEE_FDS] = {fileno(c->out), STDERR_FILENO};
 	size_t n = fds[0] == fds[1] ? 1 : 2;
 	struct error ignored = ERROR_INIT;
 	db_run(&c->db, &ignored, "PRAGMA synchronous = NORMAL", "");
-	int made = make_row(c, app, kind, source, commit, err);
+	int made = make_row(c, app, kind, commit, err);
 	db_run(&c->db, &ignored, "PRAGMA synchronous = FULL", "");
 	if (made < 0)
 		return -1;
@@ -332,7 +334,6 @@ bool build_cut_short(void)
 void build_row_release(struct build_row *row)
 {
 	free(row->kind);
-	free(row->source);
 	free(row->status);
 	free(row->user);
 	free(row->commit);
@@ -343,7 +344,7 @@ void build_row_release(struct build_row *row)
 }
 
 #define COLUMNS                                                                                    \
-	"b.id, b.app, a.name, b.kind, b.source, b.status, b.user, b.commit_id, b.reason, b.image," \
+	"b.id, b.app, a.name, b.kind, b.status, b.user, b.commit_id, b.reason, b.image,"           \
 	" b.timings, b.release, b.created_at, b.started_at, b.finished_at, b.exit_code,"           \
 	" CASE b.status WHEN 'queued' THEN (SELECT count(*) FROM builds o WHERE"                   \
 	" o.status = 'queued' AND o.id <= b.id) ELSE 0 END"                                        \
@@ -355,19 +356,18 @@ static void read_row(sqlite3_stmt *stmt, struct build_row *row)
 		.id = db_int(stmt, 0),
 		.app = db_int(stmt, 1),
 		.kind = xstrdup(db_text(stmt, 3)),
-		.source = xstrdup(db_text(stmt, 4)),
-		.status = xstrdup(db_text(stmt, 5)),
-		.user = xstrdup(db_text(stmt, 6)),
-		.commit = xstrdup(db_text(stmt, 7)),
-		.reason = xstrdup(db_text(stmt, 8)),
-		.image = xstrdup(db_text(stmt, 9)),
-		.timings = xstrdup(db_text(stmt, 10)),
-		.release = db_int(stmt, 11),
-		.created_at = db_int(stmt, 12),
-		.started_at = db_int(stmt, 13),
-		.finished_at = db_int(stmt, 14),
-		.exit_code = (int)db_int(stmt, 15),
-		.position = (int)db_int(stmt, 16),
+		.status = xstrdup(db_text(stmt, 4)),
+		.user = xstrdup(db_text(stmt, 5)),
+		.commit = xstrdup(db_text(stmt, 6)),
+		.reason = xstrdup(db_text(stmt, 7)),
+		.image = xstrdup(db_text(stmt, 8)),
+		.timings = xstrdup(db_text(stmt, 9)),
+		.release = db_int(stmt, 10),
+		.created_at = db_int(stmt, 11),
+		.started_at = db_int(stmt, 12),
+		.finished_at = db_int(stmt, 13),
+		.exit_code = (int)db_int(stmt, 14),
+		.position = (int)db_int(stmt, 15),
 	};
 	snprintf(row->app_name, sizeof(row->app_name), "%s", db_text(stmt, 2));
 }

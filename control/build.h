@@ -21,11 +21,13 @@
 #include "control/app.h"
 #include "control/context.h"
 
+/* "push", "up", "sync", "archive", "rebuild"; ends in NULL. */
+extern const char *const build_kinds[];
+
 struct build_row {
 	int64_t id, app;
 	char app_name[NAME_APP_MAX + 1];
-	char *kind;   /* "build": from source; "deploy": what was built elsewhere */
-	char *source; /* "push", "archive", "rebuild", ... */
+	char *kind;   /* how the source came: one of build_kinds */
 	char *status; /* queued, building, deploying, succeeded, failed, cancelled */
 	char *user, *commit;
 	char *reason;    /* why it failed or was cancelled; "" otherwise */
@@ -41,8 +43,8 @@ void build_row_release(struct build_row *row);
 /* --- for the session that builds; it has at most one at a time --- */
 
 /* Makes the row and starts to keep what is printed on c->out and stderr. */
-int build_begin(struct context *c, const struct app *app, const char *kind, const char *source,
-		const char *commit, struct error *err);
+int build_begin(struct context *c, const struct app *app, const char *kind, const char *commit,
+		struct error *err);
 /* The app's turn has come: the build began. */
 int build_started(struct context *c, struct error *err);
 /* Waits until this build may run containers, and says for how many others it waits. C is a struct

@@ -344,7 +344,7 @@ int deploy_run(struct context *c, struct app *app, const struct deploy *d, struc
 {
 	struct error why = ERROR_INIT;
 	bool late = false;
-	if (build_begin(c, app, "build", d->source ? d->source : "push", d->commit, err) < 0)
+	if (build_begin(c, app, d->kind, d->commit, err) < 0)
 		return -1;
 	if (wait_and_deploy(c, app, d, &late, &why) == 0) {
 		build_end(c, "succeeded", app->release, NULL);
@@ -379,7 +379,7 @@ int deploy_rebuild(struct context *c, struct app *app, struct error *err)
 	if (!current.commit)
 		return error_set(err, ERROR_NOT_FOUND, 0,
 				 "app '%s' has no source yet: push to it first", app->name);
-	if (build_begin(c, app, "build", "rebuild", current.commit, err) < 0)
+	if (build_begin(c, app, "rebuild", current.commit, err) < 0)
 		return -1;
 	if (wait_and_rebuild(c, app, &why) == 0) {
 		build_end(c, "succeeded", app->release, NULL);

@@ -13,7 +13,7 @@ struct deploy {
 	const char *ref;         /* the branch that is to point at it afterwards, or NULL */
 	const char *old;         /* where the pusher saw REF; "" for a new branch */
 	const char *description; /* "Deploy 1a2b3c4d" */
-	const char *source;      /* how it came: "push" (NULL), "archive", ...; for builds:list */
+	const char *kind;        /* how it came: one of build_kinds */
 };
 
 /* Builds, releases, starts, checks and routes, then moves the ref by compare-and-swap. On failure

@@ -58,6 +58,10 @@ static const char *const schema_migrations[] = {
 	" finished_at INTEGER NOT NULL DEFAULT 0, exit_code INTEGER NOT NULL DEFAULT 0) STRICT;"
 	"CREATE INDEX builds_app ON builds (app, id);"
 	"CREATE INDEX builds_unfinished ON builds (id) WHERE finished_at = 0;",
+	/* kind was always "build"; what source said is the kind of a build */
+	"ALTER TABLE builds DROP COLUMN kind;"
+	"ALTER TABLE builds RENAME COLUMN source TO kind;"
+	"UPDATE builds SET kind = 'up' WHERE kind = 'folder';",
 };
 
 #endif

@@ -22,7 +22,6 @@ static json_t *describe(const struct build_row *row)
 	json_object_set_new(out, "id", json_integer(row->id));
 	json_object_set_new(out, "app", json_string(row->app_name));
 	json_object_set_new(out, "kind", json_string(row->kind));
-	json_object_set_new(out, "source", json_string(row->source));
 	json_object_set_new(out, "status", json_string(row->status));
 	json_object_set_new(out, "position",
 			    row->position ? json_integer(row->position) : json_null());
@@ -45,26 +44,29 @@ static json_t *describe(const struct build_row *row)
 static int check_word(const char *value, const char *const *words, const char *what,
 		      struct error *err)
 {
-	for (size_t i = 0; value && words[i]; i++)
+	_cleanup_strbuf_ struct strbuf all = STRBUF_INIT;
+	for (size_t i = 0; value && words[i]; i++) {
 		if (strcmp(words[i], value) == 0)
 			return 0;
-	return value ? error_set(err, ERROR_USAGE, 0, "'%.40s' is no %s of a build", value, what)
+		strbuf_addf(&all, "%s%s", i ? ", " : "", words[i]);
+	}
+	return value ? error_set(err, ERROR_USAGE, 0, "'%.40s' is no %s of a build: one of %s",
+				 value, what, all.data)
 		     : 0;
 }
 
 static int builds_list(struct context *c, struct request *rq, struct error *err)
 {
-	static const char *const columns[] = {"id",     "app",  "status",  "position",   "source",
+	static const char *const columns[] = {"id",     "app",  "status",  "position",   "kind",
 					      "commit", "user", "release", "created_at", NULL};
 	static const char *const statuses[] = {"queued", "building",  "deploying", "succeeded",
 					       "failed", "cancelled", NULL};
-	static const char *const kinds[] = {"build", "deploy", NULL};
 	const char *status = request_value(rq, "--status"), *kind = request_value(rq, "--kind");
 	struct build_row *rows = NULL;
 	struct app app = {0};
 	size_t n = 0;
 	if (check_word(status, statuses, "status", err) < 0 ||
-	    check_word(kind, kinds, "kind", err) < 0 ||
+	    check_word(kind, build_kinds, "kind", err) < 0 ||
 	    (rq->args.n && app_find(&c->db, rq->args.v[0], &app, err) < 0) ||
 	    build_reap(c, err) < 0 || build_list(c, app.id, status, kind, &rows, &n, err) < 0)
 		return -1;
@@ -199,7 +201,7 @@ static const struct option_spec list_options[] = {
 	{"--status", NULL, "STATUS",
 	 "only those: queued, building, deploying, succeeded, failed, "
 	 "cancelled"},
-	{"--kind", NULL, "build|deploy", "only those"},
+	{"--kind", NULL, "KIND", "only those: push, up, sync, archive, rebuild"},
 	OPTION_FORMAT,
 	{0}};
 

@@ -125,7 +125,8 @@ static int git_update(struct context *c, struct request *rq, struct error *err)
 	struct deploy d = {.commit = new,
 			   .ref = ref,
 			   .old = is_zero(old) ? "" : old,
-			   .description = description};
+			   .description = description,
+			   .kind = "push"};
 	struct error ignored = ERROR_INIT;
 	if (is_zero(old))
 		repo_set_head(c->inst, rq->app.name, branch, &ignored);
@@ -268,7 +269,7 @@ static int git_from_archive(struct context *c, struct request *rq, struct error 
 			   .ref = ref,
 			   .old = old,
 			   .description = description,
-			   .source = "archive"};
+			   .kind = "archive"};
 	return deploy_run(c, &app, &d, err);
 }
 
@@ -326,7 +327,7 @@ static int git_sync(struct context *c, struct request *rq, struct error *err)
 			   .ref = ref,
 			   .old = old,
 			   .description = description,
-			   .source = "sync"};
+			   .kind = "sync"};
 	return deploy_run(c, &app, &d, err);
 }
 
@@ -357,11 +358,8 @@ static int up(struct context *c, struct request *rq, struct error *err)
 		return 0;
 	}
 	_cleanup_free_ char *description = xasprintf("Deploy folder %.8s", commit);
-	struct deploy d = {.commit = commit,
-			   .ref = ref,
-			   .old = old,
-			   .description = description,
-			   .source = "folder"};
+	struct deploy d = {
+		.commit = commit, .ref = ref, .old = old, .description = description, .kind = "up"};
 	return deploy_run(c, &app, &d, err);
 }
 

@@ -102,22 +102,34 @@ kill_sessions() {
 	assert_contains "$output" "http://$host"
 	assert_equal "$(build_field "$app" status)" succeeded
 	assert_equal "$(build_field "$app" user)" admin
-	assert_equal "$(build_field "$app" source)" push
+	assert_equal "$(build_field "$app" kind)" push
 	assert_equal "$(build_field "$app" release)" v1
 	assert_equal "$(build_field "$app" commit)" "$(head_of "$dir")"
 	assert_contains "$(build_field "$app" timings)" "build "
 	assert_equal "$(build_field "$app" image)" "$(berth releases "$app" --format json | jq -r '.[0].image')"
 
 	tar -C "$dir" --exclude .git -cf - . | bssh git:from-archive "$app" - >archive.out
-	assert_equal "$(build_field "$app" source)" archive
+	assert_equal "$(build_field "$app" kind)" archive
 	assert_contains "$(cat archive.out)" "Launched v2"
 
 	# a terminal stays one, and what it shows is kept
 	run script -qec "'$TEST_PREFIX/bin/berth' --root '$TEST_ROOT' ps:rebuild $app" /dev/null
 	assert_contains "$output" "Launched v3"
-	assert_equal "$(build_field "$app" source)" rebuild
+	assert_equal "$(build_field "$app" kind)" rebuild
 	assert_contains "$(berth builds:output "$app" current)" "Launched v3"
 	assert_equal "$(berth builds:list "$app" --status succeeded --format json | jq length)" 3
+
+	cp -R "$dir" folder
+	rm -rf folder/.git
+	echo two >folder/text
+	(cd folder && berth up "$app")
+	assert_equal "$(berth builds:list "$app" --format json | jq -r '[.[].kind] | join(" ")')" "up rebuild archive push"
+	run berth builds:list "$app" --kind up
+	assert_contains "$output" " up "
+	refute_contains "$output" " push "
+	run berth builds:list "$app" --kind build
+	[ "$status" -eq 2 ]
+	assert_contains "$output" "'build' is no kind of a build: one of push, up, sync, archive, rebuild"
 
 	run berth builds:info "$app" 999999
 	[ "$status" -eq 1 ]

@@ -71,6 +71,7 @@ serve_http() {
 	[ "$status" -eq 0 ]
 	assert_contains "$output" "Nothing changed"
 	assert_equal "$(berth git:report "$app" --git-sha)" "$first"
+	assert_equal "$(berth builds:info "$app" --format json | jq -r .kind)" sync
 
 	echo two >"$dir/text"
 	commit_all "$dir" two

@@ -15,6 +15,7 @@
 
 #include "base/file.h"
 #include "control/buildset.h"
+#include "control/schema.h"
 #include "control/tee.h"
 
 struct fixture {
@@ -62,8 +63,8 @@ static void add_row(struct fixture *f, const char *status)
 {
 	struct error err = ERROR_INIT;
 	assert_int_equal(db_run(&f->c.db, &err,
-				"INSERT INTO builds (app, kind, source, status, user, created_at)"
-				" VALUES (?, 'build', 'push', ?, 'anna', 1)",
+				"INSERT INTO builds (app, kind, status, user, created_at)"
+				" VALUES (?, 'push', ?, 'anna', 1)",
 				"is", f->app.id, status),
 			 0);
 }
@@ -85,11 +86,43 @@ static void test_position(void **state)
 	for (size_t i = 0; i < n; i++)
 		build_row_release(&rows[i]);
 	free(rows);
-	assert_int_equal(build_list(&f->c, f->app.id, "queued", "build", &rows, &n, &err), 0);
+	assert_int_equal(build_list(&f->c, f->app.id, "queued", "push", &rows, &n, &err), 0);
 	assert_int_equal(n, 2);
 	for (size_t i = 0; i < n; i++)
 		build_row_release(&rows[i]);
 	free(rows);
+}
+
+/* What the state was like before a build's kind said how its source came. */
+static void test_old_kinds(void **state)
+{
+	struct fixture *f = *state;
+	struct error err = ERROR_INIT;
+	struct build_row row = {0};
+	_cleanup_free_ char *path = instance_lib(&f->inst, "old");
+	_cleanup_free_ char *file = instance_lib(&f->inst, "old/berth.db");
+	struct instance old = {.lib = path};
+	struct context c = {.inst = &old};
+	sqlite3 *db;
+	int n = 0;
+	assert_int_equal(file_make_dirs(path, 0750, &err), 0);
+	assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
+	for (; !strstr(schema_migrations[n], "DROP COLUMN kind"); n++)
+		assert_int_equal(sqlite3_exec(db, schema_migrations[n], NULL, NULL, NULL), 0);
+	_cleanup_free_ char *rows = xasprintf(
+		"PRAGMA user_version = %d;"
+		"INSERT INTO apps (name, range, created_at) VALUES ('one', 1, 1);"
+		"INSERT INTO builds (app, kind, source, status, user, created_at, finished_at)"
+		" VALUES (1, 'build', 'folder', 'failed', 'anna', 2, 3)",
+		n);
+	assert_int_equal(sqlite3_exec(db, rows, NULL, NULL, NULL), 0);
+	sqlite3_close(db);
+	assert_int_equal(db_open(&c.db, &old, &err), 0);
+	assert_int_equal(build_find(&c, &f->app, 1, &row, &err), 0);
+	assert_string_equal(row.kind, "up");
+	assert_int_equal(row.finished_at, 3);
+	build_row_release(&row);
+	db_close(&c.db);
 }
 
 static void test_reap(void **state)
@@ -250,6 +283,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_position, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_old_kinds, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reap, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_prune, setup, teardown),
 		cmocka_unit_test(test_settings),
