@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/remote.h"
 #include "buildpacks/fetched.h"
 #include "buildpacks/pack.h"
 #include "buildpacks/source.h"
@@ -14,6 +15,8 @@
 #include "control/listing.h"
 #include "control/packlist.h"
 #include "control/release.h"
+#include "control/source.h"
+#include "receiver/export.h"
 #include "runtime/image.h"
 
 static int index_of(const struct request *rq, unsigned long long max, unsigned long long *out,
@@ -141,22 +144,65 @@ static int list(struct context *c, struct request *rq, struct error *err)
 	return 0;
 }
 
+/* The source at the head of BRANCH, exported. */
+static int branch_tree(struct context *c, const struct app *app, const char *branch,
+		       char out[REPO_HEX_SIZE], struct error *err)
+{
+	_cleanup_export_ struct export_stats stats;
+	_cleanup_free_ char *ref = xasprintf("refs/heads/%s", branch);
+	char commit[REPO_HEX_SIZE];
+	export_stats_init(&stats);
+	if (remote_check_ref(branch, err) < 0 || repo_ref(c->inst, app->name, ref, commit, err) < 0)
+		return -1;
+	if (!*commit)
+		return error_set(err, ERROR_NOT_FOUND, 0,
+				 "app '%s' has no branch '%s': push it first; what does not deploy "
+				 "is stored",
+				 app->name, branch);
+	if (source_tree(c, app, commit, out, err) < 0)
+		return -1;
+	return export_tree(c->inst, app->name, out, NULL, &stats, err);
+}
+
+/* The source that runs. */
+static int current_tree(struct context *c, const struct app *app, char out[REPO_HEX_SIZE],
+			struct error *err)
+{
+	_cleanup_release_ struct release r;
+	struct error why = ERROR_INIT;
+	release_init(&r);
+	if (release_load(c, app, 0, &r, &why) < 0 && why.code != ERROR_NOT_FOUND) {
+		*err = why;
+		return -1;
+	}
+	if (!r.tree)
+		return error_set(err, ERROR_NOT_FOUND, 0,
+				 "app '%s' has no source yet: push to it first, or name a branch "
+				 "that is stored with --branch",
+				 app->name);
+	snprintf(out, REPO_HEX_SIZE, "%s", r.tree);
+	return 0;
+}
+
 static int detect(struct context *c, struct request *rq, struct error *err)
 {
 	_cleanup_strvec_ struct strvec configured = STRVEC_INIT;
-	_cleanup_release_ struct release r;
 	_cleanup_packs_ struct packs packs = PACKS_INIT;
+	const char *branch = request_value(rq, "--branch");
+	char tree[REPO_HEX_SIZE];
+	FILE *out = c->out;
 	_cleanup_free_ char *why = NULL;
 	_cleanup_close_ int source = -1, hold = -1;
-	release_init(&r);
-	if (collect_hold(c->inst, &hold, err) < 0 || release_load(c, &rq->app, 0, &r, err) < 0)
+	/* what is said on the way is no part of the JSON */
+	if (request_json(rq))
+		c->out = stderr;
+	if (collect_hold(c->inst, &hold, err) < 0 ||
+	    (branch ? branch_tree(c, &rq->app, branch, tree, err)
+		    : current_tree(c, &rq->app, tree, err)) < 0 ||
+	    packlist_load(&c->db, rq->app.id, &configured, err) < 0 ||
+	    source_open(c->inst, tree, &source, err) < 0)
 		return -1;
-	if (!r.tree)
-		return error_set(err, ERROR_NOT_FOUND, 0,
-				 "app '%s' has no source yet: push to it first", rq->app.name);
-	if (packlist_load(&c->db, rq->app.id, &configured, err) < 0 ||
-	    source_open(c->inst, r.tree, &source, err) < 0)
-		return -1;
+	c->out = out;
 	struct pack_place at = {c->inst, source, request_json(rq) ? -1 : fileno(c->out),
 				STDERR_FILENO};
 	fflush(c->out);
@@ -195,17 +241,29 @@ static int set_property(struct context *c, struct request *rq, struct error *err
 static int report(struct context *c, struct request *rq, struct error *err)
 {
 	_cleanup_strvec_ struct strvec packs = STRVEC_INIT;
-	_cleanup_free_ char *stack = NULL;
+	_cleanup_free_ char *own = NULL, *global = NULL;
+	const char *key = properties[0];
 	if (packlist_load(&c->db, rq->app.id, &packs, err) < 0 ||
-	    setting_get(&c->db, rq->app.id, "stack-name", "", &stack, err) < 0)
+	    setting_own(&c->db, rq->app.id, key, &own, err) < 0 ||
+	    setting_own(&c->db, 0, key, &global, err) < 0)
 		return -1;
-	json_t *names = json_array();
-	for (size_t i = 0; i < packs.n; i++)
-		json_array_append_new(names, listing_text(packs.v[i]));
-	_cleanup_free_ char *header = xasprintf("App %s buildpacks information", rq->app.name);
-	listing_report(c, rq, header,
-		       json_pack("{s:s, s:o, s:s}", "app", rq->app.name, "buildpacks", names,
-				 "stack-name", stack));
+	json_t *out = json_object();
+	if (rq->app.id) {
+		json_t *names = json_array();
+		for (size_t i = 0; i < packs.n; i++)
+			json_array_append_new(names, listing_text(packs.v[i]));
+		json_object_set_new(out, "app", json_string(rq->app.name));
+		json_object_set_new(out, "buildpacks", names);
+		json_object_set_new(out, key, json_string(own ? own : ""));
+	}
+	json_object_set_new(out, "global-stack-name", json_string(global ? global : ""));
+	json_object_set_new(out, "computed-stack-name",
+			    json_string(own      ? own
+					: global ? global
+						 : ""));
+	_cleanup_free_ char *header = xasprintf("%s%s buildpacks information",
+						rq->app.id ? "App " : "Global", rq->app.name);
+	listing_report(c, rq, header, out);
 	return 0;
 }
 
@@ -258,6 +316,10 @@ static int update(struct context *c, struct request *rq, struct error *err)
 }
 
 static const struct option_spec format_only[] = {OPTION_FORMAT, {0}};
+static const struct option_spec detect_options[] = {
+	{"--branch", NULL, "BRANCH", "look at this branch rather than at what runs"},
+	OPTION_FORMAT,
+	{0}};
 static const struct option_spec index_only[] = {
 	{"--index", NULL, "N", "the place in the list, from 1"}, {0}};
 static const struct option_spec set_options[] = {
@@ -277,9 +339,9 @@ const struct command buildpacks_commands[] = {
 	{"buildpacks:list", "APP", "List the buildpacks that are set", COMMAND_APP, 0, 0,
 	 format_only, list},
 	{"buildpacks:detect", "APP", "Say which buildpacks serve an app's source, and why",
-	 COMMAND_APP, 0, 0, format_only, detect},
-	{"buildpacks:report", "APP", "Report an app's buildpacks and their properties", COMMAND_APP,
-	 0, 0, format_only, report},
+	 COMMAND_APP, 0, 0, detect_options, detect},
+	{"buildpacks:report", "APP|--global", "Report an app's buildpacks and their properties",
+	 COMMAND_APP | COMMAND_GLOBAL, 0, 0, format_only, report},
 	{"buildpacks:set-property", "APP|--global KEY [VALUE]", "Set stack-name",
 	 COMMAND_APP | COMMAND_GLOBAL, 1, 2, NULL, set_property},
 	{"buildpacks:update", "APP", "Fetch an app's buildpacks from elsewhere anew", COMMAND_APP,

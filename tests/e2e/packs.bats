@@ -25,6 +25,7 @@ setup() {
 
 teardown() {
 	destroy_new_apps
+	berth buildpacks:set-property --global stack-name
 }
 
 # A script of a pack, from stdin: script PACK NAME
@@ -251,5 +252,36 @@ lines"
 	berth buildpacks:clear "$app"
 	assert_equal "$(berth buildpacks:list "$app")" ""
 	run berth buildpacks:detect "$app"
+	[ "$status" -eq 1 ]
 	assert_contains "$output" "push to it first"
+}
+
+@test "detect looks at any branch; the report, at what holds for all apps" {
+	new_app branches
+	commit_all "$dir"
+	tgit -C "$dir" push -q "berth:$app" HEAD:refs/heads/next
+	run berth buildpacks:detect "$app" --branch next
+	[ "$status" -eq 0 ]
+	assert_contains "$output" "procfile "
+	# the app itself has no release, and gets none
+	assert_equal "$(count_releases "$app")" 0
+	push_app "$dir" "$app"
+	rm "$dir"/*
+	echo '<p>page</p>' >"$dir/index.html"
+	push_app "$dir" "$app" next
+	assert_equal "$(berth buildpacks:detect "$app" --format json | jq -r '.[].buildpack')" procfile
+	assert_equal "$(berth buildpacks:detect "$app" --branch next --format json | jq -r '.[].buildpack')" static
+	for branch in other ../main; do
+		run berth buildpacks:detect "$app" --branch "$branch"
+		[ "$status" -eq 1 ]
+		assert_contains "$output" "'$branch'"
+	done
+
+	berth buildpacks:set-property --global stack-name heroku-22
+	assert_equal "$(berth buildpacks:report --global --format json | jq -cS .)" \
+		'{"computed-stack-name":"heroku-22","global-stack-name":"heroku-22"}'
+	berth buildpacks:set-property "$app" stack-name heroku-24
+	assert_equal "$(berth buildpacks:report "$app" --format json | jq -r '"\(.app) \(."stack-name") \(."global-stack-name") \(."computed-stack-name")"')" \
+		"$app heroku-24 heroku-22 heroku-24"
+	berth buildpacks:set-property --global stack-name
 }
