@@ -92,6 +92,8 @@ static const struct hint rows[] = {
 	 "chooses an older one"},
 	{"go-sum", BUILT, NULL, "missing go.sum entry|updates to go.mod needed",
 	 "go.mod and go.sum do not fit the source: run 'go mod tidy' and commit both"},
+	{"go-vendor", BUILT, NULL, "go: inconsistent vendoring",
+	 "vendor/ does not fit go.mod: run 'go mod vendor' and commit vendor/"},
 	{"composer-lock", BUILT, NULL,
 	 "lock file is not up to date with the latest changes in composer.json",
 	 "composer.lock does not fit composer.json: run 'composer update --lock' and commit it"},

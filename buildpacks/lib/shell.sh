@@ -39,3 +39,23 @@ run() {
 	fi
 	rm -f "$output"
 }
+
+# Leaves bin/release the default processes of an app of compiled programs: web, which may be empty, and
+# without a Procfile one more for each other program, by its name. Left out are names that no process
+# can have, and "release", which would run with every release: release_programs WEB PROGRAM...
+release_programs() {
+	local web=$1 program name types=()
+	shift
+	[ -z "$web" ] || types+=("  web: $web")
+	for program in "$@"; do
+		name=${program##*/}
+		[ ! -f Procfile ] && [ "$program" != "$web" ] || continue
+		[[ $name =~ ^[A-Za-z0-9_-]{1,63}$ && ! $name =~ ^(web|release)$ ]] || continue
+		types+=("  $name: $program")
+	done
+	if [ ${#types[@]} -gt 0 ]; then
+		printf '%s\n' --- default_process_types: "${types[@]}" >"$pack/release.yml"
+	else
+		echo '--- {}' >"$pack/release.yml"
+	fi
+}

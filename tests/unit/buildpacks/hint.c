@@ -83,6 +83,7 @@ static const struct {
 	 "while the currently active rustc version is 1.63.0\n"},
 	{"go-sum", HINT_BUILD, COMPILE,
 	 "main.go:4:2: missing go.sum entry for module providing package rsc.io/quote\n"},
+	{"go-vendor", HINT_BUILD, COMPILE, "go: inconsistent vendoring in /app:\n"},
 	{"composer-lock", HINT_BUILD, COMPILE,
 	 "Warning: The lock file is not up to date with the latest changes in composer.json.\n"},
 	{"c-header", HINT_BUILD, COMPILE,
