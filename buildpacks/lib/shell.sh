@@ -40,12 +40,16 @@ run() {
 	rm -f "$output"
 }
 
-# Leaves bin/release the default processes of an app of compiled programs: web, which may be empty, and
-# without a Procfile one more for each other program, by its name. Left out are names that no process
-# can have, and "release", which would run with every release: release_programs WEB PROGRAM...
-release_programs() {
+# What an app of compiled programs offers: bin/ in its search path, and for bin/release its default
+# processes. They are web, which may be empty, and without a Procfile one for each other program, by its
+# name. Left out are names that no process can have, and "release", which would run with every release:
+# offer_programs WEB PROGRAM...
+offer_programs() {
 	local web=$1 program name types=()
 	shift
+	mkdir -p .profile.d
+	# shellcheck disable=SC2016 # for the app's shell
+	echo 'export PATH="$HOME/bin:$PATH"' >.profile.d/programs.sh
 	[ -z "$web" ] || types+=("  web: $web")
 	for program in "$@"; do
 		name=${program##*/}
