@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# Python beyond requirements.txt (buildpacks.bats): the lock files of poetry, pipenv and uv, servers by
-# default, Django's static files. The packages are tiny wheels from an index of the test's own.
+# Python beyond requirements.txt (buildpacks.bats): the lock files of poetry, pipenv and uv. The packages
+# are tiny wheels from an index of the test's own.
 
 # $app, $dir and $host come from app.bash; some dollars are for the app
 # shellcheck disable=SC2154,SC2016
@@ -18,10 +18,6 @@ wheels() {
 	hash_greeting=$("$wheel" "$INDEX" berth-greeting 2.0)
 	hash_dev=$("$wheel" "$INDEX" berth-dev 1.0)
 	hash_extra=$("$wheel" "$INDEX" berth-extra 1.0)
-	printf 'VERSION = "5"\n' >"$BATS_FILE_TMPDIR/django.py"
-	"$wheel" "$INDEX" django 5.0 "$BATS_FILE_TMPDIR/django.py"
-	"$wheel" "$INDEX" flask 3.0
-	"$wheel" "$INDEX" gunicorn 23.0 "$TEST_SOURCE/tests/tools/python/gunicorn.py" --script gunicorn
 }
 
 setup_file() {
@@ -122,22 +118,4 @@ packages() {
 	run push_app "$dir" "$app"
 	[ "$status" -ne 0 ]
 	assert_contains "$output" "there is a Pipfile, but no Pipfile.lock: run 'pipenv lock' and commit it"
-}
-
-@test "python: Django's static files and gunicorn by default; collectstatic that fails" {
-	sample django
-	run push_app "$dir" "$app"
-	[ "$status" -eq 0 ]
-	assert_contains "$output" "Collecting static files"
-	assert_contains "$output" "Default types for Python -> web"
-	assert_equal "$(http "$host")" "static: collected, workers: 2"
-	echo 'raise SystemExit("no settings")' >"$dir/manage.py"
-	run push_app "$dir" "$app"
-	[ "$status" -ne 0 ]
-	assert_contains "$output" "'python manage.py collectstatic --noinput' failed with status 1"
-	assert_contains "$output" "DISABLE_COLLECTSTATIC=1"
-	berth config:set --no-restart "$app" DISABLE_COLLECTSTATIC=1
-	run push_app "$dir" "$app"
-	[ "$status" -eq 0 ]
-	assert_contains "$output" "'collectstatic' does not run"
 }

@@ -1,10 +1,10 @@
+#!/usr/bin/env python
 # SPDX-License-Identifier: MIT
-"""Stands for Django's: the test's django package is a name only."""
-import pathlib
+import os
 import sys
 
-import django
+from django.core.management import execute_from_command_line
 
-if sys.argv[1] == "collectstatic" and django.VERSION:
-    pathlib.Path("static.txt").write_text("collected")
-    print("1 static file copied")
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
+    execute_from_command_line(sys.argv)
