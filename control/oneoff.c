@@ -154,15 +154,19 @@ static int attend(struct runtime_session *s, bool terminal, struct caller *t, co
 	return runtime_session_wait(s, result, err);
 }
 
-static void block_signals(sigset_t *set, sigset_t *old)
+/* What is to be passed on comes through a signalfd; without FORWARD that is nothing. */
+static void block_signals(bool forward, sigset_t *set, sigset_t *old)
 {
 	sigemptyset(set);
+	sigprocmask(SIG_BLOCK, NULL, old);
+	if (!forward)
+		return;
 	sigaddset(set, SIGINT);
 	sigaddset(set, SIGTERM);
 	sigaddset(set, SIGHUP);
 	sigaddset(set, SIGQUIT);
 	sigaddset(set, SIGWINCH);
-	sigprocmask(SIG_BLOCK, set, old);
+	sigprocmask(SIG_BLOCK, set, NULL);
 }
 
 static int limit_error(const struct runtime_result *result, const struct oneoff *one,
@@ -209,7 +213,7 @@ int oneoff_run(struct context *c, const struct app *app, const struct release *r
 		strvec_setenv(&spec.env, key, equals + 1);
 	}
 	fflush(NULL);
-	block_signals(&set, &old);
+	block_signals(one->forward, &set, &old);
 	int done = runtime_attach(c->inst, &spec, stdio, &session, err);
 	writer = close_fd(writer);
 	if (done == 0)
@@ -232,7 +236,7 @@ int oneoff_enter(struct context *c, const char *id, const struct strvec *argv, b
 	if (terminal)
 		strvec_push(&env, "TERM=xterm-256color");
 	fflush(NULL);
-	block_signals(&set, &old);
+	block_signals(true, &set, &old);
 	int done = runtime_exec(c->inst, id, argv, &env, terminal, stdio, &session, err);
 	if (done == 0)
 		done = attend(&session, terminal, &caller, &set, &result, err);

@@ -2,8 +2,7 @@
 /*
  * One-off processes: a command in a container of a release, attached to the caller: `run`, the
  * steps of a deploy (control/step.h). With a terminal the caller's is put into raw mode and the
- * container gets one of its own; window changes and signals are passed on. The container ends with
- * the caller.
+ * container gets one of its own. The container ends with the caller.
  */
 #ifndef CONTROL_ONEOFF_H
 #define CONTROL_ONEOFF_H
@@ -21,7 +20,8 @@ struct oneoff {
 	int stdio[3];             /* -1: /dev/null */
 	struct strbuf *tail; /* the last ONEOFF_TAIL bytes or more of what it printed; or NULL */
 	bool terminal;       /* stdio[0] and [1] are one; then there is no tail */
-	unsigned time_s;     /* 0: no limit */
+	bool forward; /* signals and window changes are the command's; else they end this session */
+	unsigned time_s; /* 0: no limit */
 };
 
 /* *out_status is the command's, 0 to 255. */

@@ -88,6 +88,17 @@ int release_load(struct context *c, const struct app *app, int64_t version, stru
 	return 0;
 }
 
+int release_load_image(struct context *c, const struct app *app, struct release *out,
+		       struct image *im, struct error *err)
+{
+	if (release_load(c, app, 0, out, err) < 0)
+		return -1;
+	if (!out->image)
+		return error_set(err, ERROR_NOT_FOUND, 0, "app '%s' has no code yet: push to it",
+				 app->name);
+	return image_load(c->inst, out->image, im, err);
+}
+
 static char *join_formation(const struct strvec *formation)
 {
 	struct strbuf sb = STRBUF_INIT;

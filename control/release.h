@@ -11,6 +11,7 @@
 #include "base/strvec.h"
 #include "control/app.h"
 #include "control/context.h"
+#include "runtime/image.h"
 
 struct release {
 	int64_t app, version, generation;
@@ -30,6 +31,9 @@ void release_free(struct release *r);
 /* Version VERSION, 0: the current one. ERROR_NOT_FOUND when there is none. */
 int release_load(struct context *c, const struct app *app, int64_t version, struct release *out,
 		 struct error *err);
+/* The current one and its image, both initialised; ERROR_NOT_FOUND when nothing was pushed yet. */
+int release_load_image(struct context *c, const struct app *app, struct release *out,
+		       struct image *im, struct error *err);
 /* Writes R as the next version, pending, created now by c->identity; sets version, and generation
  * to the version when SAME_GENERATION is false (otherwise r->generation is kept). Config and
  * formation are taken from R. */

@@ -25,12 +25,7 @@ static int sbom(struct context *c, struct request *rq, struct error *err)
 	if (!known)
 		return error_set(err, ERROR_USAGE, 0, "--type is cdx, spdx or syft, not '%.40s'",
 				 type);
-	if (release_load(c, &rq->app, 0, &r, err) < 0)
-		return -1;
-	if (!r.image)
-		return error_set(err, ERROR_NOT_FOUND, 0, "app '%s' has no code yet: push to it",
-				 rq->app.name);
-	if (image_load(c->inst, r.image, &im, err) < 0)
+	if (release_load_image(c, &rq->app, &r, &im, err) < 0)
 		return -1;
 	if (type)
 		command = xasprintf("cd /app/.cnb/sbom 2>/dev/null && find . -name '*.sbom.%s.json'"

@@ -75,12 +75,7 @@ static int run(struct context *c, struct request *rq, struct error *err)
 	if (text && str_to_u64(text, 1, 1000000, &ttl) < 0)
 		return error_set(err, ERROR_USAGE, 0, "--ttl-seconds is a number, not '%.40s'",
 				 text);
-	if (collect_env(rq, &env, err) < 0 || release_load(c, &rq->app, 0, &r, err) < 0)
-		return -1;
-	if (!r.image)
-		return error_set(err, ERROR_NOT_FOUND, 0, "app '%s' has no code yet: push to it",
-				 rq->app.name);
-	if (image_load(c->inst, r.image, &im, err) < 0)
+	if (collect_env(rq, &env, err) < 0 || release_load_image(c, &rq->app, &r, &im, err) < 0)
 		return -1;
 	join_command(&rq->args, c->line, &im, &command);
 	random_hex(suffix, 4);
@@ -95,6 +90,7 @@ static int run(struct context *c, struct request *rq, struct error *err)
 		.env = &env,
 		.stdio = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO},
 		.terminal = terminal,
+		.forward = true,
 		.time_s = (unsigned)ttl,
 	};
 	if (oneoff_run(c, &rq->app, &r, &im, &one, &status, err) < 0)

@@ -404,6 +404,10 @@ wait_waiting() {
 	wait_for 30 grep -q "Waiting for the deploy of $first by admin" "$1"
 }
 
+how_build_ended() {
+	berth builds:info "$app" --format json | jq -r '"\(.status): \(.reason)"'
+}
+
 # The ssh client below a process.
 ssh_below() {
 	local pid
@@ -430,6 +434,7 @@ ssh_below() {
 	assert_equal "$(http "$host")" one
 	assert_equal "$(release_of "$app")" "$released"
 	wait_for 15 eval '! berth releases "$app" --format json | jq -e ".[] | select(.status == \"pending\")"'
+	assert_equal "$(how_build_ended)" "cancelled: cancelled by admin"
 	# and nothing holds the next one up
 	git_mend
 	run push_app "$dir" "$app"
@@ -444,6 +449,7 @@ ssh_below() {
 	kill -9 "$(ssh_below $push)"
 	wait $push || true
 	wait_for 15 eval '[ "$(containers_of "$app" | wc -l)" = 1 ]'
+	assert_equal "$(how_build_ended)" "cancelled: cancelled by admin"
 	assert_equal "$(server_ref "$app")" "$kept"
 	assert_equal "$(http "$host")" one
 }
