@@ -60,6 +60,7 @@ else
 	printf first >"$layer/env/WORDS.append"
 	printf : >"$layer/env/WORDS.delim"
 	printf fallback >"$layer/env/FALLBACK.default"
+	printf ignored >"$layer/env/FALLBACK.other"
 	echo "       tool: made"
 fi
 printf '[types]\nbuild = true\nlaunch = true\ncache = true\n[metadata]\nversion = "7"\n' >"$layer.toml"
@@ -76,6 +77,7 @@ printf second >"$layer/env.launch/WORDS.append"
 printf : >"$layer/env.launch/WORDS.delim"
 printf yes >"$layer/env.launch/server/ONLY_SERVER"
 printf no >"$layer/env.build/BUILD_ONLY"
+[ "$CNB_TARGET_DISTRO_NAME" = debian ] && [ "$CNB_EXEC_ENV" = production ]
 printf '#!/bin/sh\nprintf "FROM_EXEC = \\"a b\\"\\n" >&3\necho noise\n' >"$layer/exec.d/one"
 printf '#!/bin/sh\nprintf "FOR_WEB = '"'"'web'"'"'\\n" >&3\n' >"$layer/exec.d/server/two"
 chmod +x "$layer/exec.d/one" "$layer/exec.d/server/two"
@@ -145,4 +147,137 @@ END
 	sed -i 's/^api.*/api = "0.2"/' "$PACKS/needs/buildpack.toml"
 	run push_app "$dir" "$app"
 	assert_contains "$output" "wants buildpack API 0.2; here are 0.10, 0.11, 0.12"
+}
+
+# What the one cache with layers of pack NAME has of them: cached NAME PATH
+cached() {
+	echo "$(find "$TEST_ROOT/lib/cache" -mindepth 3 -maxdepth 3 -path "*/cnb/test_$1")/$2"
+}
+
+@test "layers that did not change stay where they are; a build that failed changes none" {
+	pack keeper 0.12 'exit 0'
+	script keeper bin/build <<'END'
+cd "$CNB_LAYERS_DIR"
+for name in downloads parts both only; do
+	echo "       $name: $(ls -d "$name.toml" "$name" 2>/dev/null | tr '\n' ' ')"
+done
+mkdir -p downloads parts both only scratch
+[ -e downloads/file ] || echo first >downloads/file
+[ -e parts/kept ] || { echo kept >parts/kept && echo old >parts/gone; }
+[ "$TURN" = 1 ] || { rm -f parts/gone && echo "turn $TURN" >parts/changed && echo more >downloads/more; }
+echo "$TURN" >only/turn
+[ "$TURN" = 1 ] || rm -r only
+printf '[types]\ncache = true\n' >downloads.toml
+printf '[types]\nlaunch = true\ncache = true\n' >parts.toml
+printf '[types]\nbuild = true\nlaunch = true\n' >both.toml
+printf '[types]\nlaunch = true\n' >only.toml
+printf '[metadata]\nof = "nobody"\n' >scratch.toml
+printf '[[labels]]\nkey = "color"\nvalue = "blue"\n' >launch.toml
+[ "$TURN" != 3 ] || exit 7
+END
+	pack looker 0.12 'exit 0'
+	script looker bin/build <<<'ls "$CNB_LAYERS_DIR/../test_keeper" | tr "\n" " " | sed "s/^/       seen: /"'
+	new_app cnb
+	berth apps:create "$app"
+	berth config:set "$app" TURN=1
+	berth buildpacks:set "$app" "$PACKS/keeper" "$PACKS/looker"
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	assert_contains "$output" "seen: both both.toml downloads downloads.toml launch.toml only only.toml parts parts.toml scratch.ignore scratch.toml"
+	assert_contains "$(berth run "$app" cat .cnb/metadata.json)" '"color": "blue"'
+	local before after
+	before=$(stat -c %i "$(cached keeper downloads/file)" "$(cached keeper parts/kept)")
+	berth config:set "$app" TURN=2
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	assert_contains "$output" "       downloads: downloads downloads.toml"
+	assert_contains "$output" "       parts: parts parts.toml"
+	refute_contains "$output" "both: both"
+	assert_contains "$output" "       only: only.toml"
+	refute_contains "$output" "only: only only.toml"
+	after=$(stat -c %i "$(cached keeper downloads/file)" "$(cached keeper parts/kept)")
+	assert_equal "$before" "$after"
+	assert_equal "$(cd "$(cached keeper .)" && echo parts/* downloads/*)" \
+		"parts/changed parts/kept downloads/file downloads/more"
+	assert_equal "$(cat "$(cached keeper parts/changed)")" "turn 2"
+	# of a layer that is for launch only, what the build before left is in the app
+	assert_equal "$(berth run "$app" 'cd .cnb/layers/test_keeper && cat only/turn parts/changed && echo *')" \
+		$'1\nturn 2\nboth only parts'
+	rm "$(cached keeper downloads/more)"
+	berth config:set "$app" TURN=3
+	run push_app "$dir" "$app"
+	[ "$status" -ne 0 ]
+	assert_equal "$(ls "$(cached keeper downloads)")" file
+	assert_equal "$(stat -c %i "$(cached keeper downloads/file)")" "${before%%$'\n'*}"
+	assert_equal "$(cat "$(cached keeper parts/changed)")" "turn 2"
+}
+
+# A component within another pack's folder: member FOLDER ID DETECT-LINES
+member() {
+	pack "$1" 0.10 "$3"
+	sed -i "s,^id = .*,id = \"$2\"," "$PACKS/$1/buildpack.toml"
+	script "$1" bin/build <<<"echo '       built by $2'"
+}
+
+@test "a composite pack: the first of its groups that fits, without optional members that do not" {
+	member both/packs/never test/never 'echo "no such app" >&2; exit 100'
+	member both/packs/maybe test/maybe 'exit 100'
+	member both/packs/broken test/broken 'exit 3'
+	member both/packs/last test/last 'printf "[[provides]]\nname = \"x\"\n[[requires]]\nname = \"x\"\n" >"$CNB_BUILD_PLAN_PATH"'
+	mkdir -p "$PACKS/both/packs/inner"
+	cat >"$PACKS/both/packs/inner/buildpack.toml" <<'TOML'
+api = "0.10"
+[buildpack]
+id = "test/inner"
+version = "1.0.0"
+[[order]]
+[[order.group]]
+id = "test/never"
+version = "1.2.3"
+[[order]]
+[[order.group]]
+id = "test/broken"
+version = "1.2.3"
+[[order]]
+[[order.group]]
+id = "test/maybe"
+version = "1.2.3"
+optional = true
+[[order.group]]
+id = "test/last"
+version = "1.2.3"
+TOML
+	cat >"$PACKS/both/buildpack.toml" <<'TOML'
+api = "0.12"
+[buildpack]
+id = "test/both"
+version = "1.0.0"
+[[order]]
+[[order.group]]
+id = "test/inner"
+version = "1.0.0"
+[[order.group]]
+id = "heroku/procfile"
+version = "2.0.0"
+optional = true
+TOML
+	new_app cnb
+	berth apps:create "$app"
+	berth buildpacks:set "$app" "$PACKS/both"
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	assert_contains "$output" "built by test/last"
+	assert_contains "$output" "-----> procfile"
+	refute_contains "$output" "built by test/maybe"
+	assert_equal "$(http "$host")" one
+	# when no group fits, each says why
+	script both/packs/last bin/detect <<<'exit 100'
+	run push_app "$dir" "$app"
+	[ "$status" -ne 0 ]
+	assert_contains "$output" "test/never does not fit this app: its bin/detect said no:"
+	assert_contains "$output" "no such app"
+	assert_contains "$output" "test/broken does not fit this app: its bin/detect failed with status 3"
+	sed -i 's,test/last,test/lost,' "$PACKS/both/packs/inner/buildpack.toml"
+	run push_app "$dir" "$app"
+	assert_contains "$output" "buildpack 'test/inner' lists 'test/lost' 1.2.3, which is neither in its folder nor comes with Berth"
 }

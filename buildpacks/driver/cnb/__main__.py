@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT
+"""The lifecycle of Cloud Native Buildpacks for one group of buildpacks (buildpack API 0.10 to 0.12),
+inside a build container:
+
+    cnb RELEASE [optional:]FOLDER...
+
+detects and builds the packs of the group in order; a composite pack stands for the first of its groups
+that fits. RELEASE becomes what a bin/release would print: the
+launch processes. Exits with 20 when the group does not fit, 21 when a pack's build failed; what went
+wrong stands on stderr.
+
+The layers are below /app/.cnb/layers, so that they are part of the app and lie where they did while
+building; /cache/cnb keeps what the next build may see again (layers.py). /app/.profile.d/00-cnb.sh gives
+the launched process the layers' environment."""
+
+import json
+import os
+import pathlib
+import shutil
+import sys
+
+import environment
+import launch
+import order
+import pack
+from layers import LENT, Layers, remove
+from tomltext import detail, fail, step
+
+
+def read_argument(argument):
+    return pack.load(pathlib.Path(argument.removeprefix("optional:")), argument.startswith("optional:"))
+
+
+def build(entries, layers):
+    """Builds the packs; each gets what it provides and no pack before it met."""
+    env, met, passed_on = dict(os.environ), set(), {}
+    for one in entries:
+        step(f"{one.name} {one.version}".strip())
+        layers[one] = Layers(one)
+        layers[one].restore()
+        asked = [e for e in entries[one] if e["name"] not in met]
+        unmet = one.build(asked, env)
+        met |= {e["name"] for e in asked} - unmet
+        passed_on.update({name: one.id for name in unmet})
+        environment.apply(env, environment.of_pack(layers[one].built(), ["env", "env.build"],
+                                                   environment.BUILD_PATHS))
+    for name, by in passed_on.items():
+        if name not in met:
+            detail(f"Nobody met the need for '{name}', which {by} passed on")
+
+
+def finish(layers):
+    """The app's part of what the packs left, and the cache's. Gives the processes."""
+    packs = list(layers)
+    commands, kinds = launch.processes_of(packs)
+    launch.write_metadata(packs, commands)
+    remove(launch.SBOM)
+    groups = []
+    for one in packs:
+        launch.keep_sboms(one)
+        groups.append(layers[one].keep())
+    launch.write_profile(groups, kinds)
+    for stale in pack.CACHE.iterdir():
+        if stale not in {one.cache for one in packs}:
+            remove(stale)
+    unchanged = sum(some.unchanged for some in layers.values())
+    stored = sum(some.stored for some in layers.values())
+    if unchanged or stored:
+        detail(f"Layers in the cache: {unchanged} unchanged, {stored} new")
+    return commands
+
+
+def main():
+    release = pathlib.Path(sys.argv[1])
+    pack.WORK.mkdir(parents=True, exist_ok=True)
+    (pack.PLATFORM / "env").mkdir(parents=True, exist_ok=True)
+    for file in pathlib.Path("/env").iterdir():
+        shutil.copy(file, pack.PLATFORM / "env" / file.name)
+    try:
+        entries = order.choose([read_argument(a) for a in sys.argv[2:]])
+    except order.Unfit as e:
+        fail(str(e), 20)
+    layers = {}
+    remove(LENT)  # of a build that was killed: nobody knows what state it is in
+    try:
+        build(entries, layers)
+        commands = finish(layers)
+    except BaseException:
+        for some in layers.values():
+            some.give_back()
+        raise
+    remove(LENT)
+    others = [one.release for one in entries if one.release]
+    said = json.dumps({"default_process_types": commands}) + "\n"
+    release.write_text(said if commands or not others else others[-1])
+
+
+main()

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: MIT
+"""What the packs say of the app that runs: processes, environment, labels, bills of materials."""
+
+import json
+import re
+import shlex
+import shutil
+
+import environment
+import layers
+import tomltext
+from pack import APP
+from tomltext import fail
+
+TYPE = re.compile(r"[A-Za-z0-9._-]+")
+SBOM = APP / ".cnb/sbom"
+
+
+def command_of(process):
+    command, args = process.get("command", []), process.get("args", [])
+    words = ([command] if isinstance(command, str) else list(command)) + list(args)
+    line = " ".join(shlex.quote(str(w)) for w in words)
+    folder = process.get("working-dir", process.get("working-directory"))
+    return f"cd {shlex.quote(str(folder))} && exec {line}" if folder else line
+
+
+def processes_of(packs):
+    """({type: command}, {type of the packs: type}). A later pack's process replaces one of the same type,
+    with its being the default."""
+    commands, default = {}, None
+    for pack in packs:
+        for process in tomltext.rows(tomltext.read(pack.layers / "launch.toml"), "processes"):
+            kind = str(process.get("type", ""))
+            if not TYPE.fullmatch(kind) or not process.get("command"):
+                fail(f"{pack.id}: launch.toml has a process without type or command")
+            if not tomltext.is_for_production(process):
+                continue
+            commands[kind] = command_of(process)
+            if process.get("default"):
+                default = kind
+            elif default == kind:
+                default = None
+    # Berth routes to `web`, and its types have no dots
+    kinds = {kind: re.sub(r"[^A-Za-z0-9_-]", "-", kind) for kind in commands}
+    if default and "web" not in commands:
+        kinds[default] = "web"
+    return {kinds[kind]: command for kind, command in commands.items()}, kinds
+
+
+def write_metadata(packs, commands):
+    """Who made the app, in /app/.cnb/metadata.json. Slices say how an image is cut, which is not done."""
+    labels = {}
+    for pack in packs:
+        for label in tomltext.rows(tomltext.read(pack.layers / "launch.toml"), "labels"):
+            labels[str(label.get("key", ""))] = str(label.get("value", ""))
+    about = {"buildpacks": [{"id": pack.id, "version": pack.version} for pack in packs],
+             "labels": labels, "processes": commands}
+    (APP / ".cnb/metadata.json").write_text(json.dumps(about, indent=2) + "\n")
+
+
+def keep_sboms(pack):
+    """The bills of what is in the image: launch.sbom.* and those of the layers for launch."""
+    for name in ["launch", *layers.names(pack.layers)]:
+        if name != "launch" and "launch" not in layers.types(pack.layers, name):
+            continue
+        for file in layers.sboms(pack.layers, name):
+            to = SBOM / pack.key
+            to.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, to)
+
+
+PROFILE = r"""# Made by Berth from the layers of Cloud Native Buildpacks.
+cnb_set() { # KIND NAME VALUE DELIMITER
+	local old=${!2-}
+	case $1 in
+	default) [ -n "$old" ] || export "$2=$3" ;;
+	prepend) export "$2=$3${old:+$4$old}" ;;
+	append) export "$2=${old:+$old$4}$3" ;;
+	*) export "$2=$3" ;;
+	esac
+}
+cnb_exec() { # PROGRAM: the variables that it writes to descriptor 3, as TOML
+	local line
+	[ -x "$1" ] || return 0
+	while IFS= read -r line; do
+		if [[ $line =~ ^([A-Za-z_][A-Za-z0-9_]*)[[:space:]]*=[[:space:]]*\"(.*)\"[[:space:]]*$ ]]; then
+			printf -v line '%b' "${BASH_REMATCH[2]//\\\"/\"}"
+			export "${BASH_REMATCH[1]}=$line"
+		elif [[ $line =~ ^([A-Za-z_][A-Za-z0-9_]*)[[:space:]]*=[[:space:]]*\'(.*)\'[[:space:]]*$ ]]; then
+			export "${BASH_REMATCH[1]}=${BASH_REMATCH[2]}"
+		fi
+	done < <(cd /app && "$1" 3>&1 >&2)
+	wait $! && return 0
+	echo "$1 failed: the app does not start without what it says" >&2
+	exit 1
+}
+"""
+
+
+def write_profile(groups, kinds):
+    """GROUPS: for each pack its layers for launch."""
+    def lines(changes):
+        return [" ".join(["cnb_set", *map(shlex.quote, change)]) for change in changes]
+
+    def programs(folder):
+        files = sorted(p for p in folder.iterdir() if p.is_file()) if folder.is_dir() else []
+        return [f"cnb_exec {shlex.quote(str(p))}" for p in files]
+
+    def folders(folder):
+        return sorted(p.name for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
+
+    def for_type(kind, body):
+        word = shlex.quote(kinds.get(kind, kind))
+        return [f'if [ "${{DYNO%%.*}}" = {word} ]; then', *body, "fi"] if body else []
+
+    out = []
+    for some in groups:
+        for layer in some:
+            out += lines(environment.of_paths(layer, environment.LAUNCH_PATHS))
+        for layer in some:
+            for folder in ("env", "env.launch"):
+                out += lines(environment.of_files(layer / folder))
+            for kind in folders(layer / "env.launch"):
+                out += for_type(kind, lines(environment.of_files(layer / "env.launch" / kind)))
+    every = [layer for some in groups for layer in some]
+    for layer in every:
+        out += programs(layer / "exec.d")
+    for layer in every:
+        for kind in folders(layer / "exec.d"):
+            out += for_type(kind, programs(layer / "exec.d" / kind))
+    to = APP / ".profile.d"
+    to.mkdir(exist_ok=True)
+    (to / "00-cnb.sh").write_text(PROFILE + "\n".join(out) + "\nunset -f cnb_set cnb_exec\n")
