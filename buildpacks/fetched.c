@@ -203,12 +203,22 @@ static bool has_file(int dir, const char *name)
 	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 }
 
-/* What was unpacked, or the one folder in it, must be a buildpack of Heroku's API. */
+/* Programs of Heroku's API or of a component of Cloud Native Buildpacks, or a composite of such,
+ * which has none. What buildpack.toml says, the build finds out. */
+static bool is_pack(int dir)
+{
+	bool toml = has_file(dir, "buildpack.toml");
+
+	if (!has_file(dir, "bin/detect"))
+		return toml && !has_file(dir, "bin/build") && !has_file(dir, "bin/compile");
+	return has_file(dir, "bin/compile") || (toml && has_file(dir, "bin/build"));
+}
+
+/* What was unpacked, or the one folder in it, must be a buildpack. */
 static int check(struct job *j, char **out_path, struct error *err)
 {
 	_cleanup_close_ int top = openat(j->dirfd, j->temp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_free_ char *lone =
-		top < 0 || has_file(top, "bin/detect") ? NULL : untar_lone_folder(top);
+	_cleanup_free_ char *lone = top < 0 || is_pack(top) ? NULL : untar_lone_folder(top);
 	_cleanup_free_ char *path = lone ? xasprintf("%s/%s", j->temp, lone) : xstrdup(j->temp);
 	_cleanup_close_ int dir =
 		openat(j->dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -218,13 +228,12 @@ static int check(struct job *j, char **out_path, struct error *err)
 	if (lone && j->root_link)
 		return error_set(err, ERROR_INVALID, 0, "a link points out of its folder '%s'",
 				 lone);
-	if (!has_file(dir, "bin/detect") ||
-	    (!has_file(dir, "bin/compile") &&
-	     (!has_file(dir, "bin/build") || !has_file(dir, "buildpack.toml"))))
+	if (!is_pack(dir))
 		return error_set(
 			err, ERROR_INVALID, 0,
-			"it is no buildpack: there is no bin/detect with bin/compile in it, and "
-			"none with bin/build and a buildpack.toml");
+			"it is no buildpack: there is no bin/detect with bin/compile in it, none "
+			"with bin/build and a buildpack.toml, and no buildpack.toml of a composite "
+			"one");
 	*out_path = TAKE_PTR(path);
 	return 0;
 }

@@ -31,8 +31,8 @@ int fetched_check(const char *address, struct error *err);
 int fetched_ensure(const struct instance *inst, const char *address, bool trusted, bool refresh,
 		   int out, int err_fd, char **out_id, struct error *err);
 
-/* Whether the pack ID is a component of Cloud Native Buildpacks (buildpack.toml, bin/build) and not
- * one of Heroku's API, which wins where a pack is both. */
+/* Whether the pack ID is one of Cloud Native Buildpacks (buildpack.toml with bin/build or an order)
+ * and not one of Heroku's API, which wins where a pack is both. */
 bool fetched_is_cnb(const struct instance *inst, const char *id);
 
 /* Removes packs that no address gave last, and addresses that are not in KEEP. */
