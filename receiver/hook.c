@@ -96,6 +96,11 @@ static int parse_command(struct hook_commands *commands, const char *line, size_
 	return 0;
 }
 
+static bool is_zero(const char *hex)
+{
+	return hex[strspn(hex, "0")] == '\0';
+}
+
 static int check_pushed_ref(const struct hook_command *command, struct error *err)
 {
 	if (str_starts(command->ref, "refs/heads/") || str_starts(command->ref, "refs/tags/"))
@@ -105,13 +110,39 @@ static int check_pushed_ref(const struct hook_command *command, struct error *er
 			 command->ref);
 }
 
+/* A push of tags alone may have been meant as a deploy: berthd says which branch would be one. */
+static void explain_tags(const struct instance *inst, const struct hook_commands *commands)
+{
+	_cleanup_strvec_ struct strvec argv = STRVEC_INIT;
+	_cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	const char *app = getenv("BERTH_APP"), *key = getenv("BERTH_KEY"), *tag = NULL;
+	int status;
+
+	for (size_t i = 0; i < commands->n; i++) {
+		const struct hook_command *command = &commands->list[i];
+		const char *name = str_skip(command->ref, "refs/tags/");
+		if (!name)
+			return;
+		if (!is_zero(command->new_hex))
+			tag = name;
+	}
+	if (!tag || !app || null < 0)
+		return;
+	strvec_push(&argv, "git:tagged");
+	strvec_push(&argv, app);
+	strvec_push(&argv, "--");
+	strvec_push(&argv, tag);
+	/* tags are stored without these words, too */
+	(void)call_run(inst, key ? key : "", &argv, (int[3]){null, STDERR_FILENO, STDERR_FILENO},
+		       -1, &status, NULL);
+}
+
 int hook_pre_receive(const struct instance *inst)
 {
 	_cleanup_strbuf_ struct strbuf input = STRBUF_INIT;
 	_cleanup_(hook_commands_release) struct hook_commands commands = {0};
 	struct error err = ERROR_INIT;
 
-	(void)inst;
 	strbuf_cap(&input, 1u << 20);
 	if (strbuf_read_fd(&input, STDIN_FILENO, &err))
 		return hook_fail(&err);
@@ -125,6 +156,7 @@ int hook_pre_receive(const struct instance *inst)
 	for (size_t i = 0; i < commands.n; i++)
 		if (check_pushed_ref(&commands.list[i], &err))
 			return hook_fail(&err);
+	explain_tags(inst, &commands);
 	return 0;
 }
 
@@ -185,8 +217,8 @@ static int read_commands(struct hook_commands *commands, bool options, struct er
 	return 0;
 }
 
-/* What the command wrote as its reason: the first line, printable, at most HOOK_REASON_MAX. */
-static void read_reason(int fd, struct strbuf *out)
+/* What the command answered: the first line, printable, at most HOOK_REASON_MAX. */
+static void read_answer(int fd, struct strbuf *out)
 {
 	char data[HOOK_REASON_MAX];
 
@@ -196,9 +228,9 @@ static void read_reason(int fd, struct strbuf *out)
 	strbuf_trim(out);
 }
 
-/* Gives true when the branch was moved; otherwise REASON says why not. */
+/* Gives true when the branch was moved, and ANSWER is where to; otherwise ANSWER says why not. */
 static bool update_branch(const struct instance *inst, const char *app, const char *key,
-			  const struct hook_command *command, struct strbuf *reason)
+			  const struct hook_command *command, struct strbuf *answer)
 {
 	_cleanup_strvec_ struct strvec argv = STRVEC_INIT;
 	_cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -208,7 +240,7 @@ static bool update_branch(const struct instance *inst, const char *app, const ch
 	int status = 1;
 
 	if (null < 0 || out < 0) {
-		strbuf_addstr(reason, "out of file descriptors");
+		strbuf_addstr(answer, "out of file descriptors");
 		return false;
 	}
 	strvec_push(&argv, "git:update");
@@ -220,15 +252,13 @@ static bool update_branch(const struct instance *inst, const char *app, const ch
 	if (call_run(inst, key, &argv, (int[3]){null, out, STDERR_FILENO}, STDOUT_FILENO, &status,
 		     &err)) {
 		fprintf(stderr, " !     %s\n", err.message);
-		strbuf_addf(reason, "%.*s", HOOK_REASON_MAX, err.message);
+		strbuf_addf(answer, "%.*s", HOOK_REASON_MAX, err.message);
 		return false;
 	}
-	if (status == 0)
-		return true;
-	read_reason(out, reason);
-	if (!reason->len)
-		strbuf_addf(reason, "exit status %d", status);
-	return false;
+	read_answer(out, answer);
+	if (status && !answer->len)
+		strbuf_addf(answer, "exit status %d", status);
+	return status == 0;
 }
 
 /* Branches one after the other. An atomic push of several cannot be promised, as each is a deploy
@@ -244,14 +274,18 @@ static int update_all(const struct instance *inst, const struct hook_commands *c
 				 "push through Berth's door: ssh, not a path");
 	for (size_t i = 0; i < commands->n; i++) {
 		const struct hook_command *command = &commands->list[i];
-		_cleanup_strbuf_ struct strbuf reason = STRBUF_INIT;
+		_cleanup_strbuf_ struct strbuf said = STRBUF_INIT;
 		bool done = false;
 		if (atomic && commands->n > 1)
-			strbuf_addstr(&reason, "an atomic push may change one branch only");
+			strbuf_addstr(&said, "an atomic push may change one branch only");
 		else
-			done = update_branch(inst, app, key ? key : "", command, &reason);
+			done = update_branch(inst, app, key ? key : "", command, &said);
 		if (done ? pktline_addf(answer, err, "ok %s", command->ref)
-			 : pktline_addf(answer, err, "ng %s %s", command->ref, reason.data))
+			 : pktline_addf(answer, err, "ng %s %s", command->ref, said.data))
+			return -1;
+		/* a tag was pushed as a branch, which is at the tag's commit now */
+		if (done && gitdir_is_hex(said.data) && !str_equal(said.data, command->new_hex) &&
+		    pktline_addf(answer, err, "option new-oid %s", said.data))
 			return -1;
 	}
 	return 0;

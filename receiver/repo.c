@@ -400,6 +400,21 @@ static int lookup_commit(git_repository *repo, const char *hex, git_object **out
 	return code ? repo_git_error(err, code, "look up the commit %.10s", hex) : 0;
 }
 
+int repo_peel(const struct instance *inst, const char *app, const char *object,
+	      char out_commit[REPO_HEX_SIZE], struct error *err)
+{
+	_cleanup_(git_repository_freep) git_repository *repo = NULL;
+	_cleanup_(git_object_freep) git_object *commit = NULL;
+
+	if (repo_open(inst, app, &repo, err))
+		return -1;
+	if (lookup_commit(repo, object, &commit, NULL))
+		return error_set(err, ERROR_INVALID, 0,
+				 "%.10s is neither a commit nor a tag of one", object);
+	git_oid_tostr(out_commit, REPO_HEX_SIZE, git_object_id(commit));
+	return 0;
+}
+
 int repo_commit_tree(const struct instance *inst, const char *app, const char *commit,
 		     char out_tree[REPO_HEX_SIZE], struct error *err)
 {

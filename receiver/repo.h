@@ -45,6 +45,10 @@ int repo_ref_update(const struct instance *inst, const char *app, const char *re
 int repo_is_descendant(const struct instance *inst, const char *app, const char *commit,
 		       const char *ancestor, bool *out, struct error *err);
 
+/* The commit that OBJECT is, or leads to when it is a tag; ERROR_INVALID when it is neither. */
+int repo_peel(const struct instance *inst, const char *app, const char *object,
+	      char out_commit[REPO_HEX_SIZE], struct error *err);
+
 /* The tree of COMMIT (a commit, or a tag that leads to one). */
 int repo_commit_tree(const struct instance *inst, const char *app, const char *commit,
 		     char out_tree[REPO_HEX_SIZE], struct error *err);

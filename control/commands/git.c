@@ -76,20 +76,48 @@ static int is_deploy_branch(struct context *c, const struct app *app, const char
 	return 0;
 }
 
-static int move_other_branch(struct context *c, struct request *rq, const char *branch,
-			     const char *deploys, struct error *err)
+/* The branch that deploys: what is set, or main or master, whichever there is. */
+static int deploy_branch(struct context *c, const struct app *app, char **out, struct error *err)
 {
-	const char *ref = rq->args.v[0], *old = rq->args.v[1], *new = rq->args.v[2];
-	if (repo_ref_update(c->inst, rq->app.name, ref, new, old, "push", err) < 0)
+	_cleanup_free_ char *set = NULL;
+	const char *branch = NULL;
+	if (setting_get(&c->db, app->id, "deploy-branch", NULL, &set, err) < 0 ||
+	    (!set && repo_default_branch(c->inst, app->name, &branch, err) < 0))
 		return -1;
-	if (is_zero(new))
+	*out = set ? TAKE_PTR(set) : xstrdup(branch);
+	return 0;
+}
+
+static int move_other_branch(struct context *c, struct request *rq, const char *branch,
+			     const char *deploys, const char *commit, struct error *err)
+{
+	const char *ref = rq->args.v[0], *old = rq->args.v[1], *app = rq->app.name;
+	_cleanup_free_ char *target = NULL;
+	if (repo_ref_update(c->inst, app, ref, commit, old, "push", err) < 0 ||
+	    deploy_branch(c, &rq->app, &target, err) < 0)
+		return -1;
+	if (is_zero(commit)) {
 		answer_step(c, "Branch '%s' was deleted", branch);
-	else
-		answer_step(
-			c,
-			"Branch '%s' was stored, and nothing was deployed: '%s' deploys (change "
-			"it with 'git:set %s deploy-branch %s')",
-			branch, deploys ? deploys : "main or master", rq->app.name, branch);
+		return 0;
+	}
+	_cleanup_free_ char *which = deploys ? xasprintf("'%s' deploys", deploys)
+					     : xstrdup("'main' or 'master' deploys");
+	answer_step(c, "Branch '%s' was stored, and nothing was deployed: %s", branch, which);
+	answer_detail(c, "To deploy it: git push berth '%s:%s'", branch, target);
+	answer_detail(c, "To have it deploy from now on: git:set %s deploy-branch '%s'", app,
+		      branch);
+	return 0;
+}
+
+/* git:tagged APP TAG: the pre-receive hook asks when somebody pushes nothing but tags. */
+static int git_tagged(struct context *c, struct request *rq, struct error *err)
+{
+	const char *tag = rq->args.v[0];
+	_cleanup_free_ char *branch = NULL;
+	if (deploy_branch(c, &rq->app, &branch, err) < 0)
+		return -1;
+	answer_step(c, "Tags are stored, and do not deploy: branch '%s' does", branch);
+	answer_detail(c, "To deploy this one: git push berth '%s^{}:%s'", tag, branch);
 	return 0;
 }
 
@@ -102,27 +130,42 @@ static int rejected(const struct error *err)
 	return -1;
 }
 
+/* Where the branch is now, for the hook. */
+static int moved(const char *commit)
+{
+	printf("%s\n", commit);
+	return 0;
+}
+
 /* git:update APP REF OLD NEW: the proc-receive hook asks for each branch of a push. */
 static int git_update(struct context *c, struct request *rq, struct error *err)
 {
 	const char *ref = rq->args.v[0], *old = rq->args.v[1], *new = rq->args.v[2];
 	const char *branch = str_skip(ref, "refs/heads/");
 	_cleanup_free_ char *set = NULL;
+	char commit[REPO_HEX_SIZE];
 	bool deploys = false;
 	/* stdout is the hook's; the pusher reads stderr */
 	c->out = stderr;
 	if (!branch)
 		return error_set(err, ERROR_INVALID, 0, "'%.80s' is not a branch", ref);
-	if (is_deploy_branch(c, &rq->app, branch, &deploys, &set, err) < 0)
+	snprintf(commit, sizeof(commit), "%s", new);
+	/* a tag that is pushed to a branch stands for its commit */
+	if (is_deploy_branch(c, &rq->app, branch, &deploys, &set, err) < 0 ||
+	    (!is_zero(new) && repo_peel(c->inst, rq->app.name, new, commit, err) < 0))
 		return rejected(err);
 	if (!deploys)
-		return move_other_branch(c, rq, branch, set, err) < 0 ? rejected(err) : 0;
+		return move_other_branch(c, rq, branch, set, commit, err) < 0 ? rejected(err)
+									      : moved(commit);
 	if (is_zero(new)) {
-		error_set(err, ERROR_DENIED, 0, "branch '%s' deploys this app and stays", branch);
+		error_set(err, ERROR_DENIED, 0,
+			  "branch '%s' deploys this app and stays: 'git:set %s deploy-branch "
+			  "BRANCH' has another one deploy, 'apps:destroy %s' removes the app",
+			  branch, rq->app.name, rq->app.name);
 		return rejected(err);
 	}
-	_cleanup_free_ char *description = xasprintf("Deploy %.8s", new);
-	struct deploy d = {.commit = new,
+	_cleanup_free_ char *description = xasprintf("Deploy %.8s", commit);
+	struct deploy d = {.commit = commit,
 			   .ref = ref,
 			   .old = is_zero(old) ? "" : old,
 			   .description = description,
@@ -130,7 +173,7 @@ static int git_update(struct context *c, struct request *rq, struct error *err)
 	struct error ignored = ERROR_INIT;
 	if (is_zero(old))
 		repo_set_head(c->inst, rq->app.name, branch, &ignored);
-	return deploy_run(c, &rq->app, &d, err) < 0 ? rejected(err) : 0;
+	return deploy_run(c, &rq->app, &d, err) < 0 ? rejected(err) : moved(commit);
 }
 
 static int git_set(struct context *c, struct request *rq, struct error *err)
@@ -160,9 +203,8 @@ static int git_set(struct context *c, struct request *rq, struct error *err)
 static int open_target(struct context *c, const char *name, struct app *app, char **out_ref,
 		       char old[REPO_HEX_SIZE], struct error *err)
 {
-	_cleanup_free_ char *set = NULL;
+	_cleanup_free_ char *branch = NULL;
 	struct error why = ERROR_INIT;
-	const char *branch = NULL;
 	if (app_find(&c->db, name, app, &why) < 0) {
 		if (why.code != ERROR_NO_APP || !autocreate(c)) {
 			*err = why;
@@ -176,11 +218,9 @@ static int open_target(struct context *c, const char *name, struct app *app, cha
 		return error_set(err, ERROR_BUSY, 0,
 				 "app '%s' is locked: 'apps:unlock %s' allows deploys again",
 				 app->name, app->name);
-	if (tenant_mend(c, app, err) < 0 ||
-	    setting_get(&c->db, app->id, "deploy-branch", NULL, &set, err) < 0 ||
-	    (!set && repo_default_branch(c->inst, app->name, &branch, err) < 0))
+	if (tenant_mend(c, app, err) < 0 || deploy_branch(c, app, &branch, err) < 0)
 		return -1;
-	_cleanup_free_ char *ref = xasprintf("refs/heads/%s", set ? set : branch);
+	_cleanup_free_ char *ref = xasprintf("refs/heads/%s", branch);
 	if (repo_ref(c->inst, app->name, ref, old, err) < 0)
 		return -1;
 	*out_ref = TAKE_PTR(ref);
@@ -375,17 +415,15 @@ static int git_initialize(struct context *c, struct request *rq, struct error *e
 static int describe(struct context *c, const struct app *app, char **out_branch,
 		    char at[REPO_HEX_SIZE], struct release *r, struct error *err)
 {
-	_cleanup_free_ char *set = NULL;
-	const char *branch = NULL;
+	_cleanup_free_ char *branch = NULL;
 	struct error none = ERROR_INIT;
-	if (setting_get(&c->db, app->id, "deploy-branch", NULL, &set, err) < 0 ||
-	    (!set && repo_default_branch(c->inst, app->name, &branch, err) < 0))
+	if (deploy_branch(c, app, &branch, err) < 0)
 		return -1;
-	_cleanup_free_ char *ref = xasprintf("refs/heads/%s", set ? set : branch);
+	_cleanup_free_ char *ref = xasprintf("refs/heads/%s", branch);
 	if (repo_ref(c->inst, app->name, ref, at, err) < 0)
 		return -1;
 	release_load(c, app, 0, r, &none);
-	*out_branch = xstrdup(set ? set : branch);
+	*out_branch = TAKE_PTR(branch);
 	return 0;
 }
 
@@ -544,6 +582,8 @@ static const struct option_spec sync_options[] = {
 const struct command git_commands[] = {
 	{"git:allow", "APP SERVICE", "May this key use git here?", COMMAND_HIDDEN, 2, 2, NULL,
 	 git_allow},
+	{"git:tagged", "APP TAG", "Say what a push of tags does", COMMAND_APP | COMMAND_HIDDEN, 1,
+	 1, NULL, git_tagged},
 	{"git:update", "APP REF OLD NEW", "Deploy a pushed branch", COMMAND_APP | COMMAND_HIDDEN, 3,
 	 3, NULL, git_update},
 	{"repo:gc", "APP", "Pack an app's repository and drop what nothing reaches", COMMAND_APP, 0,

@@ -90,16 +90,25 @@ push_app_again() {
 	run push_app "$dir" "$app" topic/x
 	[ "$status" -eq 0 ]
 	assert_contains "$output" "Branch 'topic/x' was stored, and nothing was deployed"
-	assert_contains "$output" "main or master"
-	assert_contains "$output" "git:set $app deploy-branch topic/x"
+	assert_contains "$output" "'main' or 'master' deploys"
+	assert_contains "$output" "git push berth 'topic/x:main'"
+	assert_contains "$output" "git:set $app deploy-branch 'topic/x'"
 	assert_equal "$(http "$host")" one
 	assert_equal "$(server_ref "$app" topic/x)" "$(head_of "$dir")"
 	# the branch that deploys cannot be deleted, another one can
 	run tgit -C "$dir" push "berth:$app" :main
 	[ "$status" -ne 0 ]
 	assert_contains "$output" "branch 'main' deploys this app and stays"
+	# what the message says deploys it
+	tgit -C "$dir" branch topic/x
+	tgit -C "$dir" push "berth:$app" topic/x:main
+	assert_equal "$(http "$host")" two
+	run tgit -C "$dir" push "berth:$app" main:refs/heads/other/main
+	[ "$status" -eq 0 ]
+	assert_contains "$output" "Branch 'other/main' was stored, and nothing was deployed"
 	run tgit -C "$dir" push "berth:$app" :topic/x
 	[ "$status" -eq 0 ]
+	assert_contains "$output" "Branch 'topic/x' was deleted"
 	assert_equal "$(server_ref "$app" topic/x)" ""
 }
 
@@ -125,6 +134,58 @@ push_app_again() {
 	echo three >"$dir/text"
 	push_app "$dir" "$app" master
 	assert_equal "$(http "$host")" three
+}
+
+@test "tags are stored and deploy nothing; pushed to the branch their commit deploys" {
+	deploy_one tags
+	echo two >"$dir/text"
+	commit_all "$dir"
+	tgit -C "$dir" tag -a -m second v1.2
+	tgit -C "$dir" tag light
+	run tgit -C "$dir" push "berth:$app" v1.2
+	[ "$status" -eq 0 ]
+	assert_contains "$output" "-----> Tags are stored, and do not deploy: branch 'main' does"
+	assert_contains "$output" "git push berth 'v1.2^{}:main'"
+	run tgit -C "$dir" push "berth:$app" --tags
+	assert_contains "$output" "git push berth 'light^{}:main'"
+	assert_equal "$(http "$host")" one
+	assert_equal "$(server_ref "$app")" "$kept"
+
+	run tgit -C "$dir" push "berth:$app" 'v1.2^{}:main'
+	[ "$status" -eq 0 ]
+	refute_contains "$output" "Tags are stored"
+	assert_equal "$(http "$host")" two
+	assert_equal "$(server_ref "$app")" "$(head_of "$dir")"
+
+	# the tag itself, to the branch that deploys and to another one: a branch points at a commit
+	echo three >"$dir/text"
+	commit_all "$dir"
+	tgit -C "$dir" tag -a -m third v3
+	tgit -C "$dir" remote add berth "berth:$app"
+	run tgit -C "$dir" push berth v3:refs/heads/main v3:refs/heads/topic
+	[ "$status" -eq 0 ]
+	assert_equal "$(http "$host" /env/GIT_REV)" "$(head_of "$dir")"
+	assert_equal "$(server_ref "$app")" "$(head_of "$dir")"
+	assert_equal "$(server_ref "$app" topic)" "$(head_of "$dir")"
+	assert_equal "$(tgit -C "$dir" rev-parse refs/remotes/berth/main)" "$(head_of "$dir")"
+	# with a branch that deploys, nobody needs to hear about tags
+	echo four >"$dir/text"
+	commit_all "$dir"
+	tgit -C "$dir" tag -a -m fourth v4
+	run tgit -C "$dir" push --follow-tags berth main
+	assert_contains "$output" "[new tag]"
+	refute_contains "$output" "Tags are stored"
+	assert_equal "$(http "$host")" four
+	run tgit -C "$dir" push berth :v4
+	[ "$status" -eq 0 ]
+	refute_contains "$output" "Tags are stored"
+	# what is no commit at all is no branch
+	released=$(release_of "$app")
+	tgit -C "$dir" tag tree 'HEAD^{tree}'
+	run tgit -C "$dir" push -f berth tree:refs/heads/main
+	[ "$status" -ne 0 ]
+	assert_contains "$output" "is neither a commit nor a tag of one"
+	assert_equal "$(release_of "$app")" "$released"
 }
 
 @test "a forced push of another history deploys it" {

@@ -194,6 +194,9 @@ static void knows_commits(void **state)
 		     repo_commit_tree(&inst, "a", "1111111111111111111111111111111111111111", hex,
 				      &err));
 	assert_int_equal(repo_commit_tree(&inst, "a", tree, hex, &(struct error)ERROR_INIT), -1);
+	assert_ok(repo_peel(&inst, "a", first, hex, &err));
+	assert_string_equal(hex, first);
+	assert_int_equal(repo_peel(&inst, "a", tree, hex, &(struct error)ERROR_INIT), -1);
 	assert_ok(repo_is_descendant(&inst, "a", first, first, &is, &err));
 	assert_true(is);
 	_cleanup_free_ char *other = commit("a", "other");
