@@ -17,6 +17,7 @@
 #include "instance/call.h"
 #include "instance/name.h"
 #include "receiver/gitdir.h"
+#include "receiver/relay.h"
 #include "receiver/words.h"
 
 /* git and its hook get this long to end by themselves after the client has gone. */
@@ -158,35 +159,55 @@ static int fill_env(const struct instance *inst, const char *key, const char *ap
 	return 0;
 }
 
-/* Waits until git has ended; when the client goes away or we are told to stop, ends its whole
- * group first: receive-pack then drops its quarantine and the hook cancels the deploy. */
-static int watch(struct child *git, int signals, struct error *err)
+static void explain_shallow(void)
+{
+	fprintf(stderr,
+		" !     this clone is shallow, and a push needs the history below it: "
+		"'git fetch --unshallow' gets it, then push again; 'berth up' needs none\n");
+}
+
+/* Passes git's answers on and waits until it has ended; when the client goes away or we are told to
+ * stop, ends its whole group first: receive-pack then drops its quarantine and the hook cancels the
+ * deploy. */
+static int watch(struct child *git, struct relay *relay, int signals, struct error *err)
 {
 	int64_t kill_at = 0;
-	bool gone = false;
+	bool gone = false, ended = false;
 
 	for (;;) {
 		struct pollfd fds[] = {
-			{.fd = git->pidfd, .events = POLLIN},
+			{.fd = ended ? -1 : git->pidfd, .events = POLLIN},
 			{.fd = gone ? -1 : signals, .events = POLLIN},
-			/* no event asked for: only POLLHUP and POLLERR come */
-			{.fd = gone ? -1 : STDOUT_FILENO, .events = 0},
+			/* POLLHUP and POLLERR come unasked for */
+			{.fd = gone ? -1 : STDOUT_FILENO, .events = relay->len ? POLLOUT : 0},
+			{.fd = relay->len ? -1 : relay->from, .events = POLLIN},
 		};
+		bool last = ended && !relay->len;
 		int64_t left = gone ? kill_at - clock_ms() : -1;
-		int n = poll(fds, ARRAY_SIZE(fds), gone ? (left > 0 ? (int)left : 0) : -1);
+		int n = poll(fds, ARRAY_SIZE(fds),
+			     last   ? 0
+			     : gone ? (left > 0 ? (int)left : 0)
+				    : -1);
 		if (n < 0 && errno != EINTR)
 			return error_set(err, ERROR_SYSTEM, errno, "poll");
 		if (n < 0)
 			continue;
-		if (fds[0].revents)
-			return child_wait(git, err);
-		if (n == 0) {
+		if (n == 0 && !ended)
 			child_kill(git, SIGKILL);
+		if (n == 0)
 			return child_wait(git, err);
+		ended |= fds[0].revents != 0;
+		if (fds[3].revents && relay_read(relay))
+			explain_shallow();
+		if (gone)
+			relay->len = 0;
+		else if (fds[1].revents || (fds[2].revents & ~POLLOUT) ||
+			 (fds[2].revents && relay_write(relay, STDOUT_FILENO, NULL))) {
+			gone = true;
+			relay->len = 0;
+			kill_at = clock_ms() + DOOR_GRACE_MS;
+			child_kill(git, SIGTERM);
 		}
-		gone = true;
-		kill_at = clock_ms() + DOOR_GRACE_MS;
-		child_kill(git, SIGTERM);
 	}
 }
 
@@ -195,6 +216,8 @@ static int run_git(const struct instance *inst, const char *key, const char *ser
 {
 	_cleanup_child_ struct child git;
 	_cleanup_free_ char *path = gitdir_path(inst, app);
+	_cleanup_close_ int answers = -1;
+	_cleanup_relay_ struct relay relay = {.from = -1};
 	sigset_t set;
 
 	child_init(&git);
@@ -203,6 +226,13 @@ static int run_git(const struct instance *inst, const char *key, const char *ser
 		return -1;
 	git.in = STDIN_FILENO;
 	git.out = STDOUT_FILENO;
+	if (str_equal(service, "receive-pack")) {
+		int ends[2];
+		if (pipe2(ends, O_CLOEXEC) < 0)
+			return error_set(err, ERROR_SYSTEM, errno, "make a pipe");
+		relay.from = ends[0];
+		git.out = answers = ends[1];
+	}
 	git.err = STDERR_FILENO;
 	git.new_group = true;
 	git.die_with_parent = true;
@@ -214,7 +244,10 @@ static int run_git(const struct instance *inst, const char *key, const char *ser
 	_cleanup_close_ int signals = signalfd(-1, &set, SFD_CLOEXEC);
 	if (signals < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "signalfd");
-	if (child_start(&git, err) || watch(&git, signals, err))
+	if (child_start(&git, err))
+		return -1;
+	answers = close_fd(answers);
+	if (watch(&git, &relay, signals, err))
 		return -1;
 	*out_status = child_exit_code(git.status);
 	return 0;

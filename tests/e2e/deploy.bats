@@ -188,6 +188,38 @@ push_app_again() {
 	assert_equal "$(release_of "$app")" "$released"
 }
 
+@test "a push from a shallow clone is told what it lacks; what the server has it may lack" {
+	new_app shallow
+	commit_all "$dir" one
+	echo two >"$dir/text"
+	commit_all "$dir" two
+	tgit clone -q --depth 1 "file://$dir" part
+	run tgit -C part push "berth:$app" main
+	[ "$status" -ne 0 ]
+	assert_contains "$output" " !     this clone is shallow"
+	assert_contains "$output" "'git fetch --unshallow' gets it"
+	assert_equal "$(grep -c 'is shallow' <<<"$output")" 1
+	assert_equal "$(server_ref "$app")" ""
+	run tgit -C part push "berth:$app" main:topic HEAD:refs/tags/x
+	[ "$status" -ne 0 ]
+	assert_contains "$output" "this clone is shallow"
+	# both ways that the message names
+	(cd part && berth up "$app")
+	assert_equal "$(http "$host")" two
+	tgit -C part fetch -q --unshallow
+	run tgit -C part push -f "berth:$app" main
+	[ "$status" -eq 0 ]
+	refute_contains "$output" "is shallow"
+	assert_equal "$(server_ref "$app")" "$(head_of part)"
+	# the history below this one is there already
+	tgit clone -q --depth 1 "file://$dir" next
+	echo three >next/text
+	run push_app next "$app"
+	[ "$status" -eq 0 ]
+	refute_contains "$output" "is shallow"
+	assert_equal "$(http "$host")" three
+}
+
 @test "a forced push of another history deploys it" {
 	deploy_one forced
 	rm -rf "$dir/.git"
