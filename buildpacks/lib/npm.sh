@@ -7,8 +7,24 @@ npm_pack=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 npm_node=$(command -v node)
 npm_cli=$(readlink -f "$(command -v npm)")
 
+# What the pack itself fetches comes from the registry of the instance, whatever the app's own is.
+npm_registry=${npm_config_registry:-https://registry.npmjs.org/}
+
 registry_npm() {
-	"$npm_node" "$npm_cli" "$@"
+	env -u NPM_CONFIG_REGISTRY npm_config_registry="$npm_registry" "$npm_node" "$npm_cli" "$@"
+}
+
+# The app's registry in npm_config_registry, after its config vars were imported: theirs, in capitals or
+# not; none where one of the app's files names it, which the variable would go before; else the
+# instance's: app_registry FILE...
+app_registry() {
+	if [ -n "${NPM_CONFIG_REGISTRY:-}" ]; then
+		export npm_config_registry=$NPM_CONFIG_REGISTRY
+		unset NPM_CONFIG_REGISTRY
+	elif [ "${npm_config_registry:-}" = "$npm_registry" ] &&
+		grep -Eqs '^[[:space:]]*(registry|npmRegistryServer)[[:space:]]*[:=[:space:]]' "$@"; then
+		unset npm_config_registry
+	fi
 }
 
 # The processor as those packages name it.
@@ -42,8 +58,8 @@ npm_fits() {
 		"$npm_node" "$npm_pack/version.js" "$2" <<<"\"$1\"" >/dev/null
 }
 
-# Unpacks a package, checked against the registry's hash, without its scripts:
-# npm_fetch PACKAGE VERSION FOLDER
+# Unpacks a package, checked against the registry's hash, and against that of package.json if there is
+# one, without its scripts: npm_fetch PACKAGE VERSION FOLDER [ALGORITHM.HASH [FILE OF IT]]
 npm_fetch() {
 	local work file
 	work=$(mktemp -d)
@@ -52,5 +68,8 @@ npm_fetch() {
 	file=$(find "$work" -name '*.tgz')
 	mkdir -p "$3"
 	tar -xzf "$file" -C "$3" --strip-components=1 --no-same-owner
+	[ -z "${5:-}" ] || file=$3/$5
+	[ -z "${4:-}" ] || echo "${4#*.}  $file" | "${4%%.*}sum" --check --status ||
+		die "package.json: packageManager has another hash than $1 $2 in the npm registry: run 'corepack use ${manager:-$1}@$2' and commit it"
 	rm -rf "$work"
 }

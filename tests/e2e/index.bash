@@ -1,5 +1,5 @@
 # A package index of the test's own, as another machine has it: a network namespace with a small HTTP
-# server over a folder of static files, which build containers reach by Berth's NAT (they cannot reach
+# server over a folder of files (index.py), which build containers reach by Berth's NAT (they cannot reach
 # the host's own loopback). Load it after helper:
 #
 #   index_up FOLDER   sets INDEX_HOST (an address of TEST-NET-2 or -3) and INDEX_URL (no slash at its
@@ -12,7 +12,7 @@
 index_up() {
 	local folder=$1 link
 	INDEX_LOG=$BATS_RUN_TMPDIR/index-$BASHPID-$RANDOM.log
-	setpriv --pdeathsig KILL unshare --net python3 -u -m http.server --directory "$folder" 80 \
+	setpriv --pdeathsig KILL unshare --net python3 -u "$TEST_SOURCE/tests/e2e/index.py" "$folder" \
 		>"$INDEX_LOG" 2>&1 </dev/null 3>&- &
 	INDEX_PID=$!
 	link=ti$INDEX_PID

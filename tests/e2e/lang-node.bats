@@ -1,19 +1,32 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# Node.js beyond npm's plain path (buildpacks.bats): yarn, pnpm, workspaces, other versions. All of it
-# comes from the npm registry.
+# Node.js beyond npm's plain path (buildpacks.bats): yarn, pnpm, workspaces, other versions, private
+# registries. All but what is private comes from the npm registry.
 
 # $app, $dir and $host come from app.bash
 # shellcheck disable=SC2154
 load helper
 load app
+load index
 
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return
 }
 
 teardown() {
+	index_down
 	destroy_new_apps
+}
+
+# A registry that wants the token $token, with the package @acme/words: private_registry [JSON]
+private_registry() {
+	www=$BATS_TEST_TMPDIR/www
+	token=token-$RANDOM$RANDOM
+	mkdir -p "$www/private"
+	index_up "$www"
+	echo "Bearer $token" >"$www/private/.authorization"
+	"$TEST_SOURCE/tests/tools/npm" "$www/private" "$INDEX_URL/private" @acme/words 1.0.0 \
+		'module.exports = "private";' "$@"
 }
 
 # The app nodejs-build in $dir, to be pushed as $app, with another lock file: sample_with [LOCK NAME]
@@ -68,7 +81,7 @@ installed() {
 
 @test "node: pnpm as packageManager says, with another Node.js and Heroku's scripts" {
 	sample_with pnpm-lock.yaml pnpm-lock.yaml
-	package_json '"packageManager": "pnpm@9.15.0", "engines": { "node": "20.x" }'
+	package_json '"packageManager": "pnpm@9.15.0+sha512.76e2379760a4328ec4415815bcd6628dee727af3779aaa4c914e3944156c4299921a89f976381ee107d41f12cfa4b66681ca9c718f0668fa0831ed4c6d8ba56c", "engines": { "node": "20.x" }'
 	sed -i 's|"scripts": {|"scripts": { "heroku-prebuild": "echo PRE > pre", "heroku-cleanup": "cat pre; rm build.js",|' \
 		"$dir/package.json"
 	run push_app "$dir" "$app"
@@ -96,6 +109,24 @@ installed() {
 	refute_contains "$(installed)" semver
 }
 
+@test "node: pnpm workspaces, whose development packages the build has and the app does not" {
+	sample_with
+	rm "$dir/package-lock.json"
+	mkdir -p "$dir/packages/clock"
+	echo '{ "name": "clock", "version": "1.0.0", "dependencies": { "ms": "2.1.3" }, "devDependencies": { "semver": "7.6.3" } }' \
+		>"$dir/packages/clock/package.json"
+	echo 'module.exports = () => require("ms")("1m");' >"$dir/packages/clock/index.js"
+	sed -i 's|"dependencies": {|"dependencies": { "clock": "workspace:*",|' "$dir/package.json"
+	echo 'require("./packages/clock/node_modules/semver")' >>"$dir/build.js"
+	sed -i "s/an hour is/a minute is \${require('clock')()},/" "$dir/server.js"
+	printf 'packages:\n  - packages/*\n' >"$dir/pnpm-workspace.yaml"
+	package_json '"packageManager": "pnpm@10.0.0"'
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	assert_contains "$(http "$host")" "a minute is 60000"
+	assert_equal "$(berth run "$app" 'find node_modules packages -name "semver*"')" ""
+}
+
 @test "node: workspaces; NPM_CONFIG_PRODUCTION=false keeps development packages" {
 	sample_with
 	mkdir -p "$dir/packages/clock"
@@ -112,7 +143,7 @@ installed() {
 	assert_contains "$(installed)" semver
 }
 
-@test "node: a version that is not there, two lock files, a lock file that is out of date" {
+@test "node: a version that is not there, one that is not what it was, two lock files, a lock file that is out of date" {
 	sample_with
 	package_json '"engines": { "node": "99.x" }'
 	run push_app "$dir" "$app"
@@ -124,10 +155,37 @@ installed() {
 	[ "$status" -ne 0 ]
 	assert_contains "$output" "two lock files: package-lock.json and yarn.lock"
 	rm "$dir/yarn.lock"
-	sed -i 's/"ms": "2\.1\.3"/"ms": "2.1.2"/' "$dir/package.json"
+	sed -i 's/"ms": "2\.1\.3"/"ms": "2.1.2"/; s/"private"/"packageManager": "npm@9.9.4+sha224.00", &/' "$dir/package.json"
+	run push_app "$dir" "$app"
+	[ "$status" -ne 0 ]
+	assert_contains "$output" "packageManager has another hash than npm 9.9.4 in the npm registry: run 'corepack use npm@9.9.4'"
+	sed -i 's/"packageManager": "[^"]*", //' "$dir/package.json"
 	run push_app "$dir" "$app"
 	[ "$status" -ne 0 ]
 	assert_contains "$output" "package-lock.json does not fit package.json: run 'npm install' and commit package-lock.json"
+}
+
+@test "node: a private registry and its token from config vars, which the build does not print" {
+	private_registry
+	empty_app node
+	assert_equal "$(curl -s -o /dev/null -w '%{http_code}' "$INDEX_URL/private/@acme/words")" 401
+	echo '{ "private": true, "dependencies": { "@acme/words": "1.0.0" } }' >"$dir/package.json"
+	printf '%s\n' '@acme:registry=${ACME_REGISTRY}' "//$INDEX_HOST/private/:_authToken=\${NPM_TOKEN}" >"$dir/.npmrc"
+	echo 'require("http").createServer((_, r) => r.end(require("@acme/words"))).listen(process.env.PORT)' >"$dir/server.js"
+	# a variable of any name is there
+	berth config:set "$app" ACME_REGISTRY="$INDEX_URL/private/" NPM_TOKEN="$token"
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	refute_contains "$output" "$token"
+	assert_equal "$(http "$host")" private
+	# all packages from a registry that .npmrc names, whatever that of the instance is
+	"$TEST_SOURCE/tests/tools/npm" "$www/private" "$INDEX_URL/private" plain 1.0.0 'module.exports = "named";'
+	echo '{ "private": true, "dependencies": { "plain": "1.0.0" } }' >"$dir/package.json"
+	sed -i 's|@acme/words|plain|' "$dir/server.js"
+	printf '%s\n' "registry=$INDEX_URL/private/" "//$INDEX_HOST/private/:_authToken=\${NPM_TOKEN}" >"$dir/.npmrc"
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	assert_equal "$(http "$host")" named
 }
 
 # Another sample app in $dir: sample NAME

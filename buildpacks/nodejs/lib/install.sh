@@ -12,7 +12,12 @@ is_old_npm() {
 
 # What each manager must know, for what it is asked here and by the app's own scripts.
 set_up_manager() {
-	local registry=${npm_config_registry:-}
+	local registry files=(.npmrc)
+	[ "$manager" != yarn ] || files+=(.yarnrc)
+	# the only one that later versions of yarn read
+	[ "$manager" != yarn ] || [ ! -f .yarnrc.yml ] || files=(.yarnrc.yml)
+	app_registry "${files[@]}"
+	registry=${npm_config_registry:-}
 	export npm_config_cache=$cache_dir/npm npm_config_audit=false npm_config_fund=false
 	export npm_config_update_notifier=false npm_config_progress=false npm_config_yes=true
 	case $manager in
@@ -146,6 +151,8 @@ prune_yarn_cache() {
 
 prune_pnpm() {
 	say "Removing development packages"
-	run "pnpm install --prod" pnpm install --prod --ignore-scripts --offline \
+	# it would keep what no package links to any more for a week
+	npm_config_modules_cache_max_age=0 pnpm_config_modules_cache_max_age=0 \
+		run "pnpm install --prod" pnpm install --prod --ignore-scripts --offline \
 		--reporter=append-only --store-dir "$npm_config_store_dir" ${lock:+--frozen-lockfile}
 }

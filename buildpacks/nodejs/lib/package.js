@@ -72,7 +72,7 @@ function pnpmOfLock(version) {
 // The package manager: what packageManager says, or else the lock file.
 function wantedManager() {
 	const locks = Object.keys(LOCKS).filter((name) => LOCKS[name].some(has));
-	const said = /^(npm|yarn|pnpm|bun)@([0-9][^+\s]*)/.exec(text(pkg.packageManager));
+	const said = /^(npm|yarn|pnpm|bun)@([0-9][^+\s]*)(?:\+(sha(?:1|224|256|384|512)\.[0-9a-f]+))?/.exec(text(pkg.packageManager));
 	if (pkg.packageManager && !said)
 		fail(`package.json: packageManager '${text(pkg.packageManager)}' is not npm, yarn, pnpm or bun with a version, as in 'pnpm@10.0.0'`);
 	if (locks.length > 1) {
@@ -87,7 +87,7 @@ function wantedManager() {
 	const lock = locks.length ? LOCKS[name].find(has) : '';
 	const engines = text(object(pkg.engines)[name]).trim();
 	const volta = text(object(pkg.volta)[name]).trim();
-	if (said) return { name, lock, range: said[2], from: 'packageManager' };
+	if (said) return { name, lock, range: said[2], from: 'packageManager', hash: said[3] };
 	if (engines) return { name, lock, range: engines, from: `engines.${name}` };
 	if (volta) return { name, lock, range: volta, from: `volta.${name}` };
 	if (name === 'yarn') {
@@ -117,6 +117,11 @@ function needsSource() {
 		'postprepare', 'heroku-prebuild'])
 		if (scripts[name]) return `its script '${name}'`;
 	if (workspaces) return 'its workspaces';
+	// builds of these files alone have only the config vars that pack.conf names
+	const known = bun ? /^((BUN|NODE|NPM|npm)_|HOME$)/ : /^((NODE|NPM|npm|YARN2?|PNPM)_|HOME$)/;
+	for (const name of ['.npmrc', '.yarnrc', '.yarnrc.yml', 'bunfig.toml'])
+		for (const [, variable] of read(name).matchAll(/\$\{?([A-Za-z_][A-Za-z0-9_]*)/g))
+			if (!known.test(variable)) return `the variable '${variable}' in ${name}`;
 	for (const kind of ['dependencies', 'devDependencies', 'optionalDependencies'])
 		for (const [name, from] of Object.entries(object(pkg[kind])))
 			if (/^(file:|link:|portal:|workspace:|\.|\/|~\/)/.test(text(from))) return `'${name}', which is part of the app`;
@@ -160,6 +165,7 @@ const facts = {
 	manager: manager.name,
 	manager_range: manager.range,
 	manager_from: manager.from,
+	manager_hash: manager.hash || '',
 	manager_path: manager.name === 'yarn' ? yarnPath() : '',
 	lock: manager.lock,
 	pnp: /^__metadata:/m.test(read('yarn.lock')) && !/^nodeLinker:\s*["']?(node-modules|pnpm)/m.test(read('.yarnrc.yml')) ? 1 : '',

@@ -57,7 +57,8 @@ install_npm() {
 	fi
 	version=$(npm_version npm "$range" npm "$from")
 	say "Installing npm $version ($from: $range)"
-	npm_fetch npm "$version" "$home/lib/npm"
+	[ "$manager" = npm ] || manager_hash=
+	npm_fetch npm "$version" "$home/lib/npm" "$manager_hash"
 	rm -rf "$home/lib/npm"/{docs,doc,html,man,changelogs,test}
 	add_program npm "$home/lib/npm/bin/npm-cli.js"
 	[ ! -f "$home/lib/npm/bin/npx-cli.js" ] || add_program npx "$home/lib/npm/bin/npx-cli.js"
@@ -76,7 +77,9 @@ install_yarn() {
 	[[ ! $manager_range =~ ^[\^~=v]*0\.|^[\^~=v]*1\. ]] || package=yarn
 	version=$(npm_version "$package" "$manager_range" yarn "$manager_from")
 	say "Installing yarn $version ($manager_from: $manager_range)"
-	npm_fetch "$package" "$version" "$home/lib/yarn"
+	# of yarn 2 and later the hash is that of the program
+	npm_fetch "$package" "$version" "$home/lib/yarn" "$manager_hash" \
+		"$([ "$package" = yarn ] || echo bin/yarn.js)"
 	add_program yarn "$home/lib/yarn/bin/yarn.js"
 }
 
@@ -94,7 +97,7 @@ install_pnpm() {
 		add_program pnpm "$home/lib/pnpm/pnpm"
 		return
 	fi
-	npm_fetch pnpm "$version" "$home/lib/pnpm"
+	npm_fetch pnpm "$version" "$home/lib/pnpm" "$manager_hash"
 	for file in bin/pnpm.cjs bin/pnpm.mjs bin/pnpm.js; do
 		[ ! -f "$home/lib/pnpm/$file" ] || break
 	done
