@@ -137,10 +137,14 @@ tools: $(TOOLS)
 
 # the whole check, in a tree of its own where a warning is an error; ends with
 # "N passed, N failed, N skipped"
-.PHONY: check
+.PHONY: check check-slow
 check:
 	@scripts/deps build run test
 	@tests/run
+# real frameworks with large toolchains
+check-slow:
+	@scripts/deps build run test
+	@tests/run slow
 
 .PHONY: bench
 bench:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# Go, Ruby, PHP and Java, each from a small app to a process that answers. Packages come from an index
-# of the test's own, which the app's usual setting names.
+# Go, Ruby and PHP, each from a small app to a process that answers. Packages come from an index of the
+# test's own, which the app's usual setting names. Java is in tests/slow.
 
 # $app, $dir and $host come from app.bash; some dollars are for the app
 # shellcheck disable=SC2154,SC2016
@@ -164,47 +164,4 @@ teardown() {
 	run push_app "$dir" "$app"
 	assert_contains "$output" "Nothing to install"
 	assert_contains "$(http "$host" /)" "greetings again"
-}
-
-@test "java: the app's own Maven wrapper, a jar that runs, a version that is not there" {
-	empty_app java
-	mkdir -p "$dir/src"
-	echo '<project/>' >"$dir/pom.xml"
-	# what a wrapper does with plugins that no index here has, done with the compiler itself
-	cat >"$dir/mvnw" <<-'END'
-		#!/bin/sh
-		set -e
-		echo "[INFO] mvnw $*"
-		mkdir -p target/classes
-		javac -d target/classes src/*.java
-		jar --create --file target/shop.jar --main-class Shop -C target/classes .
-	END
-	cat >"$dir/src/Shop.java" <<-'END'
-		import com.sun.net.httpserver.HttpServer;
-		import java.net.InetSocketAddress;
-
-		public class Shop {
-			public static void main(String[] args) throws Exception {
-				HttpServer server = HttpServer.create(new InetSocketAddress(Integer.getInteger("server.port")), 0);
-				server.createContext("/", exchange -> {
-					byte[] body = "greetings from java\n".getBytes();
-					exchange.sendResponseHeaders(200, body.length);
-					exchange.getResponseBody().write(body);
-					exchange.close();
-				});
-				server.start();
-			}
-		}
-	END
-	run push_app "$dir" "$app"
-	[ "$status" -eq 0 ]
-	assert_contains "$output" "mvnw -B --no-transfer-progress -DskipTests clean install"
-	assert_contains "$output" "target/shop.jar can be run"
-	assert_equal "$(http "$host")" "greetings from java"
-	run berth run "$app" 'command -v javac || echo none'
-	assert_contains "$output" none
-	echo 'java.runtime.version=99' >"$dir/system.properties"
-	run push_app "$dir" "$app"
-	[ "$status" -ne 0 ]
-	assert_contains "$output" "system.properties asks for Java 99, but this stack has"
 }
