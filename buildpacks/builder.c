@@ -15,6 +15,7 @@
 #include "buildpacks/outcome.h"
 #include "buildpacks/pack.h"
 #include "buildpacks/procfile.h"
+#include "buildpacks/project.h"
 #include "buildpacks/say.h"
 #include "buildpacks/source.h"
 #include "runtime/client.h"
@@ -29,10 +30,12 @@ struct work {
 	int source; /* lib/sources/TREE/app */
 	struct packs packs;
 	struct procfile procfile;
-	char *runtime; /* id of the runtime layer, or NULL */
-	char *tools;   /* id of the layer that only building has, or NULL */
-	char *deps;    /* id of the layer with the compiled inputs, or NULL */
-	char *upper;   /* id of the layer that the whole source gave, or NULL */
+	struct project project;
+	struct strvec config; /* the app's config over what project.toml sets */
+	char *runtime;        /* id of the runtime layer, or NULL */
+	char *tools;          /* id of the layer that only building has, or NULL */
+	char *deps;           /* id of the layer with the compiled inputs, or NULL */
+	char *upper;          /* id of the layer that the whole source gave, or NULL */
 	struct stage env, inputs;
 	struct outcome outcome;
 	struct report report;
@@ -43,6 +46,8 @@ static void release_work(struct work *w)
 	close_fd(w->source);
 	packs_release(&w->packs);
 	procfile_release(&w->procfile);
+	project_release(&w->project);
+	strvec_release(&w->config);
 	free(w->runtime);
 	free(w->tools);
 	free(w->deps);
@@ -62,6 +67,25 @@ static int unless_missing(int result, const struct error *why, struct error *err
 	return -1;
 }
 
+static int read_project(struct work *w, struct error *err)
+{
+	const struct strvec *config = w->b->config;
+
+	if (project_read(&w->project, w->source, err) < 0)
+		return -1;
+	strvec_push_all(&w->config, w->project.env.v);
+	for (size_t i = 0; config && i < config->n; i++) {
+		const char *equals = strchr(config->v[i], '=');
+		_cleanup_free_ char *key = xstrndup(config->v[i], (size_t)(equals - config->v[i]));
+		strvec_setenv(&w->config, key, equals + 1);
+	}
+	if (w->project.builder)
+		say_detail(w->b->out,
+			   "The builder that project.toml names is not used: the stack is '%s'",
+			   w->b->stack_name ? w->b->stack_name : w->b->stack);
+	return 0;
+}
+
 static int look_at_source(struct work *w, struct error *err)
 {
 	struct error why = ERROR_INIT;
@@ -72,7 +96,12 @@ static int look_at_source(struct work *w, struct error *err)
 	if (unless_missing(read, &why, err) < 0)
 		return -1;
 	struct pack_place at = {w->b->inst, w->source, w->b->out, w->b->err};
-	return packs_choose(&w->packs, &at, w->b->packs, NULL, err);
+	if (read_project(w, err) < 0 || packs_choose(&w->packs, &at, w->b->packs, NULL, err) < 0)
+		return -1;
+	/* what follows its patterns is written in it */
+	if (w->project.filtered)
+		strvec_push(&w->packs.v[0].build_packages, "python3");
+	return 0;
 }
 
 static int make_runtime(struct work *w, struct error *err)
@@ -177,9 +206,9 @@ static int make_key(struct work *w, char key[HASH_TEXT], struct error *err)
 	for (size_t i = 0; i < registries.n; i++)
 		hash_addstr(&h, registries.v[i]);
 	hash_addstr(&h, NULL);
-	for (size_t i = 0; b->config && i < b->config->n; i++)
-		if (matches(&p->config, b->config->v[i]))
-			hash_addstr(&h, b->config->v[i]);
+	for (size_t i = 0; i < w->config.n; i++)
+		if (matches(&p->config, w->config.v[i]))
+			hash_addstr(&h, w->config.v[i]);
 	hash_addstr(&h, NULL);
 	if (stage_make(b->inst, &w->inputs, err) < 0 || add_inputs(w, p, &h, err) < 0)
 		return -1;
@@ -193,18 +222,17 @@ static int make_env(struct work *w, struct error *err)
 		return 0;
 	if (stage_make(w->b->inst, &w->env, err) < 0)
 		return -1;
-	return w->b->config ? stage_add_env(&w->env, w->b->config, err) : 0;
+	return stage_add_env(&w->env, &w->config, err);
 }
 
 /* ENV_DIR of the inputs: only what is part of their key. */
 static int make_inputs_env(const struct work *w, struct stage *env, struct error *err)
 {
-	const struct strvec *config = w->b->config;
 	_cleanup_strvec_ struct strvec some = STRVEC_INIT;
 
-	for (size_t i = 0; config && i < config->n; i++)
-		if (matches(&w->packs.v[0].config, config->v[i]))
-			strvec_push(&some, config->v[i]);
+	for (size_t i = 0; i < w->config.n; i++)
+		if (matches(&w->packs.v[0].config, w->config.v[i]))
+			strvec_push(&some, w->config.v[i]);
 	if (stage_make(w->b->inst, env, err) < 0)
 		return -1;
 	return stage_add_env(env, &some, err);
@@ -309,7 +337,10 @@ static int ensure_inputs(struct work *w, struct error *err)
 static int compile_whole(struct work *w, struct error *err)
 {
 	const struct build *b = w->b;
-	struct buildstep step = {.packs = &w->packs, .env = &w->env, .more = w->deps != NULL};
+	struct buildstep step = {.packs = &w->packs,
+				 .env = &w->env,
+				 .more = w->deps != NULL,
+				 .filtered = w->project.filtered};
 	if (make_env(w, err) < 0)
 		return -1;
 	w->upper = random_id("app");
@@ -349,7 +380,7 @@ static bool nothing_to_compile(const struct work *w)
 static int compile(struct work *w, struct error *err)
 {
 	const struct pack *first = &w->packs.v[0];
-	bool ignores = source_has(w->source, ".slugignore");
+	bool ignores = w->project.filtered || source_has(w->source, ".slugignore");
 
 	if (nothing_to_compile(w) && !ignores) {
 		say_step(w->b->out, "%s app detected", first->title);
@@ -448,6 +479,8 @@ int builder_run(const struct build *b, struct image *out, struct error *err)
 		.source = -1,
 		.packs = PACKS_INIT,
 		.procfile = PROCFILE_INIT,
+		.project = PROJECT_INIT,
+		.config = STRVEC_INIT,
 		.env = STAGE_INIT,
 		.inputs = STAGE_INIT,
 		.outcome = OUTCOME_INIT,

@@ -52,9 +52,13 @@ static void fill_spec(const struct build *b, const struct buildstep *step,
 	strvec_push(&spec->argv, "bash");
 	strvec_push(&spec->argv, "/packs/driver/build");
 	strvec_push(&spec->argv, step->inputs ? "inputs" : step->more ? "more" : "whole");
-	for (size_t i = 0; i < step->packs->n; i++)
-		strvec_pushf(&spec->argv, "%s%s", step->packs->v[i].cnb ? "cnb:" : "",
-			     step->packs->v[i].path);
+	if (step->filtered)
+		strvec_push(&spec->argv, "--filter");
+	for (size_t i = 0; i < step->packs->n; i++) {
+		const struct pack *p = &step->packs->v[i];
+		strvec_pushf(&spec->argv, "%s%s%s", p->cnb ? "cnb:" : "",
+			     p->optional ? "optional:" : "", p->path);
+	}
 }
 
 static char *more_than(uint64_t bytes, const char *what)

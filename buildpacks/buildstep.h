@@ -18,6 +18,7 @@ struct buildstep {
 	const struct stage *env;    /* ENV_DIR */
 	const struct stage *inputs; /* the app is these files only; NULL: the whole source */
 	bool more;                  /* its inputs were compiled into one of the layers before */
+	bool filtered;              /* project.toml says which files are part of the app */
 };
 
 int buildstep_run(const struct build *b, const struct buildstep *step, struct report *out,

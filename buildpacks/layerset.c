@@ -207,7 +207,7 @@ static void add_tools(const struct instance *inst, const struct packs *packs, st
 	bool foreign = false;
 
 	for (size_t i = 0; i < packs->n; i++)
-		foreign |= packs->v[i].mount != NULL;
+		foreign |= pack_is_foreign(&packs->v[i]);
 	for (const char *s = instance_setting(inst, "packages", "pack-tools", TOOLS);
 	     foreign && *(s += strspn(s, " \t"));) {
 		size_t n = strcspn(s, " \t");

@@ -14,6 +14,7 @@
 #include "buildpacks/appjson.h"
 #include "buildpacks/fetched.h"
 #include "buildpacks/hash.h"
+#include "buildpacks/project.h"
 #include "buildpacks/source.h"
 
 #define LIST_FILE_MAX (64u << 10)
@@ -189,6 +190,16 @@ static char *joined_names(const struct instance *inst)
 	return strbuf_detach(&sb);
 }
 
+/* Takes P over. */
+static void push(struct packs *packs, const struct pack *p)
+{
+	packs->v = xreallocarray(packs->v, packs->n + 1, sizeof(*packs->v));
+	packs->v[packs->n++] = *p;
+	/* the lifecycle reads and writes TOML */
+	if (p->cnb)
+		strvec_push(&packs->v[packs->n - 1].build_packages, "python3");
+}
+
 static int add_bundled(struct packs *packs, const struct instance *inst, const char *name,
 		       bool chosen, struct error *err)
 {
@@ -197,8 +208,7 @@ static int add_bundled(struct packs *packs, const struct instance *inst, const c
 	if (load_bundled(inst, name, &p, err) < 0)
 		return -1;
 	p.chosen = chosen;
-	packs->v = xreallocarray(packs->v, packs->n + 1, sizeof(*packs->v));
-	packs->v[packs->n++] = p;
+	push(packs, &p);
 	return 0;
 }
 
@@ -215,10 +225,35 @@ static bool is_multi(const char *name)
 	return str_equal(name, "multi") || strstr(name, "/heroku-buildpack-multi");
 }
 
+static bool is_folder(const char *name)
+{
+	return str_starts(name, "./");
+}
+
+int pack_check_folder(const char *name, struct error *err)
+{
+	_cleanup_free_ char *parts = xasprintf("/%s/", name + 2);
+	bool fine = !strstr(parts, "//") && !strstr(parts, "/../") && !strstr(parts, "/./");
+
+	for (const char *s = parts; *s; s++)
+		fine &= (unsigned char)*s >= 0x20 && *s != 0x7f && *s != ':';
+	return fine ? 0
+		    : error_set(err, ERROR_INVALID, 0,
+				"'%.200s' is no folder of the app: write one as ./packs/mine",
+				name);
+}
+
+bool pack_is_foreign(const struct pack *p)
+{
+	return !str_starts(p->path, "/packs/");
+}
+
 int pack_check_name(const struct instance *inst, const char *name, struct error *err)
 {
 	if (is_multi(name) || has_conf(inst, bundled_name(name)))
 		return 0;
+	if (is_folder(name))
+		return pack_check_folder(name, err);
 	if (fetched_is_address(name))
 		return fetched_check(name, err);
 	_cleanup_free_ char *names = joined_names(inst);
@@ -257,12 +292,47 @@ static int add_fetched(struct packs *packs, const struct pack_place *at, const c
 			 .hash = xstrdup(id),
 			 .chosen = true};
 	p.mount = TAKE_PTR(id);
-	/* the lifecycle reads and writes TOML */
-	if (p.cnb)
-		strvec_push(&p.build_packages, "python3");
-	packs->v = xreallocarray(packs->v, packs->n + 1, sizeof(*packs->v));
-	packs->v[packs->n++] = p;
+	push(packs, &p);
 	return 0;
+}
+
+static bool folder_has(const struct pack_place *at, const char *folder, const char *file)
+{
+	_cleanup_free_ char *path = xasprintf("%s/%s", folder + 2, file);
+
+	return source_has(at->dirfd, path);
+}
+
+static int add_folder(struct packs *packs, const struct pack_place *at, const char *folder,
+		      struct error *err)
+{
+	bool compile = folder_has(at, folder, "bin/compile");
+
+	if (!compile && !folder_has(at, folder, "buildpack.toml"))
+		return error_set(err, ERROR_INVALID, 0,
+				 "the app's folder '%.200s' is no buildpack: it has neither "
+				 "bin/compile nor a buildpack.toml",
+				 folder + 2);
+	struct pack p = {.name = xstrdup(folder),
+			 .cnb = !compile,
+			 .title = title_of(folder),
+			 .path = xasprintf("/app/%s", folder + 2),
+			 .hash = xstrdup(""),
+			 .chosen = true};
+	push(packs, &p);
+	return 0;
+}
+
+/* One whose script stands in project.toml. */
+static void add_script(struct packs *packs, const struct project_pack *from)
+{
+	struct pack p = {.name = xstrdup(from->name),
+			 .cnb = true,
+			 .title = xstrdup(from->name),
+			 .path = xasprintf("inline:%s", from->script),
+			 .hash = xstrdup(""),
+			 .chosen = true};
+	push(packs, &p);
 }
 
 static int add_multi(struct packs *packs, const struct pack_place *at, struct error *err);
@@ -279,6 +349,8 @@ int packs_add(struct packs *packs, const struct pack_place *at, const char *name
 		return -1;
 	if (has_conf(at->inst, bundled_name(name)))
 		return add_bundled(packs, at->inst, bundled_name(name), true, err);
+	if (is_folder(name))
+		return add_folder(packs, at, name, err);
 	return add_fetched(packs, at, name, trusted, err);
 }
 
@@ -317,21 +389,36 @@ static int add_multi(struct packs *packs, const struct pack_place *at, struct er
 	return 0;
 }
 
-/* A source's own wish and the file that says it; with none, OUT stays empty. */
-static int wished(int dirfd, struct strvec *out, const char **out_file, struct error *err)
+static int add_names(struct packs *packs, const struct pack_place *at, const struct strvec *names,
+		     bool trusted, struct error *err)
+{
+	for (size_t i = 0; i < names->n; i++)
+		if (packs_add(packs, at, names->v[i], trusted, err) < 0)
+			return -1;
+	return 0;
+}
+
+static int add_list(struct packs *packs, const struct pack_place *at,
+		    const struct project_list *list, struct error *err)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		size_t n = packs->n;
+		if (list->v[i].script && n < PACK_LIST_MAX)
+			add_script(packs, &list->v[i]);
+		else if (packs_add(packs, at, list->v[i].name, false, err) < 0)
+			return error_wrap(err, "project.toml");
+		for (; n < packs->n; n++)
+			packs->v[n].optional = list->v[i].optional;
+	}
+	return 0;
+}
+
+static int read_appjson(int dirfd, struct strvec *out, struct error *err)
 {
 	struct error why = ERROR_INIT;
 	_cleanup_appjson_ struct appjson aj;
 
 	appjson_init(&aj);
-	if (read_list(dirfd, out, &why) < 0 && why.code != ERROR_NOT_FOUND) {
-		*err = why;
-		return -1;
-	}
-	*out_file = ".buildpacks";
-	if (out->n > 0)
-		return 0;
-	*out_file = "app.json";
 	if (appjson_read(&aj, dirfd, "app.json", &why) < 0 && why.code != ERROR_NOT_FOUND) {
 		*err = why;
 		return -1;
@@ -379,30 +466,60 @@ static int detect(struct packs *packs, const struct pack_place *at, char **out_w
 		files.data);
 }
 
+/* Of app.json, or by detection. */
+static int choose_last(struct packs *packs, const struct pack_place *at, char **out_why,
+		       struct error *err)
+{
+	_cleanup_strvec_ struct strvec names = STRVEC_INIT;
+
+	if (read_appjson(at->dirfd, &names, err) < 0)
+		return -1;
+	if (names.n == 0)
+		return detect(packs, at, out_why, err);
+	*out_why = xstrdup("chosen by app.json");
+	return add_names(packs, at, &names, false, err);
+}
+
+static int choose(struct packs *packs, const struct pack_place *at, const struct strvec *configured,
+		  char **out_why, struct error *err)
+{
+	_cleanup_strvec_ struct strvec names = STRVEC_INIT;
+	_cleanup_project_ struct project project = PROJECT_INIT;
+	struct error why = ERROR_INIT;
+
+	if (configured && configured->n > 0) {
+		*out_why = xstrdup("chosen by buildpacks:set");
+		return add_names(packs, at, configured, true, err);
+	}
+	if (read_list(at->dirfd, &names, &why) < 0 && why.code != ERROR_NOT_FOUND) {
+		*err = why;
+		return -1;
+	}
+	if (names.n > 0) {
+		*out_why = xstrdup("chosen by .buildpacks");
+		return add_names(packs, at, &names, false, err);
+	}
+	if (project_read(&project, at->dirfd, err) < 0)
+		return -1;
+	if (project.group.n > 0) {
+		*out_why = xstrdup("chosen by project.toml");
+		return add_list(packs, at, &project.group, err);
+	}
+	if (add_list(packs, at, &project.pre, err) < 0 || choose_last(packs, at, out_why, err) < 0)
+		return -1;
+	return add_list(packs, at, &project.post, err);
+}
+
 int packs_choose(struct packs *packs, const struct pack_place *at, const struct strvec *configured,
 		 char **out_why, struct error *err)
 {
 	_cleanup_packs_ struct packs found = PACKS_INIT;
-	_cleanup_strvec_ struct strvec names = STRVEC_INIT;
 	_cleanup_free_ char *why = NULL;
-	const char *source = "buildpacks:set";
-	bool trusted = configured && configured->n > 0;
 
-	if (trusted)
-		strvec_push_all(&names, configured->v);
-	else if (wished(at->dirfd, &names, &source, err) < 0)
+	if (choose(&found, at, configured, &why, err) < 0)
 		return -1;
-	if (names.n == 0) {
-		if (detect(&found, at, &why, err) < 0)
-			return -1;
-	} else {
-		why = xasprintf("chosen by %s", source);
-		for (size_t i = 0; i < names.n; i++)
-			if (packs_add(&found, at, names.v[i], trusted, err) < 0)
-				return -1;
-	}
 	if (found.n == 0)
-		return error_set(err, ERROR_INVALID, 0, "%s lists no buildpack", source);
+		return error_set(err, ERROR_INVALID, 0, "the list of buildpacks %s is empty", why);
 	*packs = found;
 	found = (struct packs)PACKS_INIT;
 	if (out_why)

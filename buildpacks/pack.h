@@ -36,13 +36,15 @@
 #define PACK_LIST_MAX 16 /* packs that one app may have */
 
 struct pack {
-	char *name;   /* bundled: "nodejs"; fetched: its address */
-	char *title;  /* for people: "Node.js" */
-	char *path;   /* inside build containers: "/packs/nodejs", "/fetched/pack-HASH" */
-	char *mount;  /* fetched: the id below lib/packs that is mounted there; else NULL */
-	bool chosen;  /* by name, not by detection: its bin/detect need not print a name */
-	bool nothing; /* compile = none */
-	bool cnb;     /* a component of Cloud Native Buildpacks, run by share/.../driver/cnb */
+	char *name;    /* bundled: "nodejs"; fetched: its address; in the app: "./FOLDER" */
+	char *title;   /* for people: "Node.js" */
+	char *path;    /* inside build containers: "/packs/nodejs", "/fetched/pack-HASH",
+			  "/app/FOLDER"; "inline:PLACE": a script that project.toml has there */
+	char *mount;   /* fetched: the id below lib/packs that is mounted there; else NULL */
+	bool chosen;   /* by name, not by detection: its bin/detect need not print a name */
+	bool nothing;  /* compile = none */
+	bool cnb;      /* one of Cloud Native Buildpacks, run by share/.../driver/cnb */
+	bool optional; /* the others go on when it does not fit */
 	struct strvec packages, build_packages, inputs, presence, whole, config;
 	char *runtime;
 	char *hash; /* of its content: 32 hex digits */
@@ -70,9 +72,16 @@ struct pack_place {
 	int out, err;
 };
 
-/* Whether NAME can be a pack: the name of a bundled one ("nodejs", "heroku/nodejs", "multi") or an
- * address (buildpacks/fetched.h). The error says what is there. Fetches nothing. */
+/* Whether NAME can be a pack: the name of a bundled one ("nodejs", "heroku/nodejs", "multi"), an
+ * address (buildpacks/fetched.h) or a folder of the app ("./FOLDER"). The error says what is there.
+ * Fetches nothing. */
 int pack_check_name(const struct instance *inst, const char *name, struct error *err);
+
+/* Whether NAME, which begins with "./", is one of a folder within the app. */
+int pack_check_folder(const char *name, struct error *err);
+
+/* Whether it does not come with Berth, and so knows nothing of how Berth's stack is made. */
+bool pack_is_foreign(const struct pack *p);
 
 /* Adds the pack NAME, fetching it if need be. TRUSTED: an operator chose it, not the app. "multi"
  * adds those of the app's .buildpacks. */
@@ -80,8 +89,9 @@ int packs_add(struct packs *packs, const struct pack_place *at, const char *name
 	      struct error *err);
 
 /* The packs for a source, into PACKS (empty): those of CONFIGURED when it is not empty, else those
- * of the file .buildpacks, else those of app.json, else the first bundled one whose files are
- * there. *out_why (may be NULL) says in words which of these it was; the caller frees it. */
+ * of the file .buildpacks, else those of project.toml, else those of app.json, else the first
+ * bundled one whose files are there; around the last two go the `pre` and `post` of project.toml.
+ * *out_why (may be NULL) says in words which of these it was; the caller frees it. */
 int packs_choose(struct packs *packs, const struct pack_place *at, const struct strvec *configured,
 		 char **out_why, struct error *err);
 

@@ -281,3 +281,97 @@ TOML
 	run push_app "$dir" "$app"
 	assert_contains "$output" "buildpack 'test/inner' lists 'test/lost' 1.2.3, which is neither in its folder nor comes with Berth"
 }
+
+@test "project.toml: packs and their order, a folder, a script, what is optional, env, exclude" {
+	new_app cnb
+	rm "$dir/Procfile"
+	mkdir -p "$dir/docs"
+	touch "$dir/docs/manual" "$dir/a.secret" "$dir/keep.secret"
+	local PACKS=$dir/packs
+	member local test/local 'exit 0'
+	cat >"$dir/project.toml" <<'TOML'
+[_]
+schema-version = "0.2"
+[io.buildpacks]
+builder = "example/builder:latest"
+exclude = ["*.secret", "!keep.secret", "/docs/"]
+[[io.buildpacks.group]]
+uri = "packs/local/"
+[[io.buildpacks.group]]
+id = "heroku/procfile"
+optional = true
+[[io.buildpacks.group]]
+id = "me/script"
+[io.buildpacks.group.script]
+api = "0.10"
+shell = "/bin/bash -eu"
+inline = """
+[ "$GREETING" = "say \\"hi\\"" ]
+[[ $WHOSE = config && $CNB_BUILDPACK_DIR != /app/* ]]
+echo "       script: $(echo *)"
+printf '[[processes]]\ntype = "web"\ncommand = ["perl", "server.pl"]\n' >"$CNB_LAYERS_DIR/launch.toml"
+"""
+[[io.buildpacks.build.env]]
+name = "GREETING"
+value = 'say "hi"'
+[[io.buildpacks.build.env]]
+name = "WHOSE"
+value = "project"
+TOML
+	berth apps:create "$app"
+	berth config:set "$app" WHOSE=config
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	assert_contains "$output" "The builder that project.toml names is not used"
+	assert_contains "$output" "The optional buildpack procfile does not fit this app"
+	assert_contains "$output" "script: keep.secret packs project.toml server.pl"
+	[[ $output = *"built by test/local"*"-----> me/script 0.0.0"* ]]
+	assert_equal "$(http "$host")" one
+	# what is only for building is not there afterwards
+	assert_equal "$(berth run "$app" 'echo ${GREETING-none}')" none
+	run berth buildpacks:detect "$app"
+	assert_contains "$output" "./packs/local"
+	assert_contains "$output" "chosen by project.toml"
+	# the operator's list goes first, and the file's env stays
+	berth buildpacks:set "$app" ./packs/local
+	script local bin/build <<<'echo "       alone: $GREETING"; exit 9'
+	run push_app "$dir" "$app"
+	[ "$status" -ne 0 ]
+	assert_contains "$output" 'alone: say "hi"'
+	refute_contains "$output" "me/script"
+}
+
+@test "project.toml: around what detection finds, the older schema, and what is refused" {
+	empty_app cnb
+	printf 'web: perl -e "sleep"\n' >"$dir/Procfile"
+	cat >"$dir/project.toml" <<'TOML'
+[[io.buildpacks.pre.group]]
+id = "before"
+script = { api = "0.10", inline = "echo '       before:' *" }
+[[io.buildpacks.post.group]]
+id = "after"
+script = { api = "0.10", inline = "echo '       after'; exit 1" }
+[io.buildpacks]
+include = ["project.*", "Procfile"]
+TOML
+	run push_app "$dir" "$app"
+	[[ $output = *"       before: Procfile project.toml"*"Procfile app detected"*"       after"* ]]
+	cat >"$dir/project.toml" <<'TOML'
+[build]
+exclude = ["a"]
+[[build.buildpacks]]
+id = "old"
+script = { api = "0.10", inline = "echo \"       old $NAME\"; exit 1" }
+[[build.env]]
+name = "NAME"
+value = "schema"
+TOML
+	run push_app "$dir" "$app"
+	assert_contains "$output" "       old schema"
+	printf '[[io.buildpacks.group]]\nuri = "file:///etc"\n' >"$dir/project.toml"
+	run push_app "$dir" "$app"
+	assert_contains "$output" "chosen by 'buildpacks:set', not by the app"
+	printf '[io.buildpacks]\nexclude = [1' >"$dir/project.toml"
+	run push_app "$dir" "$app"
+	assert_contains "$output" "project.toml: line 2: ',' or ']' is missing"
+}

@@ -2,12 +2,12 @@
 """The lifecycle of Cloud Native Buildpacks for one group of buildpacks (buildpack API 0.10 to 0.12),
 inside a build container:
 
-    cnb RELEASE [optional:]FOLDER...
+    cnb RELEASE [optional:]PACK...
 
-detects and builds the packs of the group in order; a composite pack stands for the first of its groups
-that fits. RELEASE becomes what a bin/release would print: the
-launch processes. Exits with 20 when the group does not fit, 21 when a pack's build failed; what went
-wrong stands on stderr.
+A PACK is a folder, or "inline:" and the place of a script in project.toml. They are one group: the packs
+are detected and built in order, a composite one standing for the first of its groups that fits. RELEASE
+becomes what a bin/release would print: the launch processes. Exits with 20 when the group does not fit,
+21 when a pack's build failed; what went wrong stands on stderr.
 
 The layers are below /app/.cnb/layers, so that they are part of the app and lie where they did while
 building; /cache/cnb keeps what the next build may see again (layers.py). /app/.profile.d/00-cnb.sh gives
@@ -23,12 +23,16 @@ import environment
 import launch
 import order
 import pack
+import project
 from layers import LENT, Layers, remove
 from tomltext import detail, fail, step
 
 
 def read_argument(argument):
-    return pack.load(pathlib.Path(argument.removeprefix("optional:")), argument.startswith("optional:"))
+    path = argument.removeprefix("optional:")
+    if path.startswith("inline:"):
+        return pack.load(project.make_pack(path.removeprefix("inline:")), path != argument)
+    return pack.load(pathlib.Path(path), path != argument)
 
 
 def build(entries, layers):

@@ -22,7 +22,7 @@ ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 def target():
-    """What the packs are told of the system, by the names of a row of `targets`."""
+    """What the packs are told of the system."""
     about = {}
     for line in pathlib.Path("/etc/os-release").read_text().splitlines():
         key, _, value = line.partition("=")
@@ -114,7 +114,8 @@ class Pack:
         asked = {e["name"] for e in entries}
         unmet = {u.get("name") for u in tomltext.rows(tomltext.read(self.layers / "build.toml"), "unmet")}
         if unmet - asked:
-            fail(f"{self.id}: its build.toml calls '{(unmet - asked).pop()}' unmet, which was not asked of it")
+            odd = (unmet - asked).pop()
+            fail(f"{self.id}: its build.toml calls '{odd}' unmet, which was not asked of it")
         return unmet
 
 

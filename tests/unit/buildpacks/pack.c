@@ -129,6 +129,19 @@ static void test_order_of_wishes(void **state)
 	put(f, "package.json", "{}");
 	put(f, "app.json", "{\"buildpacks\": [{\"url\": \"heroku/python\"}]}");
 	expect(f, NULL, "python");
+	put(f, "project.toml",
+	    "[[io.buildpacks.pre.group]]\nid = 'heroku/go'\n"
+	    "[[io.buildpacks.post.group]]\nid = 'static'\n");
+	expect(f, NULL, "go python static");
+	put(f, "app.json", "{}");
+	expect(f, NULL, "go nodejs static");
+	put(f, "packs/mine/buildpack.toml", "");
+	put(f, "project.toml",
+	    "[[io.buildpacks.group]]\nuri = 'packs/mine'\n"
+	    "[[io.buildpacks.group]]\nid = 'x/script'\n"
+	    "script = { api = '0.10', inline = 'true' }\n"
+	    "[[io.buildpacks.post.group]]\nid = 'static'\n");
+	expect(f, NULL, "./packs/mine x/script");
 	put(f, ".buildpacks", "# two\n\n static \nheroku/nodejs\r\n");
 	expect(f, &configured, "static nodejs");
 	strvec_push(&configured, "multi");
@@ -152,6 +165,10 @@ static void test_refusals(void **state)
 	expect_error(f, NULL, ERROR_DENIED, "not by the app");
 	put(f, ".buildpacks", "https://me:secret@example.com/pack.tgz\n");
 	expect_error(f, NULL, ERROR_INVALID, "holds a password");
+	put(f, ".buildpacks", "./src/../..\n");
+	expect_error(f, NULL, ERROR_INVALID, "is no folder of the app");
+	put(f, ".buildpacks", "./src\n");
+	expect_error(f, NULL, ERROR_INVALID, "neither bin/compile nor a buildpack.toml");
 	put(f, ".buildpacks", "multi\n");
 	expect_error(f, NULL, ERROR_INVALID, "lists the multi buildpack");
 	put(f, ".buildpacks", "");
