@@ -11,6 +11,8 @@ import sys
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
+    extensions_map = {**http.server.SimpleHTTPRequestHandler.extensions_map, ".ts": "application/typescript"}
+
     def send_head(self):
         path = pathlib.Path(self.translate_path(self.path))
         for folder in (path, *path.parents):

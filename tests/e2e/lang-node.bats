@@ -228,3 +228,61 @@ sample() {
 	[ "$status" -ne 0 ]
 	assert_contains "$output" "deno.lock does not fit the app: run 'deno install' and commit deno.lock"
 }
+
+@test "bun: the build script, packages whose own scripts are trusted" {
+	private_registry '{"scripts": {"postinstall": "echo ran >script"}}'
+	sample bun
+	local sum
+	sum=$("$TEST_SOURCE/tests/tools/npm" "$www/private" "$INDEX_URL/private" @acme/words 1.0.0 \
+		'exports.ran = () => require("fs").existsSync(__dirname + "/script");' '{"scripts": {"postinstall": "echo >script"}}')
+	printf '[install.scopes]\nacme = { url = "%s/private/", token = "$ACME_TOKEN" }\n' "$INDEX_URL" >"$dir/bunfig.toml"
+	sed -i 's|"ms": "2.1.3"|"@acme/words": "1.0.0", &|' "$dir/package.json"
+	sed -i 's|"start"|"build": "bun build.ts", &|; s|"private"|"trustedDependencies": ["@acme/words"], &|' "$dir/package.json"
+	sed -i "s|^        \"ms\"|        \"@acme/words\": \"1.0.0\",\n&|
+		s|^  \"packages\": {|  \"trustedDependencies\": [\n    \"@acme/words\",\n  ],\n&\n    \"@acme/words\": [\"@acme/words@1.0.0\", \"$INDEX_URL/private/@acme/words/-/words-1.0.0.tgz\", {}, \"$sum\"],\n|" "$dir/bun.lock"
+	echo 'await Bun.write("built", `with semver ${require("semver").major("7.6.3")}`);' >"$dir/build.ts"
+	cat >"$dir/index.ts" <<-'END'
+		import words from '@acme/words';
+		const built = await Bun.file('built').text();
+		Bun.serve({ port: process.env.PORT, fetch: () => new Response(`built ${built}, scripts ran: ${words.ran()}`) });
+	END
+	berth apps:create "$app"
+	berth config:set "$app" ACME_TOKEN="$token"
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	refute_contains "$output" "$token"
+	assert_equal "$(http "$host")" "built with semver 7, scripts ran: true"
+	refute_contains "$(installed)" semver
+	assert_contains "$(berth run "$app" 'cat package.json')" '"start"'
+	echo 'process.exit(3)' >"$dir/build.ts"
+	run push_app "$dir" "$app"
+	[ "$status" -ne 0 ]
+	assert_contains "$output" "'bun run build' failed with status 3"
+}
+
+@test "deno: a module by its address from the lock file, the tasks build and start" {
+	www=$BATS_TEST_TMPDIR/www
+	mkdir -p "$www"
+	index_up "$www"
+	sample deno
+	echo 'export const word: string = "fetched";' >"$www/words.ts"
+	mkdir "$dir/src"
+	rm "$dir/main.ts"
+	cat >"$dir/src/shop.ts" <<-END
+		import ms from 'ms';
+		import { word } from '$INDEX_URL/words.ts';
+		const built = Deno.readTextFileSync('built');
+		Deno.serve({ port: Number(Deno.env.get('PORT')) }, () => new Response(\`\${word}, \${built} in \${ms('1s')} ms\`));
+	END
+	echo 'Deno.writeTextFileSync("built", "built");' >"$dir/build.ts"
+	sed -i 's|"start".*"|"build": { "command": "deno run --allow-write build.ts" }, "start": "deno run --cached-only -A src/shop.ts"|' "$dir/deno.json"
+	sed -i "s|\"npm\": {|\"remote\": { \"$INDEX_URL/words.ts\": \"$(sha256sum "$www/words.ts" | cut -d' ' -f1)\" },\n  &|" "$dir/deno.lock"
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	assert_equal "$(http "$host")" "fetched, built in 1000 ms"
+	echo 'export const word: string = "another";' >"$www/words.ts"
+	run push_app "$dir" "$app"
+	[ "$status" -ne 0 ]
+	assert_contains "$output" "'deno install --frozen' failed with status"
+	assert_contains "$output" "a module is not what deno.lock says"
+}
