@@ -1,103 +1,100 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One run of a container: its first process ("init", pid 1 inside), which executes and reaps.
+ * One run of a container, of either kind: an app's or a build's (plan.h) and an OCI bundle's
+ * (bundle.h). Both say what it is to be in the same words, and this is the one way to start it:
  *
- *   shim ── makes the root in a mount namespace of its own (rootfs.h)
- *     └─ init: clone with new user, mount, pid, net, ipc and uts namespaces; mounts /proc and /sys,
- *          pivots, leaves every privilege; forks the program; exits as the program exits
+ *   caller ── may build (part of) the root in a mount namespace of its own
+ *     └─ first process: made in the cgroup with its namespaces; takes its ids, builds the rest of
+ *          the root, enters it, opens its terminal, leaves every privilege; then
+ *          - with REAPER it stays as "init", pid 1 inside, forks the program, and exits as that
+ *            exits;
+ *          - otherwise it becomes the program, at once or when somebody connects to GATE.
  *
- * init belongs to the program's user and holds no descriptor, so that it can signal every process
- * of its namespace and has nothing to lose. It understands two signals, from outside only: SIGTERM
- * (passed to every process) and CONTAINER_SIGNAL with a value (that signal, to the program).
- * Killing it kills the namespace; the end of the shim kills it (prctl(2), PR_SET_PDEATHSIG).
+ * An init belongs to the program's user and holds no descriptor, so that it can signal every
+ * process of its namespace and has nothing to lose. It understands two signals, from outside only:
+ * SIGTERM (passed to every process) and CONTAINER_SIGNAL with a value (that signal, to the
+ * program). Killing it kills the namespace; the end of the caller kills it (prctl(2),
+ * PR_SET_PDEATHSIG).
  *
- * On cgroup version 1 init is cloned by a helper that stands in the group already (helper.h).
+ * On cgroup version 1, and where namespaces are joined, the first process is cloned by a helper
+ * that stands in the group already (helper.h).
  */
 #ifndef RUNTIME_CONTAINER_H
 #define RUNTIME_CONTAINER_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "base/error.h"
-#include "instance/instance.h"
 #include "runtime/cgroup.h"
 #include "runtime/helper.h"
-#include "runtime/rootfs.h"
-#include "runtime/spec.h"
+#include "runtime/idmap.h"
+#include "runtime/program.h"
+#include "runtime/root.h"
 
 /* A real-time signal; its value is the signal for the program. */
 #define CONTAINER_SIGNAL (SIGRTMIN + 1)
 
+struct container_join {
+	int fd;   /* of a namespace */
+	int type; /* CLONE_NEW* */
+};
+
 struct container_setup {
-	const struct instance *inst;
-	const struct container_spec *spec;
-	struct spec_limits limits; /* resolved */
-	const struct rootfs *rootfs;
+	unsigned namespaces;                /* CLONE_NEW* to make */
+	const struct container_join *joins; /* entered before, in this order */
+	unsigned n_joins;
+	const struct idmap_table *ids; /* of a new user namespace */
+	bool takes_ids;                /* in a user namespace, new or joined: becomes its root */
 	const struct cgroup *cgroup;
-	struct helper *helper; /* cgroup version 1: one that stands in it, or made by the start */
-	uint32_t address, gateway; /* 0: no network */
-	const char *address_text, *resolv;
-	int stdio[3]; /* not used with spec->tty */
+	struct helper *helper; /* one that stands in it, or made by the start */
+	const struct root *root;
+	const char *hostname, *domainname;
+	bool loopback;             /* a new network namespace: its loopback comes up, and eth0 */
+	uint32_t address, gateway; /* 0: no eth0 */
+	const char *oom_score;     /* NULL: as the caller's */
+	const struct program *program;
+	bool reaper;
+	bool stays; /* outlives the caller */
+	int stdio[3];
+	unsigned keep_fds; /* descriptors 3.. that the program inherits */
+	bool tty;
+	int console_to; /* a socket for the terminal's master */
+	unsigned short rows, columns;
+	const char *label_file, *label; /* of a security module: /proc/self/attr/... */
+	unsigned long personality;      /* of personality(2), ~0: as it is */
+	int gate;                       /* a listening socket, or -1 */
+
+	/* Called with DATA, each may be NULL: BUILD before anything is made, in the caller, which
+	 * is back in its own mount namespace afterwards; SERVE when the ids are mapped and, with
+	 * STAGED, the root is built; the other two in the first process: INSIDE before the root
+	 * changes, BEFORE_EXEC last of all while it has its privileges. They give 0 or the step
+	 * that failed, with errno. */
+	int (*build)(void *data, struct error *err);
+	int (*serve)(void *data, pid_t pid, struct error *err);
+	bool staged;
+	enum step (*inside)(void *data, const char **out_subject);
+	enum step (*before_exec)(void *data, const char **out_subject);
+	void *data;
 };
 
 struct container_run {
-	pid_t pid; /* of init, in the host's numbers; a child of the caller */
+	pid_t pid; /* in the host's numbers; a child of the caller */
 	int pidfd;
-	int console; /* with spec->tty: the terminal's master */
 };
 
-/* Runs the program once: returns when it has been executed, or with the step that failed, and
- * nothing is left then. The caller's mount namespace and working folder are as before. */
+/* Starts it: returns when the program has been executed, or waits at its gate, or with the step
+ * that failed, and nothing is left then. The caller's mount namespace is as before, its working
+ * folder is
+ * "/" when there is a BUILD. */
 int container_start(const struct container_setup *setup, struct container_run *out,
 		    struct error *err);
-/* Sends SIG (SIGTERM: to every process of the container; SIGKILL: likewise, for certain; others:
- * to the program). */
+/* For one with a reaper. Sends SIG (SIGTERM: to every process of the container; SIGKILL: likewise,
+ * for certain; others: to the program). */
 int container_signal(const struct container_run *run, int sig);
 /* Waits for the end; the status as a shell has it: 0 to 255, 128 + signal. */
 int container_reap(struct container_run *run);
-
-/* --- shared with exec.c; system calls only --------------------------------------------------- */
-
-/* What a child that cannot speak otherwise writes to its parent. */
-struct container_failure {
-	int32_t step, error;
-};
-enum container_step {
-	STEP_NONE,
-	STEP_CGROUP,
-	STEP_CLONE,
-	STEP_SYNC,
-	STEP_IDS,
-	STEP_MOUNT,
-	STEP_PROC,
-	STEP_SYS,
-	STEP_MASK,
-	STEP_PIVOT,
-	STEP_CWD_CHECK,
-	STEP_HOSTNAME,
-	STEP_NETWORK,
-	STEP_TERMINAL,
-	STEP_STDIO,
-	STEP_LIMITS,
-	STEP_PRIVILEGES,
-	STEP_SECCOMP,
-	STEP_FORK,
-	STEP_CWD,
-	STEP_EXEC,
-	STEP_JOIN,
-	STEP_COUNT_
-};
-/* ERR gets the text of F. */
-int container_failed(const struct container_failure *f, const struct container_spec *spec,
-		     struct error *err);
-void container_report(int fd, enum container_step step, int error) __attribute__((noreturn));
-/* Becomes the user of PROFILE without a way back: ids, capabilities, no_new_privs, seccomp. Gives
- * the step that failed, with errno, or STEP_NONE. */
-enum container_step container_drop(enum spec_profile profile, const struct spec_limits *limits);
-/* Enters the working folder, finds argv[0] in ENV's PATH and executes it. Never returns. */
-void container_exec(const char *cwd, char *const *argv, char *const *env, int report_fd)
-	__attribute__((noreturn));
 
 #endif

@@ -7,12 +7,12 @@
 #ifndef RUNTIME_EXEC_H
 #define RUNTIME_EXEC_H
 
-#include "runtime/container.h"
+#include "runtime/plan.h"
 #include "runtime/wire.h"
 
 /* Serves the request FRAME (WIRE_EXEC after the id; descriptors: stdin, stdout, stderr unless tty)
  * of the client on CONN to its end. The exit status for _exit. */
-int exec_main(const struct container_setup *setup, const struct container_run *run,
-	      struct wire_frame *frame, struct wire_reader *reader, int conn, const int *stdio);
+int exec_main(const struct plan *plan, const struct container_run *run, struct wire_frame *frame,
+	      struct wire_reader *reader, int conn, const int *stdio);
 
 #endif

@@ -22,27 +22,29 @@ void idmap_cache_release(struct idmap_cache *cache)
 	cache->n = 0;
 }
 
-static int write_map(pid_t pid, const char *file, uid_t inside, uid_t outside, uint32_t count,
+static int write_map(pid_t pid, const char *file, const struct idmap_range *ranges, unsigned n,
 		     struct error *err)
 {
-	char path[64], text[64];
-	int n = snprintf(text, sizeof(text), "%u %u %u\n", inside, outside, count);
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	char path[64];
 
+	for (unsigned i = 0; i < n; i++)
+		strbuf_addf(&text, "%u %u %u\n", ranges[i].inside, ranges[i].outside,
+			    ranges[i].count);
 	snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
 	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "open '%s'", path);
-	if (write(fd, text, (size_t)n) != n)
+	if (write(fd, text.data, text.len) != (ssize_t)text.len)
 		return error_set(err, ERROR_SYSTEM, errno, "write '%s'", path);
 	return 0;
 }
 
-int idmap_write(pid_t pid, uid_t inside, uid_t outside, gid_t gid_inside, gid_t gid_outside,
-		uint32_t count, struct error *err)
+int idmap_write(pid_t pid, const struct idmap_table *t, struct error *err)
 {
-	if (write_map(pid, "uid_map", inside, outside, count, err) < 0)
+	if (write_map(pid, "uid_map", t->uids, t->n_uids, err) < 0)
 		return -1;
-	return write_map(pid, "gid_map", gid_inside, gid_outside, count, err);
+	return write_map(pid, "gid_map", t->gids, t->n_gids, err);
 }
 
 /* Holds the new namespace until its descriptor is open. It shares the parent's memory, so that
@@ -56,7 +58,7 @@ static int hold(void *arg)
 	return 0;
 }
 
-static int make_userns(const struct idmap *map, int *out_fd, struct error *err)
+int idmap_userns(const struct idmap_table *table, int *out_fd, struct error *err)
 {
 	static _Alignas(16) char stack[16384];
 	char path[64];
@@ -65,8 +67,7 @@ static int make_userns(const struct idmap *map, int *out_fd, struct error *err)
 
 	if (pid < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "make a user namespace");
-	/* In the map's namespace the ids on disk are the ones inside. */
-	int failed = idmap_write(pid, map->uid, map->to, map->gid, map->to, map->count, err);
+	int failed = idmap_write(pid, table, err);
 	if (!failed) {
 		snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
 		fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -84,6 +85,10 @@ static int make_userns(const struct idmap *map, int *out_fd, struct error *err)
 
 static int cached_userns(struct idmap_cache *cache, const struct idmap *map, struct error *err)
 {
+	/* in the map's namespace the ids on disk are the ones inside */
+	struct idmap_range uids = {map->uid, map->to, map->count};
+	struct idmap_range gids = {map->gid, map->to, map->count};
+	struct idmap_table table = {&uids, &gids, 1, 1};
 	int fd = -1;
 
 	for (unsigned i = 0; i < cache->n; i++) {
@@ -95,7 +100,7 @@ static int cached_userns(struct idmap_cache *cache, const struct idmap *map, str
 			  IDMAP_CACHE);
 		return -1;
 	}
-	if (make_userns(map, &fd, err) < 0)
+	if (idmap_userns(&table, &fd, err) < 0)
 		return -1;
 	cache->maps[cache->n] = *map;
 	cache->fds[cache->n++] = fd;

@@ -30,9 +30,21 @@ struct idmap_cache {
 
 void idmap_cache_release(struct idmap_cache *cache);
 
-/* Writes uid_map and gid_map of PID: 0..COUNT-1 inside are BASE.. outside. */
-int idmap_write(pid_t pid, uid_t inside, uid_t outside, gid_t gid_inside, gid_t gid_outside,
-		uint32_t count, struct error *err);
+/* Ids of a user namespace: INSIDE.. are OUTSIDE.. (user_namespaces(7)). */
+struct idmap_range {
+	uint32_t inside, outside, count;
+};
+
+#define IDMAP_RANGES 340 /* the kernel's most */
+struct idmap_table {
+	const struct idmap_range *uids, *gids;
+	unsigned n_uids, n_gids;
+};
+
+/* Writes uid_map and gid_map of PID. */
+int idmap_write(pid_t pid, const struct idmap_table *table, struct error *err);
+/* A user namespace with these ids, for idmapped mounts. */
+int idmap_userns(const struct idmap_table *table, int *out_fd, struct error *err);
 
 /* A detached copy of the folder DIRFD (one mount, nothing below it) with nosuid, nodev and, with
  * READ_ONLY, read-only; seen through MAP unless that is NULL. The caller closes *out_fd, or moves

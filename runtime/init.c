@@ -7,8 +7,9 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mount.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -16,136 +17,134 @@
 
 #include "base/cleanup.h"
 #include "runtime/network.h"
+#include "runtime/terminal.h"
 
-#define SAFE (MS_NOSUID | MS_NODEV | MS_NOEXEC)
+struct first {
+	const struct container_setup *setup;
+	int report, sync;
+	int root;     /* until it is entered */
+	int terminal; /* -1: none */
+	int label;    /* open for writing, or -1 */
+};
 
-static void check(int failed, int report, enum container_step step)
+static void check(int failed, const struct first *f, enum step step)
 {
-	if (failed)
-		container_report(report, step, errno);
+	step_check(failed, f->report, step, NULL);
 }
 
-static void await(int sync, int report)
+static void check_step(enum step step, const struct first *f, const char *subject)
+{
+	if (step != STEP_NONE)
+		step_fail(f->report, step, subject, errno);
+}
+
+static void await(const struct first *f)
 {
 	char byte;
 	ssize_t n;
 
 	do {
-		n = read(sync, &byte, 1);
+		n = read(f->sync, &byte, 1);
 	} while (n < 0 && errno == EINTR);
 	if (n != 1)
-		container_report(report, STEP_SYNC, n < 0 ? errno : EPIPE);
+		step_fail(f->report, STEP_SYNC, NULL, n < 0 ? errno : EPIPE);
 }
 
-/* PATH shows nothing: an empty folder, or /dev/null. One that does not exist is fine. */
-static int mask(const char *path)
+static void take_ids(const struct first *f)
 {
-	struct stat st;
+	const struct container_setup *setup = f->setup;
 
-	if (lstat(path, &st) < 0)
-		return errno == ENOENT ? 0 : -1;
-	return mount(S_ISDIR(st.st_mode) ? "e" : "r/dev/null", path, NULL, MS_BIND, NULL);
+	if (setup->takes_ids)
+		check(syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0 ||
+			      (!setup->program->keep_groups && syscall(SYS_setgroups, 0, NULL) < 0),
+		      f, STEP_IDS);
+	if (setup->namespaces & CLONE_NEWCGROUP)
+		check(unshare(CLONE_NEWCGROUP), f, STEP_CGROUP);
 }
 
-static int protect(const char *path)
+static void set_names(const struct first *f)
 {
-	if (mount(path, path, NULL, MS_BIND | MS_REC, NULL) < 0)
-		return errno == ENOENT ? 0 : -1;
-	return mount(NULL, path, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | SAFE, NULL);
+	const struct container_setup *s = f->setup;
+
+	if (s->hostname)
+		check(sethostname(s->hostname, strlen(s->hostname)), f, STEP_HOSTNAME);
+	if (s->domainname)
+		check(setdomainname(s->domainname, strlen(s->domainname)), f, STEP_HOSTNAME);
 }
 
-static void mount_kernel(int report, bool v2)
+static void open_terminal(struct first *f)
 {
-	static const char *const masked[] = {
-		"r/proc/acpi",
-		"r/proc/asound",
-		"r/proc/interrupts",
-		"r/proc/kcore",
-		"r/proc/keys",
-		"r/proc/latency_stats",
-		"r/proc/timer_list",
-		"r/proc/timer_stats",
-		"r/proc/sched_debug",
-		"r/proc/scsi",
-		"r/proc/kallsyms",
-		"r/proc/kpagecount",
-		"r/proc/kpageflags",
-		"r/proc/kpagecgroup",
-		"r/proc/key-users",
-		"r/proc/modules",
-		"r/proc/vmallocinfo",
-		"r/proc/slabinfo",
-		"r/sys/firmware",
-		"r/sys/kernel/debug",
-		"r/sys/kernel/security",
-		"r/sys/kernel/tracing",
-		"r/sys/devices/virtual/powercap",
-		"r/sys/fs/bpf",
-		"r/sys/fs/pstore",
-		"r/sys/kernel/config",
-		"r/sys/module",
-	};
-	static const char *const read_only[] = {"r/proc/bus", "r/proc/fs", "r/proc/irq",
-						"r/proc/sys", "r/proc/sysrq-trigger"};
+	const struct container_setup *setup = f->setup;
+	struct winsize size = {setup->rows, setup->columns, 0, 0};
+	int master;
 
-	check(mount("proc", "r/proc", "proc", SAFE, NULL), report, STEP_PROC);
-	/* Where the host's /sys is covered in part, the kernel gives no fresh one: then none. */
-	if (mount("sysfs", "r/sys", "sysfs", SAFE | MS_RDONLY, NULL) < 0)
-		check(errno != EPERM || mount("e", "r/sys", NULL, MS_BIND, NULL) < 0, report,
-		      STEP_SYS);
-	if (v2 && mount("cgroup", "r/sys/fs/cgroup", "cgroup2", SAFE | MS_RDONLY, NULL) < 0 &&
-	    mount("e", "r/sys/fs/cgroup", NULL, MS_BIND, NULL) < 0 && errno != ENOENT)
-		check(-1, report, STEP_SYS);
-	for (size_t i = 0; i < ARRAY_SIZE(masked); i++)
-		check(mask(masked[i]), report, STEP_MASK);
-	for (size_t i = 0; i < ARRAY_SIZE(read_only); i++)
-		check(protect(read_only[i]), report, STEP_MASK);
+	if (!setup->tty)
+		return;
+	check(terminal_open(f->root, "/dev/pts/ptmx", setup->program->uid, &master, &f->terminal),
+	      f, STEP_TERMINAL);
+	if (size.ws_row || size.ws_col)
+		check(ioctl(master, TIOCSWINSZ, &size), f, STEP_TERMINAL);
+	check(setup->root->console && root_console(f->root, f->terminal) < 0, f, STEP_TERMINAL);
+	check(terminal_pass(setup->console_to, "/dev/ptmx", 9, master), f, STEP_TERMINAL);
+	close(master);
 }
 
-/* "." becomes the root and the old one goes, as pivot_root(2) describes under "." and ".". */
-static void pivot(int report)
+/* While the host's /proc can be seen, which no image can put in the place of. */
+static void open_label(struct first *f)
 {
-	struct stat root, here;
-
-	check(chdir("r"), report, STEP_PIVOT);
-	check(syscall(SYS_pivot_root, ".", ".") < 0, report, STEP_PIVOT);
-	check(umount2(".", MNT_DETACH), report, STEP_PIVOT);
-	check(chdir("/"), report, STEP_PIVOT);
-	check(stat("/", &root) < 0 || stat(".", &here) < 0, report, STEP_CWD_CHECK);
-	if (root.st_dev != here.st_dev || root.st_ino != here.st_ino)
-		container_report(report, STEP_CWD_CHECK, EPERM);
+	if (!f->setup->label_file)
+		return;
+	f->label = open(f->setup->label_file, O_WRONLY | O_CLOEXEC);
+	if (f->label < 0)
+		step_fail(f->report, STEP_LABEL, f->setup->label, errno);
 }
 
-static void connect_stdio(const struct container_setup *setup, int *report, int *sync)
+static void build_root(struct first *f)
 {
-	int fds[3], high;
+	const struct container_setup *setup = f->setup;
+	const char *subject = NULL;
+	enum step step = root_build(setup->root, &f->root, &subject);
 
-	for (int i = 0; i < 3; i++)
-		fds[i] = setup->stdio[i];
-	if (setup->spec->tty) {
-		int tty = open("/dev/pts/0", O_RDWR | O_NOCTTY | O_CLOEXEC);
-
-		check(tty < 0, *report, STEP_TERMINAL);
-		fds[0] = fds[1] = fds[2] = tty;
+	check_step(step, f, subject);
+	open_terminal(f);
+	open_label(f);
+	if (setup->staged) {
+		step_tell(f->report, STEP_BUILT, NULL, 0);
+		await(f);
 	}
-	/* Out of the way of 0, 1 and 2 first, then into place; everything else is closed. */
+	if (setup->inside) {
+		step = setup->inside(setup->data, &subject);
+		check_step(step, f, subject);
+	}
+	step = root_enter(setup->root, f->root, &subject);
+	check_step(step, f, subject);
+	f->root = close_fd(f->root);
+}
+
+static void connect_stdio(struct first *f)
+{
+	const struct container_setup *setup = f->setup;
+	int fds[3];
+
+	/* Out of the way of 0, 1 and 2 first, then into place. What is not for the program is
+	 * closed by its exec, and by init itself. */
 	for (int i = 0; i < 3; i++) {
-		fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 16);
-		check(fds[i] < 0, *report, STEP_STDIO);
+		fds[i] = f->terminal >= 0 ? f->terminal : setup->stdio[i];
+		fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
+		check(fds[i] < 0, f, STEP_STDIO);
 	}
-	high = fcntl(*report, F_DUPFD_CLOEXEC, 16);
-	check(high < 0, *report, STEP_STDIO);
-	*report = high;
-	high = fcntl(*sync, F_DUPFD_CLOEXEC, 16);
-	check(high < 0, *report, STEP_STDIO);
-	*sync = high;
 	for (int i = 0; i < 3; i++)
-		check(dup2(fds[i], i) < 0, *report, STEP_STDIO);
-	check(dup3(*report, 3, O_CLOEXEC) < 0, *report, STEP_STDIO);
-	*report = 3;
-	check(dup3(*sync, 4, O_CLOEXEC) < 0, *report, STEP_STDIO);
-	*sync = 4;
-	check(close_range(5, ~0u, 0), *report, STEP_STDIO);
+		check(dup2(fds[i], i) < 0, f, STEP_STDIO);
+	check(close_range(3 + setup->keep_fds, ~0u, CLOSE_RANGE_CLOEXEC), f, STEP_STDIO);
+}
+
+static void set_up_network(const struct first *f)
+{
+	int r = f->setup->loopback ? network_configure_inside(f->setup->address, f->setup->gateway)
+				   : 0;
+
+	if (r < 0)
+		step_fail(f->report, STEP_NETWORK, NULL, -r);
 }
 
 /* Waits for children and for orders from outside (whose sender has no pid in here). */
@@ -177,70 +176,106 @@ static void reap(pid_t program)
 	}
 }
 
-struct program {
-	const struct container_setup *setup;
-	int report;
-};
+static void control_terminal(const struct first *f)
+{
+	check(setsid() < 0, f, STEP_TERMINAL);
+	if (f->terminal >= 0)
+		check(ioctl(0, TIOCSCTTY, 0) < 0, f, STEP_TERMINAL);
+}
 
 /* Shares init's memory until it executes: nothing is copied, and init waits. */
 static int run_program(void *data)
 {
-	const struct program *p = data;
-	const struct container_spec *spec = p->setup->spec;
-	const char *cwd = spec->profile == SPEC_LAYER ? "/" : "/app";
+	const struct first *f = data;
 
-	check(setsid() < 0, p->report, STEP_TERMINAL);
-	if (spec->tty)
-		check(ioctl(0, TIOCSCTTY, 0) < 0, p->report, STEP_TERMINAL);
-	container_exec(spec->cwd ? spec->cwd : cwd, spec->argv.v, spec->env.v, p->report);
+	control_terminal(f);
+	program_exec(f->setup->program, f->report);
 }
 
-void init_main(const struct container_setup *setup, int sync, int report, int shim_end)
+/* Stays, as init. */
+static void fork_and_reap(struct first *f) __attribute__((noreturn));
+static void fork_and_reap(struct first *f)
 {
-	const struct container_spec *spec = setup->spec;
 	static _Alignas(16) char stack[32768];
-	const char *host = spec->hostname ? spec->hostname : spec->id;
-	struct program program;
 	struct pollfd parent;
-	enum container_step step;
-	sigset_t all;
 	pid_t pid;
-	int r;
 
+	check_step(program_become(f->setup->program), f, NULL);
+	/* Changing ids cleared it; a caller that died in between has closed its end. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	prctl(PR_SET_NAME, "berth-init", 0, 0, 0);
-	close(shim_end);
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, NULL);
-	for (int sig = 1; sig < 32; sig++)
-		signal(sig, SIG_DFL);
-	umask(022);
-	await(sync, report);
-	check(syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0 ||
-		      syscall(SYS_setgroups, 0, NULL) < 0,
-	      report, STEP_IDS);
-	check(unshare(CLONE_NEWCGROUP), report, STEP_CGROUP);
-	/* The copied mounts are locked together; a copy of our own can become the root. */
-	check(mount("r", "r", NULL, MS_BIND | MS_REC, NULL), report, STEP_MOUNT);
-	mount_kernel(report, setup->cgroup->v2);
-	pivot(report);
-	check(sethostname(host, strlen(host)), report, STEP_HOSTNAME);
-	connect_stdio(setup, &report, &sync);
-	await(sync, report);
-	r = network_configure_inside(setup->address, setup->gateway);
-	if (r < 0)
-		container_report(report, STEP_NETWORK, -r);
-	step = container_drop(spec->profile, &setup->limits);
-	if (step != STEP_NONE)
-		container_report(report, step, errno);
-	/* Changing ids cleared it; a shim that died in between has closed its end. */
-	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	parent = (struct pollfd){sync, POLLIN, 0};
+	parent = (struct pollfd){f->sync, POLLIN, 0};
 	if (poll(&parent, 1, 0) > 0 && (parent.revents & POLLHUP))
-		container_report(report, STEP_SYNC, EPIPE);
-	program = (struct program){setup, report};
-	pid = clone(run_program, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, &program);
-	check(pid < 0, report, STEP_FORK);
+		step_fail(f->report, STEP_SYNC, NULL, EPIPE);
+	pid = clone(run_program, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, f);
+	check(pid < 0, f, STEP_FORK);
 	close_range(0, ~0u, 0);
 	reap(pid);
+}
+
+/* From here on, failures are for whoever opened the gate. */
+static void pass_gate(struct first *f)
+{
+	int conn;
+
+	if (f->setup->gate < 0)
+		return;
+	step_tell(f->report, STEP_READY, NULL, 0);
+	f->report = close_fd(f->report);
+	do {
+		conn = accept4(f->setup->gate, NULL, NULL, SOCK_CLOEXEC);
+	} while (conn < 0 && (errno == EINTR || errno == ECONNABORTED));
+	if (conn < 0)
+		_exit(125);
+	f->report = conn;
+}
+
+/* Becomes the program. */
+static void become_program(struct first *f) __attribute__((noreturn));
+static void become_program(struct first *f)
+{
+	const struct container_setup *setup = f->setup;
+	const char *subject = NULL, *file;
+	char buf[4096];
+	int failed = program_find(setup->program, buf, sizeof(buf), &file);
+
+	if (failed)
+		step_fail(f->report, STEP_EXEC, setup->program->argv[0], failed);
+	control_terminal(f);
+	pass_gate(f);
+	if (setup->before_exec)
+		check_step(setup->before_exec(setup->data, &subject), f, subject);
+	if (f->label >= 0 &&
+	    write(f->label, setup->label, strlen(setup->label)) != (ssize_t)strlen(setup->label))
+		step_fail(f->report, STEP_LABEL, setup->label, errno);
+	if (setup->personality != ~0ul)
+		check(personality(setup->personality) < 0, f, STEP_PRIVILEGES);
+	check_step(program_become(setup->program), f, NULL);
+	program_exec(setup->program, f->report);
+}
+
+void init_main(const struct container_setup *setup, int sync, int report, int caller_end)
+{
+	struct first f = {setup, report, sync, -1, -1, -1};
+	sigset_t all;
+
+	if (!setup->stays)
+		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	prctl(PR_SET_NAME, "berth-init", 0, 0, 0);
+	close(caller_end);
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	for (int sig = 1; sig < _NSIG; sig++)
+		signal(sig, SIG_DFL);
+	umask(0);
+	await(&f);
+	take_ids(&f);
+	build_root(&f);
+	set_names(&f);
+	connect_stdio(&f);
+	if (!setup->staged)
+		await(&f);
+	set_up_network(&f);
+	if (setup->reaper)
+		fork_and_reap(&f);
+	become_program(&f);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "runtime/limits.h"
 
-#include <errno.h>
 #include <sys/resource.h>
 
 #include "base/cleanup.h"
@@ -53,19 +52,10 @@ int limits_resolve(const struct instance *inst, const struct container_spec *spe
 	return 0;
 }
 
-int limits_apply(const struct spec_limits *limits)
+void limits_program(const struct spec_limits *limits, struct program *program)
 {
-	struct rlimit r = {limits->nofile, limits->nofile}, now, none = {0, 0};
-
-	if (getrlimit(RLIMIT_NOFILE, &now) < 0)
-		return -1;
-	if (setrlimit(RLIMIT_NOFILE, &r) < 0) {
-		/* without CAP_SYS_RESOURCE the hard limit only goes down */
-		if (errno != EPERM)
-			return -1;
-		r.rlim_cur = r.rlim_max = now.rlim_max;
-		if (setrlimit(RLIMIT_NOFILE, &r) < 0)
-			return -1;
-	}
-	return setrlimit(RLIMIT_CORE, &none);
+	program->rlimits[0] =
+		(struct program_rlimit){RLIMIT_NOFILE, {limits->nofile, limits->nofile}, true};
+	program->rlimits[1] = (struct program_rlimit){RLIMIT_CORE, {0, 0}, true};
+	program->n_rlimits = 2;
 }

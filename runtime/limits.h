@@ -9,12 +9,12 @@
 
 #include "base/error.h"
 #include "instance/instance.h"
+#include "runtime/program.h"
 #include "runtime/spec.h"
 
 int limits_resolve(const struct instance *inst, const struct container_spec *spec,
 		   struct spec_limits *out, struct error *err);
-/* RLIMIT_NOFILE and RLIMIT_CORE, clamped to what this process may set. System calls only; 0 or -1
- * with errno. */
-int limits_apply(const struct spec_limits *limits);
+/* PROGRAM gets RLIMIT_NOFILE and RLIMIT_CORE, clamped to what the process may set. */
+void limits_program(const struct spec_limits *limits, struct program *program);
 
 #endif

@@ -6,7 +6,6 @@
 #include <linux/openat2.h>
 #include <sched.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -17,6 +16,7 @@
 #include "base/file.h"
 #include "base/strbuf.h"
 #include "runtime/layer.h"
+#include "runtime/place.h"
 
 #define CA_BUNDLE "/etc/ssl/certs/ca-certificates.crt"
 #define SAFE (MS_NOSUID | MS_NODEV)
@@ -231,73 +231,6 @@ static int place(int fd, const char *name, struct error *err)
 	return 0;
 }
 
-static int open_in(int root, const char *path, uint64_t flags, uint64_t resolve)
-{
-	struct open_how how = {.flags = flags | O_CLOEXEC, .resolve = resolve};
-
-	return (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
-}
-
-/* Opens DEST (an absolute path) inside ROOT as a place to mount on; what is missing is made and
- * given to OWNER. With FILE, the last component is a file. */
-static int destination(int root, const char *dest, bool file, uid_t owner, int *out_fd,
-		       struct error *err)
-{
-	char path[1100];
-	uint64_t in_root = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-	int fd = open_in(root, dest, O_PATH | (file ? 0 : O_DIRECTORY), in_root);
-	size_t len = strlen(dest);
-
-	for (size_t i = 1; fd < 0 && errno == ENOENT && i <= len; i++) {
-		if (dest[i] != '/' && dest[i] != '\0')
-			continue;
-		bool last = dest[i] == '\0';
-		const char *name;
-		size_t parent_len;
-
-		snprintf(path, sizeof(path), "%.*s", (int)i, dest);
-		name = strrchr(path, '/') + 1;
-		parent_len = (size_t)(name - path);
-		_cleanup_close_ int seen = open_in(root, path, O_PATH, in_root);
-		if (seen < 0 && errno == ENOENT) {
-			char parent[1100];
-
-			snprintf(parent, sizeof(parent), "%.*s", (int)parent_len, path);
-			_cleanup_close_ int dir =
-				open_in(root, parent, O_PATH | O_DIRECTORY, in_root);
-			if (dir < 0)
-				break;
-			/* a link to nowhere (/etc/resolv.conf often is one) gives way */
-			if (faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-				unlinkat(dir, name, 0);
-			int made = last && file ? mknodat(dir, name, S_IFREG | 0644, 0)
-						: mkdirat(dir, name, 0755);
-			if (made < 0 || fchownat(dir, name, owner, owner, AT_SYMLINK_NOFOLLOW) < 0)
-				break;
-		}
-		if (last)
-			fd = open_in(root, dest, O_PATH | (file ? 0 : O_DIRECTORY), in_root);
-		else
-			errno = ENOENT;
-	}
-	if (fd < 0)
-		return fail(err, "make the mount point", dest);
-	*out_fd = fd;
-	return 0;
-}
-
-static int mount_fd_at(int mount, int root, const char *dest, bool file, uid_t owner,
-		       struct error *err)
-{
-	_cleanup_close_ int at = -1;
-
-	if (destination(root, dest, file, owner, &at, err) < 0)
-		return -1;
-	if (move_mount(mount, "", at, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
-		return fail(err, "mount on", dest);
-	return 0;
-}
-
 /* Mounts a new FSTYPE on DEST; gives its root in *out_fd when that is not NULL. */
 static int mount_new_at(const char *fstype, int root, const char *dest, unsigned long flags,
 			const char *options, uid_t owner, int *out_fd, struct error *err)
@@ -305,14 +238,14 @@ static int mount_new_at(const char *fstype, int root, const char *dest, unsigned
 	_cleanup_close_ int at = -1;
 	char link[64];
 
-	if (destination(root, dest, false, owner, &at, err) < 0)
+	if (place_open(root, dest, false, owner, &at, err) < 0)
 		return -1;
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", at);
 	if (mount(fstype, link, fstype, flags, options) < 0)
 		return fail(err, "mount on", dest);
 	if (!out_fd)
 		return 0;
-	*out_fd = open_in(root, dest, O_RDONLY | O_DIRECTORY, RESOLVE_IN_ROOT);
+	*out_fd = place_lookup(root, dest, O_RDONLY | O_DIRECTORY, RESOLVE_IN_ROOT);
 	return *out_fd < 0 ? fail(err, "open", dest) : 0;
 }
 
@@ -375,13 +308,11 @@ static int make_nodes(int dev, uid_t base, struct error *err)
 	return 0;
 }
 
-static int mount_dev(const struct container_spec *spec, int root, uid_t base, int *out_console,
-		     struct error *err)
+static int mount_dev(int root, uid_t base, struct error *err)
 {
 	struct mount_attr ro = {.attr_set = MOUNT_ATTR_RDONLY};
-	_cleanup_close_ int dev = -1, pts = -1, master = -1;
+	_cleanup_close_ int dev = -1;
 	char options[128];
-	int unlock = 0;
 
 	/* the one mount on which device nodes work */
 	snprintf(options, sizeof(options), "mode=755,size=64k,nr_inodes=64,uid=%u,gid=%u", base,
@@ -392,22 +323,15 @@ static int mount_dev(const struct container_spec *spec, int root, uid_t base, in
 	if (make_nodes(dev, base, err) < 0)
 		return -1;
 	snprintf(options, sizeof(options), "newinstance,ptmxmode=0666,mode=0620,gid=%u", base + 5);
-	if (mount_new_at("devpts", root, "/dev/pts", MS_NOSUID | MS_NOEXEC, options, base, &pts,
+	if (mount_new_at("devpts", root, "/dev/pts", MS_NOSUID | MS_NOEXEC, options, base, NULL,
 			 err) < 0)
 		return -1;
 	snprintf(options, sizeof(options), "mode=1777,size=64m,uid=%u,gid=%u", base, base);
 	if (mount_new_at("tmpfs", root, "/dev/shm", SAFE | MS_NOEXEC, options, base, NULL, err) < 0)
 		return -1;
-	if (mount_setattr(dev, "", AT_EMPTY_PATH, &ro, sizeof(ro)) < 0)
-		return fail(err, "protect", "/dev");
-	if (!spec->tty)
-		return 0;
-	master = openat(pts, "ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (master < 0 || ioctl(master, TIOCSPTLCK, &unlock) < 0 ||
-	    fchownat(pts, "0", rootfs_user(spec, base), base + 5, 0) < 0)
-		return fail(err, "open", "/dev/pts/ptmx");
-	*out_console = TAKE_FD(master);
-	return 0;
+	return mount_setattr(dev, "", AT_EMPTY_PATH, &ro, sizeof(ro)) < 0
+		       ? fail(err, "protect", "/dev")
+		       : 0;
 }
 
 static int put_text(int root, const char *name, const char *dest, const char *text, uid_t base,
@@ -425,7 +349,7 @@ static int put_text(int root, const char *name, const char *dest, const char *te
 	copy = open_tree(AT_FDCWD, name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (copy < 0 || mount_setattr(copy, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
 		return fail(err, "mount", dest);
-	return mount_fd_at(copy, root, dest, true, base, err);
+	return place_mount(copy, root, dest, true, base, err);
 }
 
 static int mount_etc(const struct container_spec *spec, int root, const struct rootfs_view *view,
@@ -451,7 +375,7 @@ static int mount_app(int root, uid_t user, struct error *err)
 	struct stat st;
 	_cleanup_close_ int at = -1, copy = -1;
 
-	if (destination(root, "/app", false, user, &at, err) < 0)
+	if (place_open(root, "/app", false, user, &at, err) < 0)
 		return -1;
 	/* an image may have made it as root */
 	if (fstat(at, &st) < 0 ||
@@ -470,8 +394,8 @@ static int check_places(int root, uid_t base, struct error *err)
 	static const char *const places[] = {"proc", "sys", "dev", "tmp", "etc"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		_cleanup_close_ int fd = open_in(root, places[i], O_PATH | O_DIRECTORY,
-						 RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+		_cleanup_close_ int fd = place_lookup(root, places[i], O_PATH | O_DIRECTORY,
+						      RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
 
 		if (fd >= 0)
 			continue;
@@ -485,7 +409,7 @@ static int check_places(int root, uid_t base, struct error *err)
 }
 
 static int mount_root(const struct container_spec *spec, const struct rootfs_view *view,
-		      struct copies *c, int *out_console, struct error *err)
+		      struct copies *c, struct error *err)
 {
 	struct mount_attr ro = {.attr_set = MOUNT_ATTR_RDONLY};
 	_cleanup_close_ int root = open("r", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -494,20 +418,19 @@ static int mount_root(const struct container_spec *spec, const struct rootfs_vie
 
 	if (root < 0)
 		return fail(err, "open", "r");
-	if (check_places(root, view->base, err) < 0 ||
-	    mount_dev(spec, root, view->base, out_console, err) < 0)
+	if (check_places(root, view->base, err) < 0 || mount_dev(root, view->base, err) < 0)
 		return -1;
 	snprintf(options, sizeof(options), "mode=1777,size=%llu,uid=%u,gid=%u",
 		 (unsigned long long)view->disk, view->base, view->base);
 	if (mount_new_at("tmpfs", root, "/tmp", SAFE, options, view->base, NULL, err) < 0 ||
 	    mount_etc(spec, root, view, err) < 0)
 		return -1;
-	if (c->ca >= 0 && mount_fd_at(c->ca, root, CA_BUNDLE, true, view->base, err) < 0)
+	if (c->ca >= 0 && place_mount(c->ca, root, CA_BUNDLE, true, view->base, err) < 0)
 		return -1;
 	if (spec->profile != SPEC_LAYER && mount_app(root, user, err) < 0)
 		return -1;
 	for (unsigned i = 0; i < c->n_mounts; i++) {
-		if (mount_fd_at(c->mounts[i], root, spec->mounts[i].dest, false, user, err) < 0)
+		if (place_mount(c->mounts[i], root, spec->mounts[i].dest, false, user, err) < 0)
 			return -1;
 	}
 	if (spec->profile != SPEC_LAYER &&
@@ -518,7 +441,7 @@ static int mount_root(const struct container_spec *spec, const struct rootfs_vie
 
 static int build(const struct instance *inst, const struct container_spec *spec,
 		 const struct rootfs *r, const struct rootfs_view *view, struct copies *c,
-		 int *out_console, struct error *err)
+		 struct error *err)
 {
 	_cleanup_free_ char *top = instance_run(inst, "containers");
 	char options[128];
@@ -535,12 +458,11 @@ static int build(const struct instance *inst, const struct container_spec *spec,
 		return fail(err, "enter", top);
 	if (mount_overlay(spec, r, c, view->base, err) < 0)
 		return -1;
-	return mount_root(spec, view, c, out_console, err);
+	return mount_root(spec, view, c, err);
 }
 
 int rootfs_mount(const struct instance *inst, const struct container_spec *spec,
-		 const struct rootfs *r, const struct rootfs_view *view, int *out_console,
-		 struct error *err)
+		 const struct rootfs *r, const struct rootfs_view *view, struct error *err)
 {
 	struct copies c;
 	mode_t mask = umask(0);
@@ -550,7 +472,7 @@ int rootfs_mount(const struct instance *inst, const struct container_spec *spec,
 	c.upper = c.ca = -1;
 	failed = copy_sources(spec, r, &c, err);
 	if (!failed)
-		failed = build(inst, spec, r, view, &c, out_console, err);
+		failed = build(inst, spec, r, view, &c, err);
 	copies_release(&c);
 	umask(mask);
 	return failed;

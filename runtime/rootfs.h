@@ -9,8 +9,7 @@
  *   r    the overlay, read-only for apps and builds; on it /app, /tmp, /dev, /etc files, mounts
  *
  * /proc, /sys and the pivot are left to the container's own first process (container.h).
- * Destinations inside an image are looked up with the image as the root (openat2(2),
- * RESOLVE_IN_ROOT), so its links cannot lead out of it.
+ * Destinations inside an image are looked up with place.h, so its links cannot lead out of it.
  */
 #ifndef RUNTIME_ROOTFS_H
 #define RUNTIME_ROOTFS_H
@@ -54,10 +53,8 @@ struct rootfs_view {
 	const char *resolv;  /* text of /etc/resolv.conf */
 };
 
-/* Enters a new mount namespace, builds the tree in it and makes "." its top. With spec->tty,
- * *out_console is the master of the container's /dev/pts/0. */
+/* Enters a new mount namespace, builds the tree in it and makes "." its top. */
 int rootfs_mount(const struct instance *inst, const struct container_spec *spec,
-		 const struct rootfs *r, const struct rootfs_view *view, int *out_console,
-		 struct error *err);
+		 const struct rootfs *r, const struct rootfs_view *view, struct error *err);
 
 #endif

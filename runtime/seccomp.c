@@ -525,9 +525,10 @@ int seccomp_init_filters(struct error *err)
 	return 0;
 }
 
-int seccomp_install(enum spec_profile profile)
+void seccomp_program(enum spec_profile profile, struct program *program)
 {
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filters[profile].calls) < 0)
-		return -1;
-	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filters[profile].arguments);
+	program->filters[0] = &filters[profile].calls;
+	program->filters[1] = &filters[profile].arguments;
+	program->n_filters = 2;
+	program->filter_flags = 0;
 }

@@ -13,6 +13,7 @@
 #include <linux/filter.h>
 
 #include "base/error.h"
+#include "runtime/program.h"
 #include "runtime/spec.h"
 
 struct seccomp_filter {
@@ -21,8 +22,7 @@ struct seccomp_filter {
 
 /* Compiles the programs of every profile. */
 int seccomp_init_filters(struct error *err);
-/* Installs them for PROFILE in this process, which has no_new_privs. System calls only; gives 0 or
- * -1 with errno. */
-int seccomp_install(enum spec_profile profile);
+/* PROGRAM, which sets no_new_privs, gets those of PROFILE. */
+void seccomp_program(enum spec_profile profile, struct program *program);
 
 #endif

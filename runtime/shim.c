@@ -19,13 +19,13 @@
 #include "base/file.h"
 #include "base/sock.h"
 #include "runtime/cgroup.h"
-#include "runtime/container.h"
 #include "runtime/exec.h"
 #include "runtime/layer.h"
 #include "runtime/limits.h"
 #include "runtime/meter.h"
 #include "runtime/logfile.h"
 #include "runtime/network.h"
+#include "runtime/plan.h"
 #include "runtime/restart.h"
 #include "runtime/spare.h"
 #include "runtime/status.h"
@@ -39,7 +39,7 @@
 struct shim {
 	const struct instance *inst;
 	const struct container_spec *spec;
-	struct container_setup setup;
+	struct plan setup;
 	struct container_run run;
 	struct container_status status;
 	struct rootfs rootfs;
@@ -53,6 +53,7 @@ struct shim {
 	int folder;   /* run/containers/ID */
 	int control;  /* listening */
 	int signals;  /* a signalfd: SIGTERM, which stops the container */
+	int console;  /* with spec->tty, until it is handed over */
 	int output;   /* the read end of the program's output */
 	int stdio[3]; /* for the next start */
 	char address[NETWORK_TEXT_MAX];
@@ -230,7 +231,7 @@ static int start_once(struct shim *s, struct error *err)
 	s->setup.address_text = s->address;
 	s->setup.resolv = s->resolv.data;
 	memcpy(s->setup.stdio, s->stdio, sizeof(s->stdio));
-	int failed = container_start(&s->setup, &s->run, err);
+	int failed = plan_start(&s->setup, &s->run, &s->console, err);
 	spare_used();
 	close_stdio(s);
 	if (failed) {
@@ -565,8 +566,8 @@ static int announce(struct shim *s)
 
 	publish(s, CONTAINER_RUNNING);
 	wire_put_str(&sb, s->address);
-	failed = wire_send(s->conn, WIRE_OK, &sb, &s->run.console, s->run.console >= 0, NULL);
-	s->run.console = close_fd(s->run.console);
+	failed = wire_send(s->conn, WIRE_OK, &sb, &s->console, s->console >= 0, NULL);
+	s->console = close_fd(s->console);
 	if (!s->attached)
 		s->conn = close_fd(s->conn);
 	return failed;
@@ -611,7 +612,8 @@ int shim_main(const struct instance *inst, const struct container_spec *spec, in
 	strbuf_init(&s.resolv);
 	for (int i = 0; i < 3; i++)
 		s.stdio[i] = stdio ? stdio[i] : -1;
-	s.run = (struct container_run){-1, -1, -1};
+	s.run = (struct container_run){-1, -1};
+	s.console = -1;
 	sigemptyset(&term);
 	sigaddset(&term, SIGTERM);
 	sigprocmask(SIG_BLOCK, &term, NULL);

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A program that is executed in a container, and as whom: ids, capabilities, limits, system call
+ * filters. Both kinds of container, and what is executed in a running one, become it here.
+ */
+#ifndef RUNTIME_PROGRAM_H
+#define RUNTIME_PROGRAM_H
+
+#include <linux/filter.h>
+#include <stdbool.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include "runtime/caps.h"
+#include "runtime/step.h"
+
+#define PROGRAM_RLIMITS 16
+#define PROGRAM_FILTERS 2
+
+struct program {
+	char *const *argv; /* argv[0] is looked up in env's PATH inside */
+	char *const *env;
+	const char *cwd;
+	uid_t uid;
+	gid_t gid;
+	const gid_t *groups;
+	size_t n_groups;
+	bool keep_groups; /* a user namespace that may not set them */
+	mode_t umask;
+	struct caps caps;
+	bool no_new_privs;
+	struct program_rlimit {
+		int resource;
+		struct rlimit value;
+		bool clamp; /* to what this process may set, instead of failing */
+	} rlimits[PROGRAM_RLIMITS];
+	unsigned n_rlimits;
+	const struct sock_fprog *filters[PROGRAM_FILTERS];
+	unsigned n_filters;
+	unsigned filter_flags; /* of seccomp(2) */
+	int listener_to;       /* a socket for the filter's listener, or -1 */
+	const char *listener_text;
+	size_t listener_len;
+};
+
+/* Finds argv[0] as execvp(3) would, in the root that the process has; OUT may be argv[0] itself.
+ * Gives 0, or an errno. System calls only, as all here. */
+int program_find(const struct program *p, char *buf, size_t size, const char **out);
+/* Becomes P's user without a way back. Gives the step that failed, with errno, or STEP_NONE. */
+enum step program_become(const struct program *p);
+/* Enters the working folder and executes it. Never returns: failures go to REPORT_FD. */
+void program_exec(const struct program *p, int report_fd) __attribute__((noreturn));
+
+#endif
