@@ -253,6 +253,30 @@ static int ensure(struct recipe *r, const char *why, const struct pump *user, ch
 	return 0;
 }
 
+static void add_runtimes(struct recipe *r, const struct packs *packs)
+{
+	for (size_t i = 0; i < packs->n; i++) {
+		const struct pack *p = &packs->v[i];
+		add_packages(r, &p->packages);
+		_cleanup_free_ char *script =
+			p->runtime ? xasprintf("%s/%s", p->path, p->runtime) : NULL;
+		if (script && !strvec_has(&r->scripts, script)) {
+			strvec_push(&r->scripts, script);
+			strvec_pushf(&r->script_files, "%s/buildpacks/%s/%s", r->inst->share,
+				     p->name, p->runtime);
+		}
+		add_runtimes(r, &p->members);
+	}
+}
+
+static void add_build_packages(struct recipe *r, const struct packs *packs)
+{
+	for (size_t i = 0; i < packs->n; i++) {
+		add_packages(r, &packs->v[i].build_packages);
+		add_build_packages(r, &packs->v[i].members);
+	}
+}
+
 int layerset_ensure(const struct instance *inst, const char *stack, const struct packs *packs,
 		    const struct strvec *extra, const struct pump *user, char **out,
 		    struct error *err)
@@ -260,15 +284,7 @@ int layerset_ensure(const struct instance *inst, const char *stack, const struct
 	_cleanup_(release_recipe) struct recipe r = {inst,        stack,       NULL,
 						     STRVEC_INIT, STRVEC_INIT, STRVEC_INIT};
 
-	for (size_t i = 0; i < packs->n; i++) {
-		const struct pack *p = &packs->v[i];
-		add_packages(&r, &p->packages);
-		if (!p->runtime)
-			continue;
-		strvec_pushf(&r.scripts, "%s/%s", p->path, p->runtime);
-		strvec_pushf(&r.script_files, "%s/buildpacks/%s/%s", inst->share, p->name,
-			     p->runtime);
-	}
+	add_runtimes(&r, packs);
 	add_packages(&r, extra);
 	return ensure(&r, "once for all apps", user, out, err);
 }
@@ -280,8 +296,7 @@ int layerset_ensure_tools(const struct instance *inst, const char *stack, const 
 	_cleanup_(release_recipe) struct recipe r = {inst,        stack,       runtime,
 						     STRVEC_INIT, STRVEC_INIT, STRVEC_INIT};
 
-	for (size_t i = 0; i < packs->n; i++)
-		add_packages(&r, &packs->v[i].build_packages);
+	add_build_packages(&r, packs);
 	add_tools(inst, packs, &r);
 	return ensure(&r, "only to build, once for all apps", user, out, err);
 }

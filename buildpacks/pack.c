@@ -12,6 +12,7 @@
 #include "base/ini.h"
 #include "base/strbuf.h"
 #include "buildpacks/appjson.h"
+#include "buildpacks/composite.h"
 #include "buildpacks/fetched.h"
 #include "buildpacks/hash.h"
 #include "buildpacks/project.h"
@@ -34,6 +35,7 @@ static void release_pack(struct pack *p)
 	strvec_release(&p->presence);
 	strvec_release(&p->whole);
 	strvec_release(&p->config);
+	packs_release(&p->members);
 }
 
 void packs_release(struct packs *packs)
@@ -278,6 +280,34 @@ static char *title_of(const char *address)
 	return *name ? TAKE_PTR(name) : xstrdup(address);
 }
 
+/* Whether one of the files that detection would look for is there. */
+static bool may_fit(const struct candidates *all, const char *name, int dirfd)
+{
+	for (size_t i = 0; i < all->n; i++)
+		for (size_t j = 0; str_equal(all->v[i].name, name) && j < all->v[i].detect.n; j++)
+			if (source_matches(dirfd, all->v[i].detect.v[j]))
+				return true;
+	return false;
+}
+
+/* The bundled packs that the pack in the folder DIRFD may call in. */
+static int add_members(struct pack *p, const struct pack_place *at, int dirfd, struct error *err)
+{
+	_cleanup_(release_candidates) struct candidates all = {NULL, 0};
+	_cleanup_strvec_ struct strvec ids = STRVEC_INIT;
+
+	composite_missing(dirfd, &ids);
+	if (ids.n > 0 && list_candidates(at->inst, &all, err) < 0)
+		return -1;
+	for (size_t i = 0; i < ids.n; i++) {
+		const char *name = bundled_name(ids.v[i]);
+		if (may_fit(&all, name, at->dirfd) &&
+		    add_bundled(&p->members, at->inst, name, true, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int add_fetched(struct packs *packs, const struct pack_place *at, const char *address,
 		       bool trusted, struct error *err)
 {
@@ -291,9 +321,11 @@ static int add_fetched(struct packs *packs, const struct pack_place *at, const c
 			 .path = xasprintf("/fetched/%s", id),
 			 .hash = xstrdup(id),
 			 .chosen = true};
+	_cleanup_free_ char *path = instance_lib(at->inst, "packs/%s", id);
+	_cleanup_close_ int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	p.mount = TAKE_PTR(id);
 	push(packs, &p);
-	return 0;
+	return p.cnb ? add_members(&packs->v[packs->n - 1], at, dir, err) : 0;
 }
 
 static bool folder_has(const struct pack_place *at, const char *folder, const char *file)
@@ -319,8 +351,10 @@ static int add_folder(struct packs *packs, const struct pack_place *at, const ch
 			 .path = xasprintf("/app/%s", folder + 2),
 			 .hash = xstrdup(""),
 			 .chosen = true};
+	_cleanup_close_ int dir =
+		file_open_beneath(at->dirfd, folder + 2, O_RDONLY | O_DIRECTORY, 0, true, NULL);
 	push(packs, &p);
-	return 0;
+	return p.cnb ? add_members(&packs->v[packs->n - 1], at, dir, err) : 0;
 }
 
 /* One whose script stands in project.toml. */

@@ -35,6 +35,16 @@
 
 #define PACK_LIST_MAX 16 /* packs that one app may have */
 
+struct pack;
+struct packs {
+	struct pack *v;
+	size_t n;
+};
+#define PACKS_INIT                                                                                 \
+	{                                                                                          \
+		NULL, 0                                                                            \
+	}
+
 struct pack {
 	char *name;    /* bundled: "nodejs"; fetched: its address; in the app: "./FOLDER" */
 	char *title;   /* for people: "Node.js" */
@@ -47,17 +57,9 @@ struct pack {
 	bool optional; /* the others go on when it does not fit */
 	struct strvec packages, build_packages, inputs, presence, whole, config;
 	char *runtime;
-	char *hash; /* of its content: 32 hex digits */
+	char *hash;           /* of its content: 32 hex digits */
+	struct packs members; /* of a composite one: the bundled packs that may serve the app */
 };
-
-struct packs {
-	struct pack *v;
-	size_t n;
-};
-#define PACKS_INIT                                                                                 \
-	{                                                                                          \
-		NULL, 0                                                                            \
-	}
 
 void packs_release(struct packs *packs);
 #define _cleanup_packs_ _cleanup_(packs_release)

@@ -267,7 +267,7 @@ TOML
 	run push_app "$dir" "$app"
 	[ "$status" -eq 0 ]
 	assert_contains "$output" "built by test/last"
-	assert_contains "$output" "-----> procfile"
+	assert_contains "$output" "-----> Procfile"
 	refute_contains "$output" "built by test/maybe"
 	assert_equal "$(http "$host")" one
 	# when no group fits, each says why
@@ -374,4 +374,40 @@ TOML
 	printf '[io.buildpacks]\nexclude = [1' >"$dir/project.toml"
 	run push_app "$dir" "$app"
 	assert_contains "$output" "project.toml: line 2: ',' or ']' is missing"
+}
+
+@test "a composite pack with a pack of Berth's own, whose packages are installed when its files are there" {
+	member site/extra test/extra 'exit 0'
+	script site/extra bin/build <<'END'
+mkdir -p "$CNB_LAYERS_DIR/more/exec.d"
+printf '#!/bin/sh\necho "BY = '"'extra'"'" >&3\n' >"$CNB_LAYERS_DIR/more/exec.d/x"
+chmod +x "$CNB_LAYERS_DIR/more/exec.d/x"
+printf '[types]\nlaunch = true\n' >"$CNB_LAYERS_DIR/more.toml"
+END
+	cat >"$PACKS/site/buildpack.toml" <<'TOML'
+api = "0.10"
+[buildpack]
+id = "test/site"
+[[order]]
+[[order.group]]
+id = "heroku/go"
+version = "1.0.0"
+[[order]]
+[[order.group]]
+id = "heroku/static"
+version = "1.0.0"
+[[order.group]]
+id = "test/extra"
+version = "1.2.3"
+TOML
+	empty_app cnb
+	host=$(host_of "$app")
+	echo '<p>static' >"$dir/index.html"
+	berth buildpacks:set "$app" "$PACKS/site"
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	assert_contains "$output" "-----> Static site"
+	refute_contains "$output" golang
+	assert_equal "$(http "$host")" '<p>static'
+	assert_equal "$(berth run "$app" 'echo $BY')" extra
 }

@@ -2,6 +2,7 @@
 """A pack that comes with Berth, of Heroku's API, as a member of a composite pack. It takes no part in
 plans and has no layers; what packs before it left in the environment it sees."""
 
+import configparser
 import os
 import pathlib
 import shutil
@@ -14,7 +15,10 @@ from tomltext import fail
 class Bundled:
     def __init__(self, folder, optional):
         self.optional = optional
-        self.id, self.name, self.version = f"heroku/{folder.name}", folder.name, ""
+        conf = configparser.ConfigParser(interpolation=None)
+        conf.read(folder / "pack.conf")
+        self.id, self.version = f"heroku/{folder.name}", ""
+        self.name = conf.get("pack", "title", fallback=folder.name)
         self.key = f"berth_{folder.name}"
         self.layers, self.cache = pack.LAYERS / self.key, pack.CACHE / self.key
         self.source, self.folder = folder, pathlib.Path("/tmp/packs") / self.key

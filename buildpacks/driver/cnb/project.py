@@ -33,7 +33,7 @@ def make_pack(where):
     for name, shell, text in (("detect", "/bin/sh", "exit 0"),
                               ("build", script.get("shell", "/bin/sh"), script["inline"])):
         program = folder / "bin" / name
-        program.write_text(f"#!{shell}\n\n{text}\n")
+        program.write_text((text if text.startswith("#!") else f"#!{shell}\n\n{text}") + "\n")
         program.chmod(0o755)
     return folder
 

@@ -216,6 +216,31 @@ static void test_configuration(void **state)
 	assert_false(node.nothing);
 }
 
+/* Of the bundled packs that a composite one lists, those that may serve the app are made ready. */
+static void test_composite(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_packs_ struct packs packs = PACKS_INIT;
+	struct pack_place at = {&f->inst, f->dirfd, -1, -1};
+	struct error err = ERROR_INIT;
+	put(f, "package.json", "{}");
+	put(f, "Procfile", "web: x");
+	put(f, "p/buildpack.toml",
+	    "[[order]]\n[[order.group]]\nid = 'x/inner'\n"
+	    "[[order.group]]\nid = 'heroku/procfile'\n");
+	put(f, "p/a/b/buildpack.toml",
+	    "[buildpack]\nid = 'x/inner'\n[[order]]\n"
+	    "[[order.group]]\nid = 'heroku/nodejs'\n"
+	    "[[order.group]]\nid = 'heroku/go'\n");
+	put(f, "p/c/buildpack.toml", "[buildpack]\nid = 'heroku/procfile'\n");
+	put(f, "p/d/buildpack.toml", "[[");
+	if (packs_add(&packs, &at, "./p", false, &err) < 0)
+		fail_msg("%s", err.message);
+	assert_true(packs.v[0].cnb);
+	assert_int_equal(packs.v[0].members.n, 1);
+	assert_string_equal(packs.v[0].members.v[0].name, "nodejs");
+}
+
 static void test_aptfile(void **state)
 {
 	_cleanup_strvec_ struct strvec names = STRVEC_INIT;
@@ -244,6 +269,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_links_are_not_followed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_configuration, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_composite, setup, teardown),
 		cmocka_unit_test(test_aptfile),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
