@@ -5,8 +5,23 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/colour.h"
 #include "base/printable.h"
 #include "base/strbuf.h"
+
+/* One write per line, so that lines of several writers do not mix. */
+static void print(FILE *to, const struct strbuf *text, enum colour_tone tone)
+{
+	_cleanup_strbuf_ struct strbuf painted = STRBUF_INIT;
+	const struct strbuf *shown = text;
+	bool mid_line = false;
+	if (colour_on(fileno(to))) {
+		colour_paint(&painted, text->data, text->len, tone, &mid_line);
+		shown = &painted;
+	}
+	fwrite(shown->data, 1, shown->len, to);
+	fflush(to);
+}
 
 static void put(FILE *to, const char *mark, bool raw, const char *fmt, va_list ap)
 {
@@ -19,9 +34,12 @@ static void put(FILE *to, const char *mark, bool raw, const char *fmt, va_list a
 	else
 		printable_add(&text, said.data);
 	strbuf_addch(&text, '\n');
-	/* one write per line, so that lines of several writers do not mix */
-	fwrite(text.data, 1, text.len, to);
-	fflush(to);
+	if (raw) {
+		fwrite(text.data, 1, text.len, to);
+		fflush(to);
+	} else {
+		print(to, &text, COLOUR_WARNING);
+	}
 }
 
 void answer_step(struct context *c, const char *fmt, ...)
@@ -58,16 +76,11 @@ void answer_line(struct context *c, const char *fmt, ...)
 	va_end(ap);
 }
 
-void answer_warning(const char *fmt, ...)
+static void alarm_about(enum colour_tone tone, const char *said)
 {
-	_cleanup_strbuf_ struct strbuf said = STRBUF_INIT;
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 	_cleanup_strbuf_ struct strbuf marked = STRBUF_INIT;
-	va_list ap;
-	va_start(ap, fmt);
-	strbuf_vaddf(&said, fmt, ap);
-	va_end(ap);
-	printable_add(&text, said.data);
+	printable_add(&text, said);
 	for (const char *p = text.data; *p;) {
 		size_t len = strcspn(p, "\n");
 		strbuf_addstr(&marked, " !     ");
@@ -76,6 +89,20 @@ void answer_warning(const char *fmt, ...)
 		p += len + (p[len] == '\n');
 	}
 	fflush(stdout);
-	fwrite(marked.data, 1, marked.len, stderr);
-	fflush(stderr);
+	print(stderr, &marked, tone);
+}
+
+void answer_warning(const char *fmt, ...)
+{
+	_cleanup_strbuf_ struct strbuf said = STRBUF_INIT;
+	va_list ap;
+	va_start(ap, fmt);
+	strbuf_vaddf(&said, fmt, ap);
+	va_end(ap);
+	alarm_about(COLOUR_WARNING, said.data);
+}
+
+void answer_error(const struct error *err)
+{
+	alarm_about(COLOUR_ERROR, err->message);
 }

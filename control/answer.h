@@ -2,6 +2,7 @@
 /*
  * How Berth talks to a person, with the marks that Heroku's and Dokku's users know. Everything is
  * one line and is flushed at once, so that progress is seen as it happens. Warnings go to stderr.
+ * Marks are in colours where base/colour.h says so.
  */
 #ifndef CONTROL_ANSWER_H
 #define CONTROL_ANSWER_H
@@ -18,5 +19,7 @@ void answer_detail(struct context *c, const char *fmt, ...) __attribute__((forma
 void answer_line(struct context *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* " !     TEXT" on stderr, each line of it marked */
 void answer_warning(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* The same for what ended a command. */
+void answer_error(const struct error *err);
 
 #endif

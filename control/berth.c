@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/colour.h"
 #include "control/server.h"
 #include "control/laptop.h"
 #include "control/up.h"
@@ -25,16 +26,23 @@
 
 static int complain(const struct error *err)
 {
-	fprintf(stderr, " !     %s\n", err->message);
+	colour_complain(err->message);
 	return error_exit_status(err->code);
 }
 
-static int ask(const struct instance *inst, const struct strvec *words, int in)
+static int ask(const struct instance *inst, const struct strvec *given, int in)
 {
+	_cleanup_strvec_ struct strvec words = STRVEC_INIT;
 	struct error err = ERROR_INIT;
 	const int fds[3] = {in, STDOUT_FILENO, STDERR_FILENO};
 	int status = 1;
-	if (call_run(inst, "", words, fds, -1, &status, &err) < 0)
+	/* `up` has decided for its own child */
+	if (!given->n || strcmp(given->v[0], "--colour") != 0) {
+		strvec_push(&words, "--colour");
+		strvec_push(&words, colour_name(colour_wanted()));
+	}
+	strvec_push_all(&words, given->v);
+	if (call_run(inst, "", &words, fds, -1, &status, &err) < 0)
 		return complain(&err);
 	return status;
 }

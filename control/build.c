@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/colour.h"
 #include "base/file.h"
 #include "control/answer.h"
 #include "control/buildset.h"
@@ -432,7 +433,9 @@ int build_output(struct context *c, const struct build_row *row, bool follow, st
 {
 	_cleanup_free_ char *path = log_path(c->inst, row->id);
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	_cleanup_strbuf_ struct strbuf painted = STRBUF_INIT;
 	char buf[65536];
+	bool mid_line = false, colour = colour_on(fileno(c->out));
 	bool alive = follow && !build_is_finished(row);
 	if (fd < 0)
 		return error_set(err, ERROR_NOT_FOUND, errno, "the output of build %lld",
@@ -442,7 +445,11 @@ int build_output(struct context *c, const struct build_row *row, bool follow, st
 		ssize_t n = read(fd, buf, sizeof(buf));
 		if (n < 0)
 			return error_set(err, ERROR_SYSTEM, errno, "read '%s'", path);
-		if (n > 0 && file_write_all(fileno(c->out), buf, (size_t)n, err) < 0)
+		strbuf_reset(&painted);
+		if (colour && n > 0)
+			colour_paint(&painted, buf, (size_t)n, COLOUR_WARNING, &mid_line);
+		if (n > 0 && file_write_all(fileno(c->out), colour ? painted.data : buf,
+					    colour ? painted.len : (size_t)n, err) < 0)
 			return -1;
 		if (n > 0)
 			continue;

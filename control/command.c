@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/colour.h"
 #include "control/commands/tables.h"
 #include "plugins/host.h"
 
@@ -192,6 +193,11 @@ static int run_row(struct context *c, const struct command *row, const struct st
 		return error_set(err, ERROR_DENIED, 0, "a token may not run '%s'", row->name);
 	if (wants_help(words))
 		return command_help(c, row->name, err);
+	/* for a program, which reads the errors too, that of the parser among them */
+	for (size_t i = 1; i < words->n; i++)
+		if (strcmp(words->v[i], "--format=json") == 0 ||
+		    (strcmp(words->v[i - 1], "--format") == 0 && strcmp(words->v[i], "json") == 0))
+			colour_set(COLOUR_NONE);
 	int result = parse(c, row, words, &rq, err);
 	if (result == 0)
 		result = row->run(c, &rq, err);

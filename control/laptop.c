@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/colour.h"
 #include "base/file.h"
 #include "base/strbuf.h"
 #include "instance/name.h"
@@ -124,6 +125,8 @@ void laptop_argv(const struct laptop *l, const struct strvec *words, bool termin
 	}
 	strvec_push(out, "--");
 	strvec_push(out, l->host);
+	strvec_push(out, "--colour");
+	strvec_push(out, colour_name(colour_wanted()));
 	if (l->app) {
 		strvec_push(out, "--default-app");
 		strvec_push(out, l->app);

@@ -13,6 +13,7 @@
 #include "base/child.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/colour.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/strbuf.h"
@@ -464,7 +465,7 @@ int supervisor_main(int argc, char **argv, const char *root)
 			status = verb->run(&o, &err);
 	}
 	if (status < 0) {
-		fprintf(stderr, " !     %s\n", err.message);
+		colour_complain(err.message);
 		status = error_exit_status(err.code);
 	}
 	strvec_release(&o.settings);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/colour.h"
 #include "base/log.h"
 #include "base/sock.h"
 #include "control/answer.h"
@@ -76,8 +77,10 @@ static void answer_and_leave(int status)
  * surplus that the watcher removes. */
 static void on_cancel(int sig)
 {
-	static const char text[] = " !     Cancelled\n";
-	if (!build_cut_short() && write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
+	static const char plain[] = " !     Cancelled\n";
+	static const char red[] = "\033[31m !     Cancelled\033[0m\n";
+	const char *text = colour_on(STDERR_FILENO) ? red : plain;
+	if (!build_cut_short() && write(STDERR_FILENO, text, strlen(text)) < 0)
 		answer_and_leave(128 + sig);
 	answer_and_leave(128 + sig);
 }
@@ -134,11 +137,23 @@ static int run_command(const struct instance *inst, enum context_role role, cons
 	if (result == 0)
 		result = command_run(&c, words, &err);
 	if (result < 0)
-		answer_warning("%s", err.message);
+		answer_error(&err);
 	fflush(NULL);
 	if (result < 0)
 		return error_exit_status(err.code);
 	return c.exit_status;
+}
+
+/* "--colour WHICH" in front, from a client of ours. */
+static void take_colour(struct strvec *words)
+{
+	unsigned streams;
+	if (words->n < 2 || strcmp(words->v[0], "--colour") != 0 ||
+	    !colour_parse(words->v[1], &streams))
+		return;
+	colour_set(streams);
+	strvec_remove(words, 0);
+	strvec_remove(words, 0);
 }
 
 static bool only_reads(const struct strvec *words)
@@ -193,6 +208,7 @@ void session_serve(const struct instance *inst, int fd, int nudge_fd)
 	}
 	session.fd = fd;
 	session.nudge_fd = nudge_fd;
+	take_colour(&words);
 	session.repair = !only_reads(&words);
 	set_signals();
 	listen_to_client(fd);

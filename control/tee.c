@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/colour.h"
 #include "base/file.h"
 #include "base/strbuf.h"
 
@@ -27,6 +28,7 @@ struct way {
 	int in, out; /* in the copying process; in is -1 at its end */
 	int end;     /* the session's end */
 	bool terminal;
+	bool colour, mid_line; /* the caller sees colours; base/colour.h */
 };
 
 struct log {
@@ -61,7 +63,7 @@ static int open_way(int fd, struct way *out, struct error *err)
 		return error_set(err, ERROR_SYSTEM, errno, "make a pipe");
 	}
 	fcntl(ends[0], F_SETFL, O_NONBLOCK);
-	*out = (struct way){ends[0], fd, ends[1], terminal};
+	*out = (struct way){ends[0], fd, ends[1], terminal, colour_on(fd), false};
 	return 0;
 }
 
@@ -96,13 +98,17 @@ static void log_end(struct log *l)
  * the way, which those who write to it notice. */
 static bool copy(struct way *w, struct log *l)
 {
+	_cleanup_strbuf_ struct strbuf painted = STRBUF_INIT;
 	char buf[65536];
 	ssize_t n = read(w->in, buf, sizeof(buf));
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
 	if (n > 0) {
 		log_add(l, buf, (size_t)n);
-		if (file_write_all(w->out, buf, (size_t)n, NULL) == 0)
+		if (w->colour)
+			colour_paint(&painted, buf, (size_t)n, COLOUR_WARNING, &w->mid_line);
+		if (file_write_all(w->out, w->colour ? painted.data : buf,
+				   w->colour ? painted.len : (size_t)n, NULL) == 0)
 			return true;
 	}
 	w->in = close_fd(w->in);
@@ -186,12 +192,16 @@ static void divert(struct tee *t, const int *fds, size_t n, const struct way *wa
 		dup2(ways[i < n_ways ? i : n_ways - 1].end, fds[i]);
 	}
 	t->n = n;
+	/* the log is plain: what the session prints is painted behind it */
+	t->colour = colour_get();
+	colour_set(COLOUR_NONE);
 }
 
 int tee_start(struct tee *t, const int *fds, size_t n, int log_fd, void (*when_lost)(void *),
 	      void *data, struct error *err)
 {
-	struct way ways[TEE_FDS] = {{-1, -1, -1, false}, {-1, -1, -1, false}};
+	struct way ways[TEE_FDS] = {{.in = -1, .out = -1, .end = -1},
+				    {.in = -1, .out = -1, .end = -1}};
 	size_t n_ways = n == 2 && same_place(fds[0], fds[1]) ? 1 : n;
 	int control[2], result = 0;
 	sigset_t all, before;
@@ -232,6 +242,7 @@ void tee_end(struct tee *t, bool lost)
 		dup2(t->saved[i], t->fd[i]);
 		close(t->saved[i]);
 	}
+	colour_set(t->colour);
 	if (!lost && write(control, "d", 1) < 0)
 		lost = true; /* it is dead: there is nothing to wait for */
 	close(control);

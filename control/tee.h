@@ -6,6 +6,8 @@
  * the same place share one way, so that their lines stay in order. It ends with the session,
  * however that happens, and what was printed before is in the log.
  *
+ * Colours (base/colour.h) are put on behind the log; the session has none while it lasts.
+ *
  * The log is cut in its middle: the first TEE_HEAD bytes and the last TEE_TAIL stay.
  */
 #ifndef CONTROL_TEE_H
@@ -26,6 +28,7 @@ struct tee {
 	int pidfd, control; /* -1: not running */
 	size_t n;
 	int fd[TEE_FDS], saved[TEE_FDS];
+	unsigned colour; /* what the session had */
 };
 #define TEE_INIT                                                                                   \
 	{                                                                                          \

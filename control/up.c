@@ -12,8 +12,8 @@
 
 #include <sha1.h>
 
+#include "base/colour.h"
 #include "base/file.h"
-#include "base/printable.h"
 #include "base/strbuf.h"
 #include "receiver/plan.h"
 #include "receiver/upload.h"
@@ -316,8 +316,9 @@ static void server_argv(const struct laptop *there, const char *root, const stru
 		strvec_push(out, "--root");
 		strvec_push(out, root);
 	}
-	/* not "up" as first word: that is this client */
-	strvec_push(out, "--quiet");
+	/* not "up" as first word: that is this client, which has the terminal */
+	strvec_push(out, "--colour");
+	strvec_push(out, colour_name(colour_wanted()));
 	strvec_push_all(out, words->v);
 }
 
@@ -381,8 +382,6 @@ int up_run(const struct laptop *there, const char *root, const struct strvec *wo
 	signal(SIGPIPE, SIG_IGN);
 	if (run(there, root, words, &status, &err) == 0)
 		return status;
-	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
-	printable_add(&text, err.message);
-	fprintf(stderr, " !     %s\n", text.data);
+	colour_complain(err.message);
 	return error_exit_status(err.code);
 }

@@ -13,6 +13,7 @@
 #include "base/child.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/colour.h"
 #include "base/strbuf.h"
 #include "instance/call.h"
 #include "instance/name.h"
@@ -26,7 +27,7 @@
 static int door_fail(const struct error *err)
 {
 	/* git clients read the exit status only after the error line */
-	fprintf(stderr, " !     %s\n", err->message);
+	colour_complain(err->message);
 	return error_exit_status(err->code);
 }
 
@@ -93,10 +94,22 @@ bool door_is_git_protocol(const char *s)
 
 /* ---- a command for berthd ---- */
 
-static int run_command(const struct instance *inst, const char *key, const struct strvec *words)
+/* LINE: as the user's ssh sent WORDS, where that matters; or NULL. */
+static int run_command(const struct instance *inst, const char *key, struct strvec *words,
+		       const char *line)
 {
 	struct error err = ERROR_INIT;
 	int status;
+
+	/* the berth of a laptop knows its terminal better */
+	if (!words->n || !str_equal(words->v[0], "--colour")) {
+		strvec_insert(words, 0, "--colour");
+		strvec_insert(words, 1, colour_name(colour_wanted()));
+	}
+	if (line) {
+		strvec_insert(words, words->n < 2 ? words->n : 2, "--line");
+		strvec_insert(words, words->n < 3 ? words->n : 3, line);
+	}
 
 	/* our stdout is sshd's socket or terminal: it reports when the client is gone */
 	if (call_run(inst, key, words, (int[3]){0, 1, 2}, STDOUT_FILENO, &status, &err))
@@ -111,7 +124,7 @@ static int run_help(const struct instance *inst, const char *key)
 	fprintf(stderr, "Hello %s: Berth gives no shell, but runs commands: ssh HOST COMMAND\n",
 		key);
 	strvec_push(&words, "help");
-	return run_command(inst, key, &words);
+	return run_command(inst, key, &words, NULL);
 }
 
 /* ---- git ---- */
@@ -292,10 +305,7 @@ int door_run(const struct instance *inst, const char *key_name)
 		return door_fail(&err);
 	/* ssh has taken the quotes that its user typed: what the command line of `run` was meant to
 	 * be, only the line itself tells */
-	if (strvec_has(&words, "run")) {
-		strvec_insert(&words, 0, "--line");
-		strvec_insert(&words, 1, line);
-	}
 	return service ? serve_git(inst, key_name, service, app)
-		       : run_command(inst, key_name, &words);
+		       : run_command(inst, key_name, &words,
+				     strvec_has(&words, "run") ? line : NULL);
 }

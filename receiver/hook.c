@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/colour.h"
 #include "base/file.h"
-#include "base/printable.h"
 #include "base/strbuf.h"
 #include "base/strvec.h"
 #include "instance/call.h"
@@ -41,9 +41,7 @@ static void hook_commands_release(struct hook_commands *commands)
 
 static int hook_fail(const struct error *err)
 {
-	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
-	printable_add(&text, err->message);
-	fprintf(stderr, " !     %s\n", text.data);
+	colour_complain(err->message);
 	return 1;
 }
 

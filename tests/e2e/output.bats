@@ -112,3 +112,64 @@ END
 	assert_contains "$output" "-----> Launched v"
 	assert_equal "$(http "$host")" one
 }
+
+# What COMMAND shows at a terminal: at_terminal COMMAND...
+at_terminal() {
+	TERM=${TERM_HERE-xterm} script -qec "$*" /dev/null
+}
+
+@test "colours: at the person's terminal only, unless NO_COLOR, TERM=dumb or CLICOLOR_FORCE says otherwise" {
+	local berth="$TEST_PREFIX/bin/berth --root $TEST_ROOT" ssh="ssh -F $TEST_DIR/ssh_config"
+	local head=$'\e[1;36m----->\e[0m ' yellow=$'\e[33m !     ' red=$'\e[31m !     ' none=$'\e['
+	unset NO_COLOR CLICOLOR_FORCE
+	new_app colour
+	compile <<<'echo "-----> Of the pack"; echo " !     Of the pack"; exit 1'
+	berth apps:create "$app"
+	berth buildpacks:set "$app" "file://$PACK"
+	cd "$dir"
+	run at_terminal "$berth up $app"
+	assert_contains "$output" "${head}Patience app detected"
+	assert_contains "$output" "${head}Of the pack"
+	assert_contains "$output" "${yellow}Of the pack"
+	assert_contains "$output" "${red}the pack-"
+	# the log is kept plain, and painted when somebody looks at it
+	refute_contains "$(berth builds:output "$app")" "$none"
+	assert_contains "$(berth builds:output "$app")" "-----> Of the pack"
+	assert_contains "$(at_terminal "$berth builds:output $app")" "${head}Of the pack"
+	# neither a pipe nor a push has any
+	run berth up "$app"
+	[ "$status" -eq 1 ]
+	assert_contains "$output" "-----> Of the pack"
+	refute_contains "$output" "$none"
+	commit_all .
+	export GIT_SSH_COMMAND=$ssh GIT_CONFIG_GLOBAL=/dev/null
+	run at_terminal "git push berth:$app main"
+	assert_contains "$output" "-----> Of the pack"
+	refute_contains "$output" "${head}"
+	refute_contains "$output" "${yellow}"
+
+	assert_contains "$(at_terminal "$berth apps:info $app")" $'\e[1;36m=====>\e[0m App'
+	assert_contains "$(at_terminal "$berth apps:info no-app")" "${red}app 'no-app' does not exist"
+	# each of stdout and stderr by itself
+	refute_contains "$(at_terminal "$berth buildpacks:clear $app | cat")" "$none"
+	assert_contains "$(at_terminal "$berth buildpacks:clear no-app | cat")" "$red"
+	refute_contains "$(at_terminal "$berth apps:info no-app 2>&1 | cat")" "$none"
+	refute_contains "$(at_terminal "$berth apps:info $app --format json")" "$none"
+	refute_contains "$(at_terminal "$berth apps:info no-app --format json")" "$none"
+
+	refute_contains "$(NO_COLOR=1 at_terminal "$berth buildpacks:clear $app")" "$none"
+	refute_contains "$(NO_COLOR=1 CLICOLOR_FORCE=1 at_terminal "$berth buildpacks:clear $app")" "$none"
+	refute_contains "$(TERM_HERE=dumb at_terminal "$berth buildpacks:clear $app")" "$none"
+	assert_contains "$(CLICOLOR_FORCE=1 berth buildpacks:clear "$app")" "$head"
+	refute_contains "$(CLICOLOR_FORCE=0 berth buildpacks:clear "$app")" "$none"
+	refute_contains "$(CLICOLOR_FORCE=1 berth apps:info "$app" --format json)" "$none"
+
+	# over ssh: a terminal there, or what the berth of a laptop says of its own
+	assert_contains "$(at_terminal "$ssh -tt berth buildpacks:clear $app")" "$head"
+	refute_contains "$(at_terminal "$ssh berth buildpacks:clear $app")" "$none"
+	local laptop="$TEST_PREFIX/bin/berth --remote berth"
+	assert_contains "$(at_terminal "$laptop buildpacks:clear $app")" "$head"
+	refute_contains "$(NO_COLOR=1 at_terminal "$laptop buildpacks:clear $app")" "$none"
+	refute_contains "$($laptop buildpacks:clear "$app")" "$none"
+	assert_contains "$(at_terminal "$laptop up $app")" "$head"
+}
