@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/colour.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,7 +108,7 @@ void colour_paint(struct strbuf *out, const char *text, size_t len, enum colour_
 	}
 }
 
-void colour_complain(const char *message)
+static void alarm_about(enum colour_tone tone, const char *message)
 {
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT, line = STRBUF_INIT;
 	bool mid_line = false;
@@ -116,10 +117,26 @@ void colour_complain(const char *message)
 	printable_add(&text, message);
 	strbuf_addch(&text, '\n');
 	if (colour_wanted() & COLOUR_ERR)
-		colour_paint(&line, text.data, text.len, COLOUR_ERROR, &mid_line);
+		colour_paint(&line, text.data, text.len, tone, &mid_line);
 	else
 		strbuf_add(&line, text.data, text.len);
 	fflush(stdout);
 	fwrite(line.data, 1, line.len, stderr);
 	fflush(stderr);
+}
+
+void colour_complain(const char *message)
+{
+	alarm_about(COLOUR_ERROR, message);
+}
+
+void colour_warn(const char *fmt, ...)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	va_list ap;
+
+	va_start(ap, fmt);
+	strbuf_vaddf(&text, fmt, ap);
+	va_end(ap);
+	alarm_about(COLOUR_WARNING, text.data);
 }

@@ -40,8 +40,9 @@ enum colour_tone { COLOUR_WARNING, COLOUR_ERROR };
 void colour_paint(struct strbuf *out, const char *text, size_t len, enum colour_tone tone,
 		  bool *mid_line);
 
-/* " !     MESSAGE" on stderr, as the last words of a program that asked nobody else: control
- * characters are shown, colours are what colour_wanted says. */
+/* " !     MESSAGE" on stderr, from a program that a person started and that asked nobody else:
+ * control characters are shown, colours are what colour_wanted says. */
 void colour_complain(const char *message);
+void colour_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

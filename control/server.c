@@ -209,8 +209,7 @@ static int report_start(const struct instance *inst, const char *text)
 	while (next_row(&text, &r)) {
 		if (strcmp(r.state, "up") == 0)
 			continue;
-		fprintf(stderr, " !     %s is not up: see %s/logs/berth/%s.log\n", r.name,
-			inst->lib, r.name);
+		colour_warn("%s is not up: see %s/logs/berth/%s.log", r.name, inst->lib, r.name);
 		status = 1;
 	}
 	return status;

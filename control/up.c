@@ -200,8 +200,8 @@ static int take_file(const char *path, struct files *files, struct strbuf *manif
 		file.target = xstrndup(target, (size_t)n);
 		result = blob_id(path, -1, target, file.size, hex, err);
 	} else {
-		fprintf(stderr, " !     '%s' is left out: it is neither file nor link%s\n", path,
-			S_ISDIR(st.st_mode) ? ", but a repository of its own" : "");
+		colour_warn("'%s' is left out: it is neither file nor link%s", path,
+			    S_ISDIR(st.st_mode) ? ", but a repository of its own" : "");
 		return 0;
 	}
 	if (result < 0) {

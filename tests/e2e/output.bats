@@ -127,7 +127,11 @@ at_terminal() {
 	berth apps:create "$app"
 	berth buildpacks:set "$app" "file://$PACK"
 	cd "$dir"
+	mkdir inner
+	touch inner/file
+	commit_all inner
 	run at_terminal "$berth up $app"
+	assert_contains "$output" "${yellow}'inner/' is left out"
 	assert_contains "$output" "${head}Patience app detected"
 	assert_contains "$output" "${head}Of the pack"
 	assert_contains "$output" "${yellow}Of the pack"
@@ -141,6 +145,7 @@ at_terminal() {
 	[ "$status" -eq 1 ]
 	assert_contains "$output" "-----> Of the pack"
 	refute_contains "$output" "$none"
+	rm -rf inner
 	commit_all .
 	export GIT_SSH_COMMAND=$ssh GIT_CONFIG_GLOBAL=/dev/null
 	run at_terminal "git push berth:$app main"
