@@ -73,15 +73,32 @@ sample() {
 	assert_contains "$output" "'collectstatic' does not run"
 }
 
-@test "flask: gunicorn by default" {
+@test "flask: gunicorn by default, for an application or a function that makes one, in any file" {
 	sample flask
 	run push_app "$dir" "$app"
 	[ "$status" -eq 0 ]
 	assert_contains "$output" "Default types for Python -> web"
 	assert_equal "$(http "$host" '/?word=greetings')" "greetings from flask at http://$host:$HTTP_PORT/?word=greetings"
+	mkdir -p "$dir/src/shop"
+	rm "$dir/app.py"
+	cat >"$dir/src/shop/__init__.py" <<-'END'
+		import flask
+
+		def create_app(config=None):
+		    made = flask.Flask(__name__)
+		    made.add_url_rule("/", view_func=lambda: "made")
+		    return made
+	END
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	assert_contains "$output" "Nothing to install: its dependencies are unchanged"
+	assert_equal "$(http "$host")" made
+	sed -i '/gunicorn/d' "$dir/requirements.txt"
+	run push_app "$dir" "$app"
+	assert_contains "$output" "there is no web process for shop:create_app(): add gunicorn to the app's dependencies"
 }
 
-@test "fastapi: uvicorn by default, with the client's own address; an index that pip does not trust" {
+@test "fastapi: uvicorn by default, of any file, with the client's own address; an index that pip does not trust" {
 	sample fastapi
 	berth config:unset --no-restart "$app" PIP_TRUSTED_HOST
 	run push_app "$dir" "$app"
@@ -93,4 +110,10 @@ sample() {
 	assert_contains "$output" "Default types for Python -> web"
 	assert_equal "$(http "$host" /items/3)" "{\"item\":3,\"client\":\"127.0.0.1\",\"url\":\"http://$host:$HTTP_PORT/items/3\"}"
 	assert_equal "$(http_status "$host" /items/three)" 422
+	mkdir "$dir/api"
+	sed 's/^app =/service: FastAPI =/; s/@app/@service/; s/"item"/"thing"/' "$dir/main.py" >"$dir/api/things.py"
+	echo 'print("no application")' >"$dir/main.py"
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	assert_contains "$(http "$host" /items/3)" '"thing":3'
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# Python beyond requirements.txt (buildpacks.bats): the lock files of poetry, pipenv and uv. The packages
-# are tiny wheels from an index of the test's own.
+# Python beyond requirements.txt (buildpacks.bats): the lock files of poetry, pipenv and uv, private
+# indexes. The packages are tiny wheels from an index of the test's own.
 
 # $app, $dir and $host come from app.bash; some dollars are for the app
 # shellcheck disable=SC2154,SC2016
@@ -15,13 +15,15 @@ wheels() {
 	mkdir -p "$INDEX"
 	export hash_greeting hash_old hash_dev hash_extra
 	hash_old=$("$wheel" "$INDEX" berth-greeting 1.5)
-	hash_greeting=$("$wheel" "$INDEX" berth-greeting 2.0)
+	hash_greeting=$("$wheel" "$INDEX" berth-greeting 2.0 --requires "berth-extra; extra == 'more'")
 	hash_dev=$("$wheel" "$INDEX" berth-dev 1.0)
 	hash_extra=$("$wheel" "$INDEX" berth-extra 1.0)
+	"$wheel" "$INDEX/private" berth-private 1.0
+	printf 'Basic %s\n' "$(printf 'shop:%s' "$PASSWORD" | base64)" >"$INDEX/private/.authorization"
 }
 
 setup_file() {
-	export INDEX=$BATS_FILE_TMPDIR/index
+	export INDEX=$BATS_FILE_TMPDIR/index PASSWORD=pass-$RANDOM$RANDOM
 	wheels
 	index_up "$INDEX"
 }
@@ -118,4 +120,27 @@ packages() {
 	run push_app "$dir" "$app"
 	[ "$status" -ne 0 ]
 	assert_contains "$output" "there is a Pipfile, but no Pipfile.lock: run 'pipenv lock' and commit it"
+}
+
+@test "python: extras, a private index whose password is not printed, what runtime.txt asks for" {
+	sample python
+	rm -rf "$dir"/{pip.conf,vendor,.python-version}
+	sed -i 's/berth_greeting.text()/berth_private.version/; s/berth_greeting/berth_private/' "$dir/server.py"
+	printf 'berth-greeting[more]==2.0\nberth-private\n' >"$dir/requirements.txt"
+	berth config:set "$app" PIP_EXTRA_INDEX_URL="http://shop:wrong@$INDEX_HOST/private/simple"
+	run push_app "$dir" "$app"
+	[ "$status" -ne 0 ]
+	assert_contains "$output" "'pip install -r requirements.txt' failed with status 1"
+	berth config:set "$app" PIP_EXTRA_INDEX_URL="http://shop:$PASSWORD@$INDEX_HOST/private/simple"
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	assert_contains "$output" "shop:****@"
+	refute_contains "$output" "$PASSWORD"
+	assert_equal "$(http "$host")" 1.0
+	assert_contains "$(packages)" berth_extra
+	echo python-3.99.1 >"$dir/runtime.txt"
+	run push_app "$dir" "$app"
+	[ "$status" -ne 0 ]
+	assert_contains "$output" "runtime.txt asks for Python 3.99.1, but this stack has 3."
+	assert_contains "$output" "ask for 3."
 }

@@ -17,7 +17,8 @@ def add(index, name, version, files, requires=(), scripts=(), tag="py3-none-any"
     info = f"{stem}.dist-info"
     files = dict(files)
     files[f"{info}/METADATA"] = (f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n" + "".join(
-        f"Requires-Dist: {r}\n" for r in requires)).encode()
+        f"Requires-Dist: {r}\n" for r in requires) + "".join(
+        f"Provides-Extra: {e}\n" for r in requires for e in re.findall(r"extra == '([^']+)'", r))).encode()
     files[f"{info}/WHEEL"] = (
         f"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: {str(tag.endswith('any')).lower()}\nTag: {tag}\n").encode()
     if scripts:
