@@ -95,7 +95,7 @@ static const struct hint rows[] = {
 	{"go-vendor", BUILT, NULL, "go: inconsistent vendoring",
 	 "vendor/ does not fit go.mod: run 'go mod vendor' and commit vendor/"},
 	{"composer-lock", BUILT, NULL,
-	 "lock file is not up to date with the latest changes in composer.json",
+	 "is not present in the lock file|is in the lock file as * does not satisfy",
 	 "composer.lock does not fit composer.json: run 'composer update --lock' and commit it"},
 	{"c-header", BUILT, NULL, "fatal error: *: No such file or directory",
 	 "a header file is missing: add the Debian package that has it (often named lib...-dev) "

@@ -85,7 +85,7 @@ static const struct {
 	 "main.go:4:2: missing go.sum entry for module providing package rsc.io/quote\n"},
 	{"go-vendor", HINT_BUILD, COMPILE, "go: inconsistent vendoring in /app:\n"},
 	{"composer-lock", HINT_BUILD, COMPILE,
-	 "Warning: The lock file is not up to date with the latest changes in composer.json.\n"},
+	 "- Required package \"a/b\" is not present in the lock file.\n"},
 	{"c-header", HINT_BUILD, COMPILE,
 	 "main.c:1:10: fatal error: curl/curl.h: No such file or directory\n"},
 	{"c-library", HINT_BUILD, COMPILE, "/usr/bin/ld: cannot find -lcurl: No such file\n"},
