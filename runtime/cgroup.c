@@ -326,6 +326,33 @@ static int tree(const struct cgroup *cg, const char *name)
 	return -1;
 }
 
+/* A child's memory.low counts only within its parent's, so each folder that is ours keeps the sum
+ * of those below it. */
+static void v2_sum_low(const char *path)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : opendir(path);
+	uint64_t sum = 0;
+
+	for (struct dirent *e; d && (e = readdir(d));) {
+		_cleanup_free_ char *file = xasprintf("%s/memory.low", e->d_name);
+
+		if (e->d_type == DT_DIR && e->d_name[0] != '.')
+			sum += read_number(fd, file);
+	}
+	if (d)
+		closedir(d);
+	if (fd >= 0 && sum != read_number(fd, "memory.low"))
+		write_number(fd, "memory.low", sum);
+}
+
+static void v2_reserve(void)
+{
+	v2_sum_low(found.trees[0].path);
+	if (str_starts(found.trees[0].path, V2_ROOT APPS_SLICE "/"))
+		v2_sum_low(V2_ROOT APPS_SLICE);
+}
+
 static int limit_v2(int fd, const struct spec_limits *l)
 {
 	char text[64];
@@ -335,6 +362,10 @@ static int limit_v2(int fd, const struct spec_limits *l)
 	    write_number(fd, "pids.max", l->pids) < 0)
 		return -1;
 	write_number(fd, "memory.swap.max", swap);
+	if (l->memory_low) {
+		write_number(fd, "memory.low", l->memory_low);
+		v2_reserve();
+	}
 	write_at(fd, "memory.oom.group", "1");
 	write_number(fd, "cpu.weight", l->cpu_weight);
 	if (l->cpu_millis) {
@@ -368,6 +399,8 @@ static int limit_v1(const struct cgroup *cg, const struct spec_limits *l)
 		return -1;
 	write_number(memory, "memory.memsw.limit_in_bytes",
 		     l->memory_swap > l->memory ? l->memory_swap : l->memory);
+	if (l->memory_low)
+		write_number(memory, "memory.soft_limit_in_bytes", l->memory_low);
 	if (cpu >= 0) {
 		/* weight 100 is 1024 shares */
 		write_number(cpu, "cpu.shares", (uint64_t)l->cpu_weight * 1024 / 100 + 2);
@@ -425,6 +458,7 @@ void cgroup_usage(const struct cgroup *cg, struct cgroup_usage *out)
 		out->cpu_us = read_key(fd, "cpu.stat", "usage_usec");
 		out->pids = (uint32_t)read_number(fd, "pids.current");
 		out->oom_kills = read_key(fd, "memory.events", "oom_kill");
+		out->pids_refused = read_key(fd, "pids.events", "max");
 		return;
 	}
 	int memory = tree(cg, "memory"), cpuacct = tree(cg, "cpuacct");
@@ -434,6 +468,7 @@ void cgroup_usage(const struct cgroup *cg, struct cgroup_usage *out)
 	out->cpu_us = read_number(cpuacct < 0 ? tree(cg, "cpu") : cpuacct, "cpuacct.usage") / 1000;
 	out->pids = (uint32_t)read_number(tree(cg, "pids"), "pids.current");
 	out->oom_kills = read_key(memory, "memory.oom_control", "oom_kill");
+	out->pids_refused = read_key(tree(cg, "pids"), "pids.events", "max");
 }
 
 /* Version 1 cannot kill a group at once: it is read and killed until it stays empty. A pid that was
@@ -483,5 +518,9 @@ int cgroup_remove(const char *id, struct error *err)
 			clock_sleep_ms(1);
 		}
 	}
+	_cleanup_free_ char *low =
+		found.v2 ? xasprintf("%s/memory.low", found.trees[0].path) : NULL;
+	if (low && read_number(AT_FDCWD, low))
+		v2_reserve();
 	return failed;
 }

@@ -37,7 +37,8 @@ struct cgroup_usage {
 	uint64_t memory, memory_peak; /* bytes */
 	uint64_t cpu_us;
 	uint32_t pids;
-	uint64_t oom_kills; /* processes killed because the limit was hit */
+	uint64_t oom_kills;    /* processes killed because the limit was hit */
+	uint64_t pids_refused; /* processes and threads that were not made because of theirs */
 };
 
 /* Finds the machine's trees and makes the instance's folders in them: once, when berth-runtime

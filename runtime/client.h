@@ -43,8 +43,9 @@ struct container_status {
 	int64_t next_start_us;             /* for CONTAINER_BACKOFF */
 	uint64_t memory;                   /* bytes in use now, 0 unless running */
 	uint64_t memory_limit;
-	uint64_t cpu_us; /* processor time used by the current run */
-	uint32_t pids;
+	uint64_t cpu_us;     /* processor time used by the current run */
+	uint32_t cpu_millis; /* thousandths of a core that it may use; 0: all */
+	uint32_t pids, pids_limit;
 };
 
 /* Starts a detached container: returns when its program has been executed, or with the error of

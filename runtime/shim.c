@@ -26,6 +26,7 @@
 #include "runtime/logfile.h"
 #include "runtime/network.h"
 #include "runtime/plan.h"
+#include "runtime/quota.h"
 #include "runtime/restart.h"
 #include "runtime/spare.h"
 #include "runtime/status.h"
@@ -47,6 +48,7 @@ struct shim {
 	struct restart restart;
 	struct logfile log;
 	struct meter meter;
+	struct quota quota;
 	struct strbuf resolv;
 	bool attached, has_log;
 	int conn;     /* the session, -1 when detached or gone */
@@ -58,7 +60,6 @@ struct shim {
 	int stdio[3]; /* for the next start */
 	char address[NETWORK_TEXT_MAX];
 	int64_t started_ms, kill_ms, time_ms, next_ms; /* clock_ms, 0: not set */
-	uint64_t oom_before;
 	bool running, stopping, timed_out, disk_full, done;
 	int stoppers[STOPPERS]; /* connections that wait for the end of a stop */
 	unsigned n_stoppers;
@@ -199,6 +200,8 @@ static int prepare(struct shim *s, struct error *err)
 	if (limits_resolve(s->inst, s->spec, &s->setup.limits, err) < 0 || make_folder(s, err) < 0)
 		return -1;
 	s->status.memory_limit = s->setup.limits.memory;
+	s->status.cpu_millis = s->setup.limits.cpu_millis;
+	s->status.pids_limit = s->setup.limits.pids;
 	restart_init(&s->restart, s->spec);
 	if (s->spec->log_app && !s->attached) {
 		_cleanup_free_ char *logs = instance_lib(s->inst, "logs");
@@ -217,12 +220,8 @@ static int prepare(struct shim *s, struct error *err)
 
 static int start_once(struct shim *s, struct error *err)
 {
-	struct cgroup_usage usage;
-
 	if (make_output(s, err) < 0)
 		return -1;
-	cgroup_usage(&s->cgroup, &usage);
-	s->oom_before = usage.oom_kills;
 	s->setup.inst = s->inst;
 	s->setup.spec = s->spec;
 	s->setup.rootfs = &s->rootfs;
@@ -231,6 +230,7 @@ static int start_once(struct shim *s, struct error *err)
 	s->setup.address_text = s->address;
 	s->setup.resolv = s->resolv.data;
 	memcpy(s->setup.stdio, s->stdio, sizeof(s->stdio));
+	quota_begin(&s->quota, &s->cgroup);
 	int failed = plan_start(&s->setup, &s->run, &s->console, err);
 	spare_used();
 	close_stdio(s);
@@ -239,6 +239,8 @@ static int start_once(struct shim *s, struct error *err)
 		return -1;
 	}
 	meter_init(&s->meter, s->rootfs.upper, s->setup.limits.disk);
+	if (s->has_log)
+		quota_watch(&s->quota, s->run.pid);
 	s->running = true;
 	s->started_ms = clock_ms();
 	s->time_ms = s->setup.limits.time_ms ? s->started_ms + s->setup.limits.time_ms : 0;
@@ -333,9 +335,31 @@ static void begin_stop(struct shim *s, int timeout_ms)
 	s->kill_ms = clock_ms() + timeout_ms;
 }
 
+/* Names in the log each limit that was hit since the last look. */
+static void say_quota(struct shim *s, unsigned hit)
+{
+	const struct spec_limits *l = &s->setup.limits;
+	unsigned long long memory = l->memory >> 20, disk = l->disk >> 20;
+
+	if (!s->has_log)
+		return;
+	if (hit & QUOTA_MEMORY)
+		logfile_say(&s->log, "Error R14 (memory quota exceeded): the limit is %llu MB",
+			    memory);
+	if (hit & QUOTA_DISK)
+		logfile_say(&s->log,
+			    "Error R81 (disk quota exceeded): /app or /tmp is full, the limit of "
+			    "each is %llu MB",
+			    disk);
+	if (hit & QUOTA_PIDS)
+		logfile_say(&s->log,
+			    "Error R82 (process quota exceeded): the limit is %u processes and "
+			    "threads",
+			    l->pids);
+}
+
 static void ended(struct shim *s)
 {
-	struct cgroup_usage usage;
 	int64_t lived = clock_ms() - s->started_ms, delay;
 	bool failed;
 
@@ -346,12 +370,9 @@ static void ended(struct shim *s)
 	if (s->has_log)
 		logfile_finish(&s->log);
 	s->output = close_fd(s->output);
-	cgroup_usage(&s->cgroup, &usage);
-	s->status.oom_killed = usage.oom_kills > s->oom_before;
+	say_quota(s, quota_look(&s->quota));
+	s->status.oom_killed = quota_end(&s->quota);
 	failed = s->status.exit_code != 0 || s->status.oom_killed;
-	if (s->has_log && s->status.oom_killed)
-		logfile_say(&s->log, "Error R14: the memory limit of %llu MB was reached",
-			    (unsigned long long)(s->setup.limits.memory >> 20));
 	if (s->has_log)
 		logfile_say(&s->log, "Process exited with status %d", s->status.exit_code);
 	delay = s->stopping || s->attached || s->timed_out || s->disk_full
@@ -466,7 +487,7 @@ static void serve_control(struct shim *s)
 static int wait_ms(const struct shim *s)
 {
 	int64_t now = clock_ms(), first = 0;
-	const int64_t times[] = {s->kill_ms, s->time_ms, s->next_ms,
+	const int64_t times[] = {s->kill_ms, s->time_ms, s->next_ms, s->quota.next_ms,
 				 s->meter.pidfd < 0 ? s->meter.next_ms : 0};
 
 	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
@@ -493,6 +514,8 @@ static void check_times(struct shim *s)
 	}
 	if (s->running)
 		meter_tick(&s->meter);
+	if (s->running && s->quota.next_ms && now >= s->quota.next_ms)
+		say_quota(s, quota_look(&s->quota));
 	if (!s->running && s->next_ms && now >= s->next_ms)
 		start_again(s);
 }
@@ -608,6 +631,7 @@ int shim_main(const struct instance *inst, const struct container_spec *spec, in
 	s.folder = s.control = s.output = s.signals = -1;
 	s.log.fd = s.log.dirfd = -1;
 	meter_init(&s.meter, -1, 0);
+	quota_init(&s.quota);
 	rootfs_init(&s.rootfs);
 	strbuf_init(&s.resolv);
 	for (int i = 0; i < 3; i++)

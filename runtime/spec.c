@@ -33,6 +33,7 @@ enum tag {
 	TAG_LOG,
 	TAG_RESTART,
 	TAG_STOP_MS,
+	TAG_RESERVE,
 	TAG_END_
 };
 
@@ -188,6 +189,9 @@ static int check_limits(const struct spec_limits *l, struct error *err)
 	if (l->memory_swap && l->memory_swap < l->memory)
 		return error_set(err, ERROR_INVALID, 0,
 				 "a container's memory_swap is not below its memory");
+	if (l->memory_low > most)
+		return error_set(err, ERROR_INVALID, 0,
+				 "a container's memory_low is at most 1 PiB");
 	if (l->cpu_weight > 10000)
 		return error_set(err, ERROR_INVALID, 0, "a container's cpu_weight is 1 to 10000");
 	if (l->cpu_millis && (l->cpu_millis < 10 || l->cpu_millis > 1024 * 1000))
@@ -296,6 +300,16 @@ static void put_limits(struct strbuf *out, const struct spec_limits *l)
 	put_field(out, TAG_LIMITS, &v);
 }
 
+static void put_reserve(struct strbuf *out, const struct spec_limits *l)
+{
+	_cleanup_strbuf_ struct strbuf v = STRBUF_INIT;
+
+	if (!l->memory_low)
+		return;
+	wire_put_u64(&v, l->memory_low);
+	put_field(out, TAG_RESERVE, &v);
+}
+
 static void put_mount(struct strbuf *out, const struct spec_mount *m)
 {
 	_cleanup_strbuf_ struct strbuf v = STRBUF_INIT;
@@ -347,6 +361,7 @@ int container_spec_encode(const struct container_spec *spec, struct strbuf *out,
 	put_str_field(&sb, TAG_HOSTNAME, spec->hostname);
 	put_u32_field(&sb, TAG_NETWORK, (uint32_t)spec->network);
 	put_limits(&sb, &spec->limits);
+	put_reserve(&sb, &spec->limits);
 	for (size_t i = 0; i < spec->n_mounts; i++)
 		put_mount(&sb, &spec->mounts[i]);
 	put_u32_field(&sb, TAG_TTY, spec->tty);
@@ -454,6 +469,9 @@ static void get_field(struct wire_reader *r, uint32_t tag, struct container_spec
 		break;
 	case TAG_STOP_MS:
 		spec->stop_ms = wire_get_u32(r);
+		break;
+	case TAG_RESERVE:
+		spec->limits.memory_low = wire_get_u64(r);
 		break;
 	case TAG_END_:
 	default:

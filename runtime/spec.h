@@ -61,6 +61,7 @@ enum spec_restart {
 struct spec_limits {
 	uint64_t memory;      /* bytes */
 	uint64_t memory_swap; /* bytes of memory and swap together; 0: same as memory */
+	uint64_t memory_low;  /* bytes that the kernel reclaims last; 0: none */
 	uint32_t cpu_weight;  /* 1 to 10000, default 100 */
 	uint32_t cpu_millis;  /* thousandths of a core, 0: no quota */
 	uint32_t pids;

@@ -110,7 +110,9 @@ void status_encode(const struct container_status *s, struct strbuf *out)
 	wire_put_u64(out, s->memory);
 	wire_put_u64(out, s->memory_limit);
 	wire_put_u64(out, s->cpu_us);
+	wire_put_u32(out, s->cpu_millis);
 	wire_put_u32(out, s->pids);
+	wire_put_u32(out, s->pids_limit);
 }
 
 static void get_text(struct wire_reader *r, char *out, size_t size)
@@ -138,5 +140,7 @@ void status_decode(struct wire_reader *r, struct container_status *out)
 	out->memory = wire_get_u64(r);
 	out->memory_limit = wire_get_u64(r);
 	out->cpu_us = wire_get_u64(r);
+	out->cpu_millis = wire_get_u32(r);
 	out->pids = wire_get_u32(r);
+	out->pids_limit = wire_get_u32(r);
 }

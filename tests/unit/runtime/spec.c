@@ -30,7 +30,15 @@ static void fill(struct container_spec *s)
 	s->cwd = xstrdup("/app/sub");
 	s->hostname = xstrdup("host-1.example");
 	s->network = SPEC_NET_EGRESS;
-	s->limits = (struct spec_limits){1 << 28, 1 << 29, 50, 1500, 99, 1000, 1 << 30, 60000};
+	s->limits = (struct spec_limits){.memory = 1 << 28,
+					 .memory_swap = 1 << 29,
+					 .memory_low = 1 << 27,
+					 .cpu_weight = 50,
+					 .cpu_millis = 1500,
+					 .pids = 99,
+					 .nofile = 1000,
+					 .disk = 1 << 30,
+					 .time_ms = 60000};
 	container_spec_add_mount(s, SPEC_MOUNT_CACHE, "cache-1", "/cache", false);
 	container_spec_add_mount(s, SPEC_MOUNT_PACKS, "bundled", "/packs/a", true);
 	s->tty = true;

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#include "runtime/quota.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+
+#define NEARLY_NOTHING 65536 /* bytes: no program writes on with that */
+
+void quota_init(struct quota *q)
+{
+	memset(q, 0, sizeof(*q));
+	for (size_t i = 0; i < ARRAY_SIZE(q->disks); i++)
+		q->disks[i] = -1;
+}
+
+void quota_begin(struct quota *q, const struct cgroup *cgroup)
+{
+	quota_init(q);
+	q->cgroup = cgroup;
+	cgroup_usage(cgroup, &q->before);
+	q->last = q->before;
+}
+
+void quota_watch(struct quota *q, pid_t init)
+{
+	static const char *const places[] = {"app", "tmp"};
+	char path[64];
+
+	/* both are mounts on a read-only root, which no tenant can replace */
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		snprintf(path, sizeof(path), "/proc/%d/root/%s", init, places[i]);
+		q->disks[i] = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	}
+	q->next_ms = clock_ms() + QUOTA_EVERY_MS;
+}
+
+/* A tmpfs without bytes or without inodes. */
+static bool is_full(int fd)
+{
+	struct statfs fs;
+
+	if (fd < 0 || fstatfs(fd, &fs) < 0)
+		return false;
+	return (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize <= NEARLY_NOTHING ||
+	       (fs.f_files && !fs.f_ffree);
+}
+
+unsigned quota_look(struct quota *q)
+{
+	struct cgroup_usage now;
+	int64_t at = clock_ms();
+	unsigned hit = 0;
+
+	cgroup_usage(q->cgroup, &now);
+	if (now.oom_kills > q->last.oom_kills)
+		hit |= QUOTA_MEMORY;
+	if (now.pids_refused > q->last.pids_refused)
+		hit |= QUOTA_PIDS;
+	for (size_t i = 0; i < ARRAY_SIZE(q->disks); i++)
+		hit |= is_full(q->disks[i]) ? QUOTA_DISK : 0;
+	q->last = now;
+	for (size_t i = 0; i < QUOTA_KINDS; i++) {
+		if (!(hit & (1u << i)))
+			continue;
+		if (q->told_ms[i] && at < q->told_ms[i] + QUOTA_AGAIN_MS)
+			hit &= ~(1u << i);
+		else
+			q->told_ms[i] = at;
+	}
+	if (q->next_ms)
+		q->next_ms = at + QUOTA_EVERY_MS;
+	return hit;
+}
+
+bool quota_end(struct quota *q)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(q->disks); i++)
+		q->disks[i] = close_fd(q->disks[i]);
+	q->next_ms = 0;
+	return q->last.oom_kills > q->before.oom_kills;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which of its limits a container hits while it runs, so that its log can name them. The kernel
+ * counts killed and refused processes in the control group; that a tmpfs is full has to be looked
+ * for. A look costs some twenty system calls and is taken every QUOTA_EVERY_MS and at the end.
+ */
+#ifndef RUNTIME_QUOTA_H
+#define RUNTIME_QUOTA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "runtime/cgroup.h"
+
+#define QUOTA_EVERY_MS 5000
+/* One that is hit all the time is told again after that long. */
+#define QUOTA_AGAIN_MS 60000
+
+enum quota_hit {
+	QUOTA_MEMORY = 1 << 0,
+	QUOTA_PIDS = 1 << 1,
+	QUOTA_DISK = 1 << 2,
+};
+#define QUOTA_KINDS 3
+
+struct quota {
+	const struct cgroup *cgroup;
+	struct cgroup_usage before, last; /* at the start of the run, and at the last look */
+	int disks[2];                     /* /app and /tmp, held for statfs; -1: none */
+	int64_t next_ms;                  /* clock_ms of the next look; 0: only at the end */
+	int64_t told_ms[QUOTA_KINDS];
+};
+
+void quota_init(struct quota *q);
+/* Before a run in CGROUP, which outlives Q. */
+void quota_begin(struct quota *q, const struct cgroup *cgroup);
+/* Looks from now on, at the disks of INIT too: a child of the caller that is not reaped. */
+void quota_watch(struct quota *q, pid_t init);
+/* What was hit since the last look and is to be told: enum quota_hit. */
+unsigned quota_look(struct quota *q);
+/* After the run: lets go of the disks. True when the memory limit killed any of its processes. */
+bool quota_end(struct quota *q);
+
+#endif
