@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "control/quantity.h"
 
 #define MIB (1ull << 20)
 #define WEIGHT 20 /* of the processor; an app has 100 */
@@ -34,53 +35,11 @@ int buildset_find(const char *key, const struct buildset_row **out, struct error
 	return error_set(err, ERROR_USAGE, 0, "no property '%.80s': there are %s", key, names.data);
 }
 
-/* "0.5" cores as 500. */
-static int parse_millis(const char *value, unsigned long long max, unsigned long long *out)
-{
-	size_t whole = strcspn(value, "."), len = strlen(value);
-	_cleanup_free_ char *before = xstrndup(value, whole);
-	unsigned long long cores, part = 0;
-	if (str_to_u64(before, 0, max / 1000, &cores) < 0)
-		return -1;
-	if (whole < len) {
-		_cleanup_free_ char *after = xasprintf("%s000", value + whole + 1);
-		if (len - whole - 1 < 1 || len - whole - 1 > 3)
-			return -1;
-		after[3] = '\0';
-		if (str_to_u64(after, 0, 999, &part) < 0)
-			return -1;
-	}
-	*out = cores * 1000 + part;
-	return *out > max ? -1 : 0;
-}
-
-static int parse_size(const char *value, unsigned long long unit, unsigned long long *out)
-{
-	size_t len = strlen(value);
-	const char *suffix = len ? strchr("bkmg", value[len - 1] | 0x20) : NULL;
-	if (unit == MIB && suffix && *suffix) {
-		static const unsigned shift[] = {['b'] = 0, ['k'] = 10, ['m'] = 20, ['g'] = 30};
-		unit = 1ull << shift[(unsigned char)*suffix];
-		len--;
-	}
-	_cleanup_free_ char *digits = xstrndup(value, len);
-	if (str_to_u64(digits, 0, UINT64_MAX / unit, out) < 0)
-		return -1;
-	*out *= unit;
-	return 0;
-}
-
 int buildset_parse(const struct buildset_row *row, const char *value, unsigned long long *out,
 		   struct error *err)
 {
-	unsigned long long n;
-	int parsed = row->unit == 1000 ? parse_millis(value, row->max, &n)
-				       : parse_size(value, row->unit, &n);
-	if (parsed < 0 || n < row->min || n > row->max)
-		return error_set(err, ERROR_INVALID, 0, "%s is %s, not '%.40s'", row->key,
-				 row->form, value);
-	*out = n;
-	return 0;
+	const struct quantity q = {row->form, row->min, row->max, row->unit};
+	return quantity_parse(&q, row->key, value, out, err);
 }
 
 static char *setting_key(const char *key)

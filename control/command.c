@@ -9,25 +9,11 @@
 #include "plugins/host.h"
 
 const struct command *const command_tables[] = {
-	apps_commands,
-	config_commands,
-	domains_commands,
-	ps_commands,
-	logs_commands,
-	run_commands,
-	releases_commands,
-	builds_commands,
-	git_commands,
-	builder_commands,
-	buildpacks_commands,
-	keys_commands,
-	tokens_commands,
-	plugin_commands,
-	router_commands,
-	stack_commands,
-	image_commands,
-	system_commands,
-	NULL,
+	apps_commands,     config_commands, domains_commands, ps_commands,
+	resource_commands, logs_commands,   run_commands,     releases_commands,
+	builds_commands,   git_commands,    builder_commands, buildpacks_commands,
+	keys_commands,     tokens_commands, plugin_commands,  router_commands,
+	stack_commands,    image_commands,  system_commands,  NULL,
 };
 
 bool request_has(const struct request *rq, const char *option)
@@ -63,10 +49,13 @@ static int usage(const struct command *row, struct error *err, const char *why)
 static const struct option_spec *find_option(const struct command *row, const char *word)
 {
 	size_t len = strcspn(word, "=");
-	for (const struct option_spec *o = row->options; o && o->name; o++)
+	for (const struct option_spec *o = row->options; o && o->name; o++) {
+		size_t stem = strcspn(o->name, "*");
 		if ((strlen(o->name) == len && strncmp(o->name, word, len) == 0) ||
+		    (o->name[stem] && strncmp(o->name, word, stem) == 0) ||
 		    str_equal(o->short_name, word))
 			return o;
+	}
 	return NULL;
 }
 
@@ -93,7 +82,7 @@ static int take_option(struct context *c, const struct command *row, const struc
 	}
 	const char *equals = strncmp(word, "--", 2) == 0 ? strchr(word, '=') : NULL;
 	if (!o->value) {
-		strvec_setenv(&rq->given, o->name, "");
+		strvec_setenv(&rq->given, strchr(o->name, '*') ? word : o->name, "");
 		return 0;
 	}
 	if (!equals && *i + 1 >= words->n) {

@@ -23,7 +23,7 @@ enum command_flags {
 };
 
 struct option_spec {
-	const char *name;       /* "--tail" */
+	const char *name;       /* "--tail"; "--resource-*" is any flag that begins so */
 	const char *short_name; /* "-t", or NULL */
 	const char *value;      /* what the value is called, or NULL for a flag */
 	const char *help;

@@ -202,7 +202,8 @@ int oneoff_run(struct context *c, const struct app *app, const struct release *r
 			return -1;
 		stdio[1] = stdio[2] = writer;
 	}
-	process_spec(c, app, r, im, one->name, one->command, &spec);
+	if (process_spec(c, app, r, im, one->name, one->command, &spec, err) < 0)
+		return -1;
 	spec.label = xasprintf("r %lld %s", (long long)app->id, one->name);
 	spec.tty = one->terminal;
 	spec.limits.time_ms = one->time_s > 4000000 ? 4000000000u : one->time_s * 1000;

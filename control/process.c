@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/random.h"
 #include "control/answer.h"
+#include "control/resource.h"
 
 #define SAY_LINES 20
 #define SAY_BYTES 8192
@@ -147,11 +148,12 @@ static void set_environment(const struct release *r, const struct image *im, con
 	strvec_setenv(env, "BERTH_RELEASE", version);
 }
 
-void process_spec(struct context *c, const struct app *app, const struct release *r,
-		  const struct image *im, const char *dyno, const char *command,
-		  struct container_spec *out)
+int process_spec(struct context *c, const struct app *app, const struct release *r,
+		 const struct image *im, const char *dyno, const char *command,
+		 struct container_spec *out, struct error *err)
 {
 	char suffix[9], prefix[PROCESS_PREFIX_MAX];
+	_cleanup_free_ char *type = xstrndup(dyno, strcspn(dyno, "."));
 	random_hex(suffix, 8);
 	process_prefix(app->id, prefix);
 	container_spec_init(out);
@@ -164,6 +166,7 @@ void process_spec(struct context *c, const struct app *app, const struct release
 	set_environment(r, im, dyno, &out->env);
 	strvec_setenv(&out->env, "BERTH_APP", app->name);
 	set_stop_timeout(c, app, out);
+	return resource_limits(c, app->id, type, &out->limits, err);
 }
 
 int process_start(struct context *c, const struct app *app, const struct release *r,
@@ -176,7 +179,8 @@ int process_start(struct context *c, const struct app *app, const struct release
 		return error_set(err, ERROR_NOT_FOUND, 0, "no process type '%s' in this release",
 				 type);
 	_cleanup_spec_ struct container_spec spec;
-	process_spec(c, app, r, im, name, command, &spec);
+	if (process_spec(c, app, r, im, name, command, &spec, err) < 0)
+		return error_wrap(err, "start %s", name);
 	spec.label = xasprintf("p %lld %lld %lld %s %u", (long long)app->id,
 			       (long long)r->generation, (long long)app->epoch, type, n);
 	spec.log_app = app_text_id(app);

@@ -44,10 +44,11 @@ int process_start(struct context *c, const struct app *app, const struct release
 		  struct error *err);
 
 /* What every container of a release shares: layers, environment, network, limits. DYNO is
- * "web.1" or "run.1234"; COMMAND goes through the launcher. The caller releases *out. */
-void process_spec(struct context *c, const struct app *app, const struct release *r,
-		  const struct image *im, const char *dyno, const char *command,
-		  struct container_spec *out);
+ * "web.1" or "run.1234"; COMMAND goes through the launcher. The caller releases *out, also after
+ * a failure. */
+int process_spec(struct context *c, const struct app *app, const struct release *r,
+		 const struct image *im, const char *dyno, const char *command,
+		 struct container_spec *out, struct error *err);
 
 /* The last lines that TYPE.N logged since SINCE (unix microseconds), as detail lines, and appended
  * to OUT. */

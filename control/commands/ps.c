@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "control/answer.h"
 #include "control/deploy.h"
 #include "control/leaving.h"
@@ -12,15 +13,71 @@
 #include "control/lock.h"
 #include "control/rollout.h"
 
+/* How long the processor's use is watched. */
+#define WATCH_MS 200
+
+static const struct container_status *find_status(const struct process *all, size_t n,
+						  const char *id)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(all[i].status.id, id) == 0)
+			return &all[i].status;
+	return NULL;
+}
+
+/* Takes a list, twice when anything runs; in CORES what each used of the processor in between. */
+static int watch(struct context *c, int64_t app, struct process **out, size_t *out_n,
+		 double **out_cores, struct error *err)
+{
+	_cleanup_free_ struct process *first = NULL;
+	size_t n = 0;
+	int64_t begin = clock_us();
+	bool any = false;
+	if (process_list(c->inst, app, &first, &n, err) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		any |= first[i].status.state == CONTAINER_RUNNING;
+	if (any)
+		clock_sleep_ms(WATCH_MS);
+	double elapsed = (double)(clock_us() - begin);
+	if (process_list(c->inst, app, out, out_n, err) < 0)
+		return -1;
+	*out_cores = xcalloc(*out_n, sizeof(**out_cores));
+	for (size_t i = 0; i < *out_n; i++) {
+		const struct container_status *now = &(*out)[i].status;
+		const struct container_status *then = find_status(first, n, now->id);
+		if (then && now->cpu_us > then->cpu_us)
+			(*out_cores)[i] = (double)(now->cpu_us - then->cpu_us) / elapsed;
+	}
+	return 0;
+}
+
+/* For people: what is used, and of how much. */
+static void add_usage_text(json_t *row, const struct container_status *s, double cores)
+{
+	if (s->state != CONTAINER_RUNNING)
+		return;
+	json_object_set_new(row, "memory",
+			    json_sprintf("%.1f/%llu MB", (double)s->memory / (1024 * 1024),
+					 (unsigned long long)(s->memory_limit >> 20)));
+	json_object_set_new(row, "cpu",
+			    s->cpu_millis
+				    ? json_sprintf("%.2f/%.2f", cores, (double)s->cpu_millis / 1000)
+				    : json_sprintf("%.2f", cores));
+	json_object_set_new(row, "processes", json_sprintf("%u/%u", s->pids, s->pids_limit));
+}
+
 static int ps_report(struct context *c, struct request *rq, struct error *err)
 {
-	static const char *const columns[] = {"process",  "state",      "release", "memory_mb",
+	static const char *const columns[] = {"process",  "state",      "release",
+					      "memory",   "cpu",        "processes",
 					      "restarts", "started_at", NULL};
+	_cleanup_free_ double *cores = NULL;
 	_cleanup_free_ struct process *all = NULL;
 	_cleanup_strvec_ struct strvec leaving = STRVEC_INIT;
 	size_t n = 0;
 	if (leaving_list(c->inst, rq->app.id, &leaving, err) < 0 ||
-	    process_list(c->inst, rq->app.id, &all, &n, err) < 0)
+	    watch(c, rq->app.id, &all, &n, &cores, err) < 0)
 		return -1;
 	json_t *rows = json_array();
 	for (size_t i = 0; i < n; i++) {
@@ -36,12 +93,19 @@ static int ps_report(struct context *c, struct request *rq, struct error *err)
 		json_object_set_new(row, "memory_limit_mb",
 				    json_integer((json_int_t)(s->memory_limit >> 20)));
 		json_object_set_new(row, "cpu_seconds", json_real((double)s->cpu_us / 1e6));
+		json_object_set_new(row, "cpu_cores", json_real(cores[i]));
+		json_object_set_new(row, "cpu_limit",
+				    s->cpu_millis ? json_real((double)s->cpu_millis / 1000)
+						  : json_null());
 		json_object_set_new(row, "pids", json_integer(s->pids));
+		json_object_set_new(row, "pids_limit", json_integer(s->pids_limit));
 		json_object_set_new(row, "restarts", json_integer(s->restarts));
 		json_object_set_new(row, "exit_code", json_integer(s->exit_code));
 		json_object_set_new(row, "started_at", listing_time(s->started_us));
 		json_object_set_new(row, "container", json_string(s->id));
 		json_object_set_new(row, "address", json_string(s->address));
+		if (!request_json(rq))
+			add_usage_text(row, s, cores[i]);
 		json_array_append_new(rows, row);
 	}
 	_cleanup_free_ char *header = xasprintf("App %s processes", rq->app.name);

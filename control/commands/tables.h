@@ -18,6 +18,7 @@ extern const struct command logs_commands[];
 extern const struct command plugin_commands[];
 extern const struct command ps_commands[];
 extern const struct command releases_commands[];
+extern const struct command resource_commands[];
 extern const struct command router_commands[];
 extern const struct command run_commands[];
 extern const struct command stack_commands[];
