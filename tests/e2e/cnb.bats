@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# Cloud Native Buildpacks: components of buildpack API 0.10 to 0.12, written here.
+# Cloud Native Buildpacks: packs of buildpack API 0.7 to 0.12, written here.
 
 # $app, $dir and $host come from app.bash; most dollars are for the packs
 # shellcheck disable=SC2154,SC2016
@@ -146,7 +146,7 @@ END
 	assert_contains "$output" "bin/build exited with status 1"
 	sed -i 's/^api.*/api = "0.2"/' "$PACKS/needs/buildpack.toml"
 	run push_app "$dir" "$app"
-	assert_contains "$output" "wants buildpack API 0.2; here are 0.10, 0.11, 0.12"
+	assert_contains "$output" "wants buildpack API 0.2; here are 0.7, 0.8, 0.9, 0.10, 0.11, 0.12"
 }
 
 # What the one cache with layers of pack NAME has of them: cached NAME PATH
@@ -175,8 +175,29 @@ printf '[metadata]\nof = "nobody"\n' >scratch.toml
 printf '[[labels]]\nkey = "color"\nvalue = "blue"\n' >launch.toml
 [ "$TURN" != 3 ] || exit 7
 END
-	pack looker 0.12 'exit 0'
-	script looker bin/build <<<'ls "$CNB_LAYERS_DIR/../test_keeper" | tr "\n" " " | sed "s/^/       seen: /"'
+	# an older one: its processes are for a shell
+	pack looker 0.8 'exit 0'
+	script looker bin/build <<'END'
+ls "$CNB_LAYERS_DIR/../test_keeper" | tr '\n' ' ' | sed 's/^/       seen: /'
+mkdir -p "$1/old/profile.d/line"
+echo 'export FROM_PROFILE=sourced' >"$1/old/profile.d/all.sh"
+echo 'FROM_PROFILE="$FROM_PROFILE twice"' >"$1/old/profile.d/line/more.sh"
+printf '[types]\nlaunch = true\n' >"$1/old.toml"
+cat >"$1/launch.toml" <<'TOML'
+[[processes]]
+type = "line"
+command = "echo $FROM_PROFILE && echo two"
+[[processes]]
+type = "words"
+command = "printf"
+args = ['<%s>', 'x"y', '$((1 + 1))']
+[[processes]]
+type = "direct"
+command = "echo"
+args = ['$FROM_PROFILE']
+direct = true
+TOML
+END
 	new_app cnb
 	berth apps:create "$app"
 	berth config:set "$app" TURN=1
@@ -185,6 +206,8 @@ END
 	[ "$status" -eq 0 ]
 	assert_contains "$output" "seen: both both.toml downloads downloads.toml launch.toml only only.toml parts parts.toml scratch.ignore scratch.toml"
 	assert_contains "$(berth run "$app" cat .cnb/metadata.json)" '"color": "blue"'
+	assert_equal "$(berth run "$app" line)" $'sourced\ntwo'
+	assert_equal "$(berth run "$app" words; berth run "$app" direct)" '<x"y><2>$FROM_PROFILE'
 	local before after
 	before=$(stat -c %i "$(cached keeper downloads/file)" "$(cached keeper parts/kept)")
 	berth config:set "$app" TURN=2

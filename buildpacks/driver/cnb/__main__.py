@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The lifecycle of Cloud Native Buildpacks for one group of buildpacks (buildpack API 0.10 to 0.12),
+"""The lifecycle of Cloud Native Buildpacks for one group of buildpacks (buildpack API 0.7 to 0.12),
 inside a build container:
 
     cnb RELEASE [optional:]PACK...
@@ -62,7 +62,7 @@ def finish(layers):
     groups = []
     for one in packs:
         launch.keep_sboms(one)
-        groups.append(layers[one].keep())
+        groups.append((layers[one].keep(), one.shell))
     launch.write_profile(groups, kinds)
     for stale in pack.CACHE.iterdir():
         if stale not in {one.cache for one in packs}:

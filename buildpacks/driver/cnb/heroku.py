@@ -14,7 +14,7 @@ from tomltext import fail
 
 class Bundled:
     def __init__(self, folder, optional):
-        self.optional = optional
+        self.optional, self.shell = optional, False
         conf = configparser.ConfigParser(interpolation=None)
         conf.read(folder / "pack.conf")
         self.id, self.version = f"heroku/{folder.name}", ""

@@ -16,12 +16,20 @@ TYPE = re.compile(r"[A-Za-z0-9._-]+")
 SBOM = APP / ".cnb/sbom"
 
 
-def command_of(process):
+def shell_word(word):
+    """A word in which the shell still replaces variables and commands."""
+    return '"' + re.sub(r'([\\"])', r"\\\1", str(word)) + '"'
+
+
+def command_of(process, shell):
+    """The line that Berth starts. SHELL: it is for a shell unless it is said to be `direct`."""
     command, args = process.get("command", []), process.get("args", [])
     words = ([command] if isinstance(command, str) else list(command)) + list(args)
-    line = " ".join(shlex.quote(str(w)) for w in words)
+    line = "exec " + " ".join(shlex.quote(str(w)) for w in words)
+    if shell and not process.get("direct"):
+        line = " ".join(map(shell_word, words)) if args else str(command)
     folder = process.get("working-dir", process.get("working-directory"))
-    return f"cd {shlex.quote(str(folder))} && exec {line}" if folder else line
+    return f"cd {shlex.quote(str(folder))} && {line}" if folder else line.removeprefix("exec ")
 
 
 def processes_of(packs):
@@ -35,7 +43,7 @@ def processes_of(packs):
                 fail(f"{pack.id}: launch.toml has a process without type or command")
             if not tomltext.is_for_production(process):
                 continue
-            commands[kind] = command_of(process)
+            commands[kind] = command_of(process, pack.shell)
             if process.get("default"):
                 default = kind
             elif default == kind:
@@ -98,13 +106,16 @@ cnb_exec() { # PROGRAM: the variables that it writes to descriptor 3, as TOML
 
 
 def write_profile(groups, kinds):
-    """GROUPS: for each pack its layers for launch."""
+    """GROUPS: for each pack its layers for launch, and whether a shell sources their profile.d."""
     def lines(changes):
         return [" ".join(["cnb_set", *map(shlex.quote, change)]) for change in changes]
 
     def programs(folder):
         files = sorted(p for p in folder.iterdir() if p.is_file()) if folder.is_dir() else []
         return [f"cnb_exec {shlex.quote(str(p))}" for p in files]
+
+    def scripts(folder):
+        return [f". {shlex.quote(str(p))}" for p in sorted(folder.glob("*")) if p.is_file()]
 
     def folders(folder):
         return sorted(p.name for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
@@ -114,7 +125,7 @@ def write_profile(groups, kinds):
         return [f'if [ "${{DYNO%%.*}}" = {word} ]; then', *body, "fi"] if body else []
 
     out = []
-    for some in groups:
+    for some, _ in groups:
         for layer in some:
             out += lines(environment.of_paths(layer, environment.LAUNCH_PATHS))
         for layer in some:
@@ -122,12 +133,18 @@ def write_profile(groups, kinds):
                 out += lines(environment.of_files(layer / folder))
             for kind in folders(layer / "env.launch"):
                 out += for_type(kind, lines(environment.of_files(layer / "env.launch" / kind)))
-    every = [layer for some in groups for layer in some]
+    every = [layer for some, _ in groups for layer in some]
     for layer in every:
         out += programs(layer / "exec.d")
     for layer in every:
         for kind in folders(layer / "exec.d"):
             out += for_type(kind, programs(layer / "exec.d" / kind))
+    shell = [layer for some, by_shell in groups if by_shell for layer in some]
+    for layer in shell:
+        out += scripts(layer / "profile.d")
+    for layer in shell:
+        for kind in folders(layer / "profile.d"):
+            out += for_type(kind, scripts(layer / "profile.d" / kind))
     to = APP / ".profile.d"
     to.mkdir(exist_ok=True)
     (to / "00-cnb.sh").write_text(PROFILE + "\n".join(out) + "\nunset -f cnb_set cnb_exec\n")

@@ -16,7 +16,7 @@ LAYERS = APP / ".cnb/layers"
 CACHE = pathlib.Path("/cache/cnb")
 PLATFORM = pathlib.Path("/tmp/platform")
 WORK = pathlib.Path("/tmp/cnb")
-APIS = ("0.10", "0.11", "0.12")
+APIS = ("0.7", "0.8", "0.9", "0.10", "0.11", "0.12")
 SHELF_DEPTH = 5
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
@@ -41,6 +41,8 @@ class Pack:
         self.id = str(info.get("id", folder.name))
         self.name = str(info.get("name", self.id))
         self.version = str(info.get("version", ""))
+        # once, processes were lines for a shell, which sourced profile.d
+        self.shell = about.get("api") in ("0.7", "0.8")
         self.clear_env = bool(info.get("clear-env", False))
         self.targets = tomltext.rows(about, "targets")
         self.key = re.sub(r"[^A-Za-z0-9.-]", "_", self.id)
@@ -176,7 +178,8 @@ def load(folder, optional=False, shelf=None):
     """The pack in FOLDER, whose members, if it is composite, are on the SHELF or in the folder."""
     if (folder / "pack.conf").is_file():
         return heroku.Bundled(folder, optional)
-    about = tomltext.read(folder / "buildpack.toml")
+    file = folder / "buildpack.toml"
+    about = tomltext.read(file)
     if about.get("api") not in APIS:
         name = tomltext.table(about, "buildpack").get("id", folder.name)
         fail(f"buildpack '{name}' wants buildpack API {about.get('api')}; here are {', '.join(APIS)}", 20)
