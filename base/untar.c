@@ -25,6 +25,7 @@ struct untar {
 	uint64_t bytes;
 	unsigned entries;
 	bool root_link;
+	bool rooted; /* absolute paths are of the folder */
 };
 
 int untar_path(const char *path, char *out, struct error *err)
@@ -183,6 +184,8 @@ static int untar_entry(struct untar *u, struct archive *a, struct archive_entry 
 	if (!name)
 		return error_set(err, ERROR_INVALID, 0,
 				 "the archive holds a name that is not text");
+	while (u->rooted && *name == '/')
+		name++;
 	if (untar_path(name, path, err) < 0)
 		return -1;
 	if (++u->entries > UNTAR_MAX_ENTRIES)
@@ -202,10 +205,10 @@ static int untar_entry(struct untar *u, struct archive *a, struct archive_entry 
 			 path);
 }
 
-int untar(int fd, int dirfd, bool *out_root_link, struct error *err)
+static int read_archive(struct untar *u, int fd, struct error *err)
 {
 	_cleanup_(reader_free) struct archive *a = archive_read_new();
-	struct untar u = {.dirfd = dirfd};
+	unsigned before = u->entries;
 
 	if (!a)
 		return error_set(err, ERROR_FAILED, 0, "no memory to unpack with");
@@ -226,11 +229,31 @@ int untar(int fd, int dirfd, bool *out_root_link, struct error *err)
 		if (ret != ARCHIVE_OK)
 			return error_set(err, ERROR_INVALID, 0, "the archive is damaged: %s",
 					 archive_error_string(a));
-		if (untar_entry(&u, a, entry, err) < 0)
+		if (untar_entry(u, a, entry, err) < 0)
 			return -1;
 	}
-	if (u.entries == 0)
+	if (u->entries == before)
 		return error_set(err, ERROR_INVALID, 0, "the archive is empty");
+	return 0;
+}
+
+int untar(int fd, int dirfd, bool *out_root_link, struct error *err)
+{
+	struct untar u = {.dirfd = dirfd};
+
+	if (read_archive(&u, fd, err) < 0)
+		return -1;
+	*out_root_link = u.root_link;
+	return 0;
+}
+
+int untar_layers(const int *fds, size_t n, int dirfd, bool *out_root_link, struct error *err)
+{
+	struct untar u = {.dirfd = dirfd, .rooted = true};
+
+	for (size_t i = 0; i < n; i++)
+		if (read_archive(&u, fds[i], err) < 0)
+			return -1;
 	*out_root_link = u.root_link;
 	return 0;
 }

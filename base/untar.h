@@ -10,6 +10,7 @@
 #define BASE_UNTAR_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -25,6 +26,10 @@
  * may be taken for the whole. What was written before an error stays; the caller removes the
  * folder. */
 int untar(int fd, int dirfd, bool *out_root_link, struct error *err);
+
+/* The same for the layers of an image, each an archive, into one folder: a path that begins with
+ * "/" begins at the folder, and the maxima are for all layers together. */
+int untar_layers(const int *fds, size_t n, int dirfd, bool *out_root_link, struct error *err);
 
 /* The name of the one folder that is all that the folder DIRFD holds, or NULL; the caller frees it.
  */

@@ -4,11 +4,12 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/strbuf.h"
-#include "buildpacks/source.h"
 #include "buildpacks/toml.h"
 
 #define DEPTH_MAX 5 /* as the driver looks */
@@ -36,14 +37,25 @@ static void add_order(const json_t *about, struct strvec *out)
 	}
 }
 
+/* That of a package is a link to the pack which the package is for. */
+static int read_file(int dirfd, struct strbuf *out)
+{
+	_cleanup_close_ int fd =
+		file_open_beneath(dirfd, "buildpack.toml", O_RDONLY | O_NONBLOCK, 0, false, NULL);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > FILE_MAX)
+		return -1;
+	return strbuf_read_fd(out, fd, NULL);
+}
+
 /* Whether the folder has a buildpack.toml that can be read. */
 static bool look(struct walk *w, int dirfd)
 {
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 	json_t *about = NULL;
 
-	if (source_read(dirfd, "buildpack.toml", FILE_MAX, &text, NULL) < 0 ||
-	    toml_parse(text.data, text.len, &about, NULL) < 0)
+	if (read_file(dirfd, &text) < 0 || toml_parse(text.data, text.len, &about, NULL) < 0)
 		return false;
 	const char *id =
 		json_string_value(json_object_get(json_object_get(about, "buildpack"), "id"));

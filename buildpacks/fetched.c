@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/random.h"
 #include "base/untar.h"
+#include "buildpacks/buildpackage.h"
 #include "buildpacks/hash.h"
 #include "buildpacks/say.h"
 #include "instance/name.h"
@@ -44,6 +45,12 @@ static void release_job(struct job *j)
 	free(j->ref);
 }
 
+static void name_temp(struct job *j)
+{
+	snprintf(j->temp, sizeof(j->temp), ".new-");
+	random_hex(j->temp + 5, 16);
+}
+
 static bool ends_with(const char *s, size_t len, const char *end)
 {
 	size_t n = strlen(end);
@@ -53,8 +60,8 @@ static bool ends_with(const char *s, size_t len, const char *end)
 
 static bool is_archive(const char *url)
 {
-	static const char *const ends[] = {".tgz",    ".tar",     ".tar.gz",
-					   ".tar.xz", ".tar.zst", ".zip"};
+	static const char *const ends[] = {".tgz",     ".tar", ".tar.gz", ".tar.xz",
+					   ".tar.zst", ".zip", ".cnb"};
 	size_t len = strcspn(url, "?");
 
 	if (!str_starts(url, "http://") && !str_starts(url, "https://"))
@@ -238,6 +245,24 @@ static int check(struct job *j, char **out_path, struct error *err)
 	return 0;
 }
 
+/* What was unpacked may be a package of many packs, which become the folder instead. */
+static int open_package(struct job *j, struct error *err)
+{
+	_cleanup_close_ int layout = openat(j->dirfd, j->temp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (layout < 0 || !buildpackage_is(layout))
+		return 0;
+	_cleanup_free_ char *name = xstrdup(j->temp);
+	name_temp(j);
+	if (mkdirat(j->dirfd, j->temp, 0755) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "make 'packs/%s'", j->temp);
+	_cleanup_close_ int dir = openat(j->dirfd, j->temp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int result = dir < 0 ? error_set(err, ERROR_SYSTEM, errno, "open 'packs/%s'", j->temp)
+			     : buildpackage_unpack(layout, dir, err);
+	file_remove_tree(j->dirfd, name, NULL);
+	return result;
+}
+
 /* Gives what was unpacked the name of its content. */
 static int keep(struct job *j, const char *path, char **out_id, struct error *err)
 {
@@ -258,14 +283,13 @@ static int fetch(struct job *j, char **out_id, struct error *err)
 	_cleanup_free_ char *path = NULL;
 	const char *folder = local_folder(j->url);
 
-	snprintf(j->temp, sizeof(j->temp), ".new-");
-	random_hex(j->temp + 5, 16);
+	name_temp(j);
 	if (mkdirat(j->dirfd, j->temp, 0755) < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "make 'packs/%s'", j->temp);
 	if ((folder               ? from_folder(j, folder, err)
 	     : is_archive(j->url) ? from_archive(j, err)
 				  : from_git(j, err)) < 0 ||
-	    check(j, &path, err) < 0)
+	    open_package(j, err) < 0 || check(j, &path, err) < 0)
 		return -1;
 	return keep(j, path, out_id, err);
 }

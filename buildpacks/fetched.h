@@ -6,7 +6,7 @@
  *   KEY.ref        which of them an address gave; KEY is a hash of the address
  *
  * An address is a git repository ("https://host/pack.git#ref"; a branch or tag after "#"), an
- * archive ("https://host/pack.tgz": .tgz, .tar, .tar.gz, .tar.xz, .tar.zst, .zip) or, when an
+ * archive ("https://host/pack.tgz": .tgz, .tar, .tar.gz, .tar.xz, .tar.zst, .zip, .cnb) or, when an
  * operator chose it, a folder of this server ("file:///srv/pack"). It is fetched once;
  * fetched_ensure with REFRESH asks again. Everything runs as user berth, no code of a pack does.
  */

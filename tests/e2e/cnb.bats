@@ -23,6 +23,7 @@ setup() {
 }
 
 teardown() {
+	[ ! -e "$BATS_TEST_TMPDIR/server" ] || kill "$(cat "$BATS_TEST_TMPDIR/server")"
 	destroy_new_apps
 }
 
@@ -433,4 +434,85 @@ TOML
 	refute_contains "$output" golang
 	assert_equal "$(http "$host")" '<p>static'
 	assert_equal "$(berth run "$app" 'echo $BY')" extra
+}
+
+# A buildpackage of the packs in the folder FOLDER, for the pack ID at version VERSION:
+# package FOLDER ID VERSION FILE
+package() {
+	python3 - "$@" <<'END'
+import gzip, hashlib, io, json, os, pathlib, sys, tarfile, tomllib
+folder, wanted, version, to = sys.argv[1:]
+files = {"oci-layout": b'{"imageLayoutVersion": "1.0.0"}'}
+def blob(data):
+    digest = hashlib.sha256(data).hexdigest()
+    files["blobs/sha256/" + digest] = data
+    return {"digest": "sha256:" + digest, "size": len(data), "mediaType": "application/octet-stream"}
+def tar(entries):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as t:
+        for name, data, mode in entries:
+            info = tarfile.TarInfo(name)
+            info.size, info.mode = len(data), mode
+            t.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+layers = []
+for pack in pathlib.Path(folder).rglob("buildpack.toml"):
+    info = tomllib.loads(pack.read_text())["buildpack"]
+    at = f"/cnb/buildpacks/{info['id'].replace('/', '_')}/{info['version']}/"
+    own = [pack, *pack.parent.glob("bin/*")]
+    layers.append(blob(gzip.compress(tar([(at + str(f.relative_to(pack.parent)), f.read_bytes(),
+                                           f.stat().st_mode & 0o777) for f in own]))))
+label = json.dumps({"id": wanted, "version": version})
+config = blob(json.dumps({"config": {"Labels": {"io.buildpacks.buildpackage.metadata": label}}}).encode())
+ours = blob(json.dumps({"config": config, "layers": layers}).encode())
+machine = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
+ours["platform"] = {"os": "linux", "architecture": machine}
+other = {**blob(b"{}"), "platform": {"os": "linux", "architecture": "s390x"}}
+files["index.json"] = json.dumps({"manifests": [other, ours]}).encode()
+pathlib.Path(to).write_bytes(tar([(name, data, 0o644) for name, data in files.items()]))
+END
+}
+
+@test "project.toml: a buildpackage by its address" {
+	member many/last test/last 'exit 0'
+	member many/first test/first 'exit 100'
+	mkdir -p "$PACKS/www" "$PACKS/many/all"
+	cat >"$PACKS/many/all/buildpack.toml" <<'TOML'
+api = "0.9"
+[buildpack]
+id = "test/all"
+version = "3.0.0"
+[[order]]
+[[order.group]]
+id = "test/first"
+version = "1.2.3"
+[[order]]
+[[order.group]]
+id = "test/last"
+version = "1.2.3"
+TOML
+	package "$PACKS/many" test/all 3.0.0 "$PACKS/www/all.cnb"
+	package "$PACKS/many" test/last 1.2.3 "$PACKS/www/last.cnb"
+	package "$PACKS/many" test/none 1.2.3 "$PACKS/www/none.cnb"
+	local port
+	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	python3 -m http.server --bind 127.0.0.1 --directory "$PACKS/www" "$port" >/dev/null 2>&1 3>&- &
+	echo $! >"$BATS_TEST_TMPDIR/server"
+	wait_for 10 curl -sf -o /dev/null "http://127.0.0.1:$port/"
+	new_app cnb
+	printf '[[io.buildpacks.group]]\nuri = "http://127.0.0.1:%s/%s.cnb"\n' "$port" all >"$dir/project.toml"
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	assert_contains "$output" "Fetching buildpack http://127.0.0.1:$port/all.cnb"
+	assert_contains "$output" "built by test/last"
+	assert_equal "$(http "$host")" one
+	# one pack alone, and one that is not in it
+	sed -i 's,/all.cnb,/last.cnb,' "$dir/project.toml"
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	assert_contains "$output" "built by test/last"
+	sed -i 's,/last.cnb,/none.cnb,' "$dir/project.toml"
+	run push_app "$dir" "$app"
+	[ "$status" -ne 0 ]
+	assert_contains "$output" "it is no buildpackage: the pack that it is for is not in its layers"
 }

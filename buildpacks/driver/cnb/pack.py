@@ -179,6 +179,8 @@ def load(folder, optional=False, shelf=None):
     if (folder / "pack.conf").is_file():
         return heroku.Bundled(folder, optional)
     file = folder / "buildpack.toml"
+    if file.is_symlink():  # of a package with many: that is the one which it is for
+        shelf, folder = shelf or Shelf(folder), file.resolve().parent
     about = tomltext.read(file)
     if about.get("api") not in APIS:
         name = tomltext.table(about, "buildpack").get("id", folder.name)
