@@ -27,7 +27,7 @@ import_env() {
 # Runs a command with its output indented. When it fails the build ends with its status, after what
 # the pack's function `explain OUTPUT-FILE` makes of it: run TITLE COMMAND...
 run() {
-	local title=$1 output status=0
+	local title=${1% } output status=0
 	shift
 	output=$(mktemp)
 	"$@" 2>&1 </dev/null | tee "$output" | indent || status=${PIPESTATUS[0]}

@@ -41,7 +41,7 @@ sample() {
 	sed -i '3i #include <no/such.h>' "$dir/server.c"
 	run push_app "$dir" "$app"
 	[ "$status" -ne 0 ]
-	assert_contains "$output" "'make ' failed with status 2"
+	assert_contains "$output" "'make' failed with status 2"
 	assert_contains "$output" "a header file is missing"
 }
 
