@@ -516,3 +516,57 @@ TOML
 	[ "$status" -ne 0 ]
 	assert_contains "$output" "it is no buildpackage: the pack that it is for is not in its layers"
 }
+
+@test "groups around a pack of Heroku's kind: each sees what was built before, none loses its cache" {
+	empty_app cnb
+	mkdir -p "$dir/hk/bin"
+	printf '#!/bin/sh\necho Heroku\n' >"$dir/hk/bin/detect"
+	printf '#!/bin/sh\necho "       between: $(tool) $WORD"\n' >"$dir/hk/bin/compile"
+	chmod +x "$dir"/hk/bin/*
+	cat >"$dir/project.toml" <<'TOML'
+[[io.buildpacks.group]]
+id = "me/one"
+[io.buildpacks.group.script]
+api = "0.10"
+inline = """
+cd "$CNB_LAYERS_DIR"
+[ ! -e tool ] || echo '       one: cached'
+mkdir -p tool/bin tool/env
+printf 'a "b" c' >tool/env/WORD
+printf '#!/bin/sh\\necho ran\\n' >tool/bin/tool
+chmod +x tool/bin/tool
+printf '[types]\\nbuild = true\\nlaunch = true\\ncache = true\\n' >tool.toml
+printf '[[processes]]\\ntype = "web"\\ncommand = ["sleep", "600"]\\n' >launch.toml
+"""
+[[io.buildpacks.group]]
+uri = "hk"
+[[io.buildpacks.group]]
+id = "me/two"
+[io.buildpacks.group.script]
+api = "0.10"
+shell = "/bin/bash"
+inline = """
+echo "       after: $(tool) $WORD"
+mkdir -p "$CNB_LAYERS_DIR/two/env.launch"
+printf two >"$CNB_LAYERS_DIR/two/env.launch/WORD.append"
+printf : >"$CNB_LAYERS_DIR/two/env.launch/WORD.delim"
+printf '[types]\\nlaunch = true\\n' >"$CNB_LAYERS_DIR/two.toml"
+"""
+TOML
+	berth ps:scale "$app" web=0
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	assert_contains "$output" '       between: ran a "b" c'
+	assert_contains "$output" '       after: ran a "b" c'
+	assert_equal "$(berth run "$app" 'tool; echo "$WORD"')" $'ran\na "b" c:two'
+	assert_equal "$(berth run "$app" cat .cnb/metadata.json | jq -r '.buildpacks[].id' | xargs)" "me/one me/two"
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	assert_contains "$output" "one: cached"
+	# who no longer builds it has no place in the cache
+	[ -d "$(find "$TEST_ROOT/lib/cache" -mindepth 3 -maxdepth 3 -name me_two)" ]
+	sed -i '/^uri = "hk"/q' "$dir/project.toml"
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	assert_equal "$(find "$TEST_ROOT/lib/cache" -mindepth 3 -maxdepth 3 -name 'me_*' -printf '%f\n')" me_one
+}

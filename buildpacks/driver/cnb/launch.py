@@ -56,14 +56,19 @@ def processes_of(packs):
 
 
 def write_metadata(packs, commands):
-    """Who made the app, in /app/.cnb/metadata.json. Slices say how an image is cut, which is not done."""
-    labels = {}
+    """Who made the app, in /app/.cnb/metadata.json, with what the groups before this one said. Slices say
+    how an image is cut, which is not done."""
+    file = APP / ".cnb/metadata.json"
+    about = {"buildpacks": [], "labels": {}, "processes": {}}
+    if file.exists():
+        about = json.loads(file.read_text())
     for pack in packs:
         for label in tomltext.rows(tomltext.read(pack.layers / "launch.toml"), "labels"):
-            labels[str(label.get("key", ""))] = str(label.get("value", ""))
-    about = {"buildpacks": [{"id": pack.id, "version": pack.version} for pack in packs],
-             "labels": labels, "processes": commands}
-    (APP / ".cnb/metadata.json").write_text(json.dumps(about, indent=2) + "\n")
+            about["labels"][str(label.get("key", ""))] = str(label.get("value", ""))
+    about["buildpacks"] += [{"id": pack.id, "version": pack.version} for pack in packs]
+    about["processes"].update(commands)
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps(about, indent=2) + "\n")
 
 
 def keep_sboms(pack):
@@ -105,7 +110,7 @@ cnb_exec() { # PROGRAM: the variables that it writes to descriptor 3, as TOML
 """
 
 
-def write_profile(groups, kinds):
+def write_profile(groups, kinds, name):
     """GROUPS: for each pack its layers for launch, and whether a shell sources their profile.d."""
     def lines(changes):
         return [" ".join(["cnb_set", *map(shlex.quote, change)]) for change in changes]
@@ -147,4 +152,4 @@ def write_profile(groups, kinds):
             out += for_type(kind, scripts(layer / "profile.d" / kind))
     to = APP / ".profile.d"
     to.mkdir(exist_ok=True)
-    (to / "00-cnb.sh").write_text(PROFILE + "\n".join(out) + "\nunset -f cnb_set cnb_exec\n")
+    (to / name).write_text(PROFILE + "\n".join(out) + "\nunset -f cnb_set cnb_exec\n")
