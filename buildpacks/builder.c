@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "base/strbuf.h"
 #include "buildpacks/buildstep.h"
+#include "buildpacks/content.h"
 #include "buildpacks/environment.h"
 #include "buildpacks/hash.h"
 #include "buildpacks/layerset.h"
@@ -36,6 +37,7 @@ struct work {
 	char *tools;          /* id of the layer that only building has, or NULL */
 	char *deps;           /* id of the layer with the compiled inputs, or NULL */
 	char *upper;          /* id of the layer that the whole source gave, or NULL */
+	bool shared;          /* another image may have that layer too */
 	struct stage env, inputs;
 	struct outcome outcome;
 	struct report report;
@@ -238,8 +240,8 @@ static int make_inputs_env(const struct work *w, struct stage *env, struct error
 	return stage_add_env(env, &some, err);
 }
 
-/* A layer's id. One that was made from the same inputs may still be in use, so names repeat never.
- */
+/* A new layer's id. One that was made from the same inputs may still be in use, so none of these
+ * names comes twice. */
 static char *random_id(const char *kind)
 {
 	char random[25];
@@ -263,6 +265,55 @@ static void push_build_base(const struct work *w, struct strvec *layers)
 	push_base(w, layers);
 }
 
+/* Names the layer after what /app holds with it on BELOW, so that what is the same is there once,
+ * and has that name on every instance. *out_shared: it was there. */
+static int name_by_content(const struct work *w, char **layer, const char *kind,
+			   const struct strvec *below, bool *out_shared, struct error *err)
+{
+	const struct instance *inst = w->b->inst;
+	_cleanup_strvec_ struct strvec layers = STRVEC_INIT;
+	struct error why = ERROR_INIT;
+	char digest[HASH_TEXT], text[HASH_TEXT];
+	struct hash h;
+
+	if (!w->b->reproducible)
+		return 0;
+	strvec_pushf(&layers, "layer/%s", *layer);
+	strvec_push_all(&layers, below->v);
+	if (content_app(inst, &layers, digest, err) < 0)
+		return -1;
+	hash_init(&h, kind);
+	hash_addstr(&h, digest);
+	/* the same /app on something else is another layer */
+	hash_addstr(&h, w->upper ? w->deps : NULL);
+	hash_addstr(&h, w->upper ? w->b->tree : NULL);
+	hash_text(&h, text);
+	_cleanup_free_ char *name = xasprintf("%s-%s", kind, text);
+	if (runtime_layer_rename(inst, *layer, name, &why) < 0) {
+		if (why.code != ERROR_EXISTS) {
+			*err = why;
+			return -1;
+		}
+		*out_shared = true;
+		if (runtime_layer_remove(inst, *layer, err) < 0)
+			return -1;
+	}
+	free(*layer);
+	*layer = TAKE_PTR(name);
+	return 0;
+}
+
+/* Keeps what the container of STEP wrote as *LAYER, or drops it. */
+static int keep(const struct work *w, char **layer, const char *kind, const struct strvec *below,
+		bool *out_shared, struct error *err)
+{
+	if (runtime_layer_commit(w->b->inst, *layer, err) == 0 &&
+	    name_by_content(w, layer, kind, below, out_shared, err) == 0)
+		return 0;
+	runtime_layer_remove(w->b->inst, *layer, NULL);
+	return -1;
+}
+
 static int compile_inputs(struct work *w, const char *key, struct error *err)
 {
 	const struct build *b = w->b;
@@ -275,14 +326,13 @@ static int compile_inputs(struct work *w, const char *key, struct error *err)
 		return -1;
 	strvec_init(&step.layers);
 	push_build_base(w, &step.layers);
+	bool shared = false;
 	int result = buildstep_run(b, &step, &report, err);
+	if (result == 0)
+		result = keep(w, &w->deps, "deps", &step.layers, &shared, err);
 	strvec_release(&step.layers);
 	if (result < 0)
 		return -1;
-	if (runtime_layer_commit(b->inst, w->deps, err) < 0) {
-		runtime_layer_remove(b->inst, w->deps, NULL);
-		return -1;
-	}
 	w->outcome.layer = xstrdup(w->deps);
 	w->outcome.title = TAKE_PTR(report.title);
 	w->outcome.whole = report.whole;
@@ -351,14 +401,10 @@ static int compile_whole(struct work *w, struct error *err)
 	strvec_pushf(&step.layers, "source/%s", b->tree);
 	push_build_base(w, &step.layers);
 	int result = buildstep_run(b, &step, &w->report, err);
+	if (result == 0)
+		result = keep(w, &w->upper, "app", &step.layers, &w->shared, err);
 	strvec_release(&step.layers);
-	if (result < 0)
-		return -1;
-	if (runtime_layer_commit(b->inst, w->upper, err) < 0) {
-		runtime_layer_remove(b->inst, w->upper, NULL);
-		return -1;
-	}
-	return 0;
+	return result;
 }
 
 static bool any_present(const struct work *w, const struct strvec *names)
@@ -449,6 +495,18 @@ static void list_layers(const struct work *w, struct image *im)
 	push_base(w, &im->layers);
 }
 
+static int add_base(const struct work *w, struct image *im, struct error *err)
+{
+	char base[HASH_TEXT];
+
+	if (!w->b->reproducible)
+		return 0;
+	if (content_base(w->b->inst, w->b->stack, w->runtime, base, err) < 0)
+		return -1;
+	im->base = xstrdup(base);
+	return 0;
+}
+
 /* The layer of a build that fails after its last container is of no use to anybody. */
 static int finish(struct work *w, struct image *out, struct error *err)
 {
@@ -461,13 +519,13 @@ static int finish(struct work *w, struct image *out, struct error *err)
 			strvec_push(&im.packs, w->packs.v[i].name);
 		im.tree = xstrdup(w->b->tree);
 		im.builder = xstrdup("buildpacks");
-		if (image_save(w->b->inst, &im, err) == 0) {
+		if (add_base(w, &im, err) == 0 && image_save(w->b->inst, &im, err) == 0) {
 			*out = im;
 			image_init(&im);
 			return 0;
 		}
 	}
-	if (w->upper)
+	if (w->upper && !w->shared)
 		runtime_layer_remove(w->b->inst, w->upper, NULL);
 	return -1;
 }

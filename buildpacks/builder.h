@@ -5,6 +5,10 @@
  * container but through runtime/client.h, and reads nothing of the tenant's but plain files of the
  * source tree.
  *
+ * The same source, packs, stack and config give the same image id (buildpacks/content.h): a layer
+ * that was compiled is named after what it holds, so it is also kept once. A build's layer has a
+ * random name until then.
+ *
  * What must not be done twice is not: packs of which nothing needs compiling cost no container;
  * what depends only on an app's inputs (a lock file, say) is compiled once into a layer of its own
  * (buildpacks/outcome.h) and listed, not copied, by every later image, of other apps too: the key
@@ -15,6 +19,9 @@
  */
 #ifndef BUILDPACKS_BUILDER_H
 #define BUILDPACKS_BUILDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "base/strvec.h"
@@ -38,7 +45,9 @@ struct build {
 	const struct strvec *config; /* "K=V", the app's over the global ones; or NULL */
 	const struct strvec *packs;  /* configured buildpacks; NULL or empty: detect */
 	const char *previous_image; /* the image that runs now, or NULL; only to say what changed */
-	const char *salt; /* an app's that purged its cache: it shares with no other; or NULL */
+	const char *salt;    /* an app's that purged its cache: it shares with no other; or NULL */
+	bool reproducible;   /* the same source, packs, stack and config give the same image id */
+	uint64_t cache_size; /* bytes that the build cache may have afterwards; 0: no limit */
 	struct spec_limits limits;
 	/* asked before each container: waits until this build may run one; NULL: at once */
 	int (*turn)(void *data, struct error *err);

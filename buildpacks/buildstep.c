@@ -49,6 +49,9 @@ static void fill_spec(const struct build *b, const struct buildstep *step,
 	if (step->inputs)
 		container_spec_add_mount(spec, SPEC_MOUNT_STAGE, step->inputs->id, "/inputs", true);
 	environment_build(b->inst, b->stack_name ? b->stack_name : b->stack, b->commit, &spec->env);
+	if (b->cache_size)
+		strvec_pushf(&spec->env, "BERTH_CACHE_SIZE=%llu",
+			     (unsigned long long)b->cache_size);
 	strvec_push(&spec->argv, "bash");
 	strvec_push(&spec->argv, "/packs/driver/build");
 	strvec_push(&spec->argv, step->inputs ? "inputs" : step->more ? "more" : "whole");

@@ -47,6 +47,9 @@ void environment_build(const struct instance *inst, const char *stack, const cha
 	random_hex(id, 32);
 	strvec_setenv(env, "HOME", "/app");
 	strvec_setenv(env, "STACK", stack);
+	/* 1980-01-01, the first day that a zip can name: what compilers write as the time of a
+	 * build is the same in each (reproducible-builds.org) */
+	strvec_setenv(env, "SOURCE_DATE_EPOCH", "315532801");
 	strvec_setenv(env, "SOURCE_VERSION", commit ? commit : "");
 	strvec_setenv(env, "REQUEST_ID", id);
 	strvec_setenv(env, "CURL_CONNECT_TIMEOUT", "30");

@@ -18,6 +18,9 @@ const struct buildset_row buildset_rows[] = {
 	{"cpu", "0", "a number of cores such as 1 or 0.5, or 0 for all that are idle", 0, 1024000,
 	 1000},
 	{"pids", "2048", "a number of processes from 32 to 100000", 32, 100000, 1},
+	{"cache-size", "2g", "a size from 64m to 1024g, such as 512m or 2g", 64 * MIB,
+	 1024ull << 30, MIB},
+	{"reproducible", "true", "true or false", 0, 1, 0},
 	{"time", "1800", "a number of seconds from 10 to 86400", 10, 86400, 1},
 	{0},
 };
@@ -35,11 +38,23 @@ int buildset_find(const char *key, const struct buildset_row **out, struct error
 	return error_set(err, ERROR_USAGE, 0, "no property '%.80s': there are %s", key, names.data);
 }
 
+/* Of a row without a unit. */
+static int parse_truth(const char *value, unsigned long long *out)
+{
+	*out = strcmp(value, "true") == 0;
+	return *out || strcmp(value, "false") == 0 ? 0 : -1;
+}
+
 int buildset_parse(const struct buildset_row *row, const char *value, unsigned long long *out,
 		   struct error *err)
 {
 	const struct quantity q = {row->form, row->min, row->max, row->unit};
-	return quantity_parse(&q, row->key, value, out, err);
+	if (row->unit > 0)
+		return quantity_parse(&q, row->key, value, out, err);
+	if (parse_truth(value, out) < 0)
+		return error_set(err, ERROR_INVALID, 0, "%s is %s, not '%.40s'", row->key,
+				 row->form, value);
+	return 0;
 }
 
 static char *setting_key(const char *key)

@@ -19,7 +19,7 @@ struct buildset_row {
 	const char *fallback; /* "2g" */
 	const char *form;     /* what a value looks like, for the error */
 	unsigned long long min, max;
-	unsigned long long unit; /* of a bare number; 0: neither a number nor a size */
+	unsigned long long unit; /* of a bare number; 0: true or false */
 };
 /* Ends in a row without a key. */
 extern const struct buildset_row buildset_rows[];

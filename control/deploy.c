@@ -119,6 +119,12 @@ static int build_image(struct context *c, const struct app *app, const struct re
 		.out_runtime_ms = out_runtime_ms,
 	};
 	fflush(c->out);
+	unsigned long long reproducible, cache_size;
+	if (buildset_number(c, app->id, "reproducible", &reproducible, err) < 0 ||
+	    buildset_number(c, app->id, "cache-size", &cache_size, err) < 0)
+		return -1;
+	b.reproducible = reproducible != 0;
+	b.cache_size = cache_size;
 	if (buildset_limits(c, app, &b.limits, err) < 0 || builder_run(&b, im, err) < 0 ||
 	    build_built(c, im->id, err) < 0)
 		return -1;

@@ -229,6 +229,18 @@ int runtime_layer_commit(const struct instance *inst, const char *id, struct err
 	return ask_id(inst, WIRE_LAYER_COMMIT, id, err);
 }
 
+int runtime_layer_rename(const struct instance *inst, const char *id, const char *to,
+			 struct error *err)
+{
+	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
+	_cleanup_frame_ struct wire_frame answer;
+
+	wire_frame_init(&answer);
+	wire_put_str(&sb, id);
+	wire_put_str(&sb, to);
+	return ask(inst, WIRE_LAYER_RENAME, &sb, NULL, 0, &answer, NULL, err);
+}
+
 int runtime_layer_remove(const struct instance *inst, const char *id, struct error *err)
 {
 	return ask_id(inst, WIRE_LAYER_REMOVE, id, err);

@@ -96,6 +96,9 @@ int runtime_list(const struct instance *inst, const char *prefix, struct contain
 
 /* Layers. An `upper` is kept with commit (durable when it returns) or dropped with remove. */
 int runtime_layer_commit(const struct instance *inst, const char *id, struct error *err);
+/* Gives a committed layer another name; ERROR_EXISTS, with nothing changed, when that is taken. */
+int runtime_layer_rename(const struct instance *inst, const char *id, const char *to,
+			 struct error *err);
 /* Fails with ERROR_BUSY while a container uses it; a missing one is no error. */
 int runtime_layer_remove(const struct instance *inst, const char *id, struct error *err);
 bool runtime_layer_exists(const struct instance *inst, const char *id);

@@ -29,6 +29,7 @@ void image_release(struct image *im)
 	}
 	free(im->processes);
 	free(im->id);
+	free(im->base);
 	free(im->tree);
 	free(im->builder);
 	strvec_release(&im->layers);
@@ -130,6 +131,8 @@ static json_t *image_to_json(const struct image *im)
 	json_object_set_new(doc, "processes", processes);
 	json_object_set_new(doc, "env", list_to_json(&im->env));
 	json_object_set_new(doc, "packs", list_to_json(&im->packs));
+	if (im->base)
+		json_object_set_new(doc, "base", json_string(im->base));
 	json_object_set_new(doc, "tree", im->tree ? json_string(im->tree) : json_null());
 	json_object_set_new(doc, "builder", json_string(im->builder ? im->builder : ""));
 	return doc;
@@ -194,8 +197,10 @@ int image_load(const struct instance *inst, const char *id, struct image *im, st
 	    list_from_json(json_object_get(doc, "env"), &loaded.env, err) < 0 ||
 	    list_from_json(json_object_get(doc, "packs"), &loaded.packs, err) < 0)
 		return error_wrap(err, "image '%s'", id);
+	const char *base = json_string_value(json_object_get(doc, "base"));
 	const char *tree = json_string_value(json_object_get(doc, "tree"));
 	const char *builder = json_string_value(json_object_get(doc, "builder"));
+	loaded.base = base ? xstrdup(base) : NULL;
 	loaded.tree = tree ? xstrdup(tree) : NULL;
 	loaded.builder = xstrdup(builder ? builder : "");
 	loaded.id = xstrdup(id);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * An image: an ordered list of layers plus how to start. Immutable once written; kept as
- * lib/images/ID.json by user berth (root never reads it). The id is a hash of the content, so the
- * same layers and processes are the same image.
+ * lib/images/ID.json by user berth (root never reads it). The id is a hash of that, so the same
+ * layers and processes are the same image. With layers that are named after what they hold, and
+ * `base`, the same image has the same id wherever it was built.
  */
 #ifndef RUNTIME_IMAGE_H
 #define RUNTIME_IMAGE_H
@@ -26,6 +27,7 @@ struct image {
 	size_t n_processes;
 	struct strvec env;   /* "KEY=VALUE" defaults from the buildpacks; config vars win */
 	struct strvec packs; /* names, in the order they ran */
+	char *base;          /* digest of what the shared layers at the bottom hold, or NULL */
 	char *tree;          /* the source tree it was built from, or NULL */
 	char *builder;       /* "buildpacks" */
 };

@@ -316,6 +316,21 @@ int layer_commit(const struct instance *inst, const char *id, struct error *err)
 	return 0;
 }
 
+int layer_rename(const struct instance *inst, const char *id, const char *to, struct error *err)
+{
+	_cleanup_close_ int root = -1, data = -1;
+	if (check_id(id, err) < 0 || check_id(to, err) < 0 || open_root(inst, &root, err) < 0 ||
+	    open_tree_below(root, "", id, "/data", &data, err) < 0 ||
+	    wait_unused(data, id, err) < 0)
+		return error_wrap(err, "rename");
+	if (renameat2(root, id, root, to, RENAME_NOREPLACE) < 0)
+		return error_set(err, errno == EEXIST ? ERROR_EXISTS : ERROR_SYSTEM, errno,
+				 "rename layer '%s' to '%s'", id, to);
+	if (fsync(root) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "sync the folder of layer '%s'", to);
+	return 0;
+}
+
 int layer_discard(const struct instance *inst, const char *id, struct error *err)
 {
 	_cleanup_close_ int root = -1;

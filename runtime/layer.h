@@ -44,6 +44,10 @@ int layer_create_upper(const struct instance *inst, const char *id, unsigned ran
  * ERROR_BUSY. */
 int layer_commit(const struct instance *inst, const char *id, struct error *err);
 
+/* Gives the committed ID, which nobody uses, the name TO. ERROR_EXISTS when that is taken: ID then
+ * stays as it is. Waits as layer_commit does. */
+int layer_rename(const struct instance *inst, const char *id, const char *to, struct error *err);
+
 /* Drops the uncommitted ID; a committed one of that name stays. */
 int layer_discard(const struct instance *inst, const char *id, struct error *err);
 /* Removes ID, committed or not. ERROR_BUSY while in use; a missing one is no error. */

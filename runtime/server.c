@@ -415,6 +415,17 @@ static int serve_id(const struct instance *inst, struct wire_frame *f, struct wi
 	}
 }
 
+static int serve_layer_rename(const struct instance *inst, struct wire_reader *r, struct error *err)
+{
+	char id[NAME_ID_MAX + 1], to[NAME_ID_MAX + 1];
+
+	if (take_id(r, id, err) < 0 || take_id(r, to, err) < 0)
+		return -1;
+	if (!wire_reader_done(r))
+		return error_set(err, ERROR_INVALID, 0, "the request is malformed");
+	return layer_rename(inst, id, to, err);
+}
+
 static int serve_layer_list(const struct instance *inst, struct strbuf *out, struct error *err)
 {
 	_cleanup_strvec_ struct strvec ids = STRVEC_INIT;
@@ -443,6 +454,8 @@ static int serve(const struct instance *inst, int conn, struct wire_frame *f, st
 		return serve_stop(inst, &r, err);
 	case WIRE_LIST:
 		return serve_list(inst, &r, out, err);
+	case WIRE_LAYER_RENAME:
+		return serve_layer_rename(inst, &r, err);
 	case WIRE_LAYER_LIST:
 		return serve_layer_list(inst, out, err);
 	case WIRE_CLEANUP:

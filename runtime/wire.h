@@ -37,6 +37,7 @@ enum wire_type {
 	WIRE_CLEANUP,       /* dry */
 	WIRE_SIGNAL,        /* on a session: signal */
 	WIRE_LOGS_REMOVE,   /* id */
+	WIRE_LAYER_RENAME,  /* id, id */
 	WIRE_OK = 100,      /* the answer's own payload */
 	WIRE_ERROR,         /* code, errno, message */
 	WIRE_RESULT,        /* the end of a session: struct runtime_result's fields */

@@ -57,6 +57,30 @@ static void commits_and_opens(void **state)
 	assert_int_equal(layer_remove(&fx.inst, "one", &err), 0);
 }
 
+static void renames_what_nobody_uses(void **state)
+{
+	(void)state;
+	struct error err = ERROR_INIT;
+	make_committed("random", 0);
+	make_committed("other", 0);
+	assert_int_equal(layer_rename(&fx.inst, "random", "content", &err), 0);
+	assert_false(layer_exists(&fx.inst, "random"));
+	assert_true(layer_exists(&fx.inst, "content"));
+	/* the name is taken: nothing changes */
+	assert_int_equal(layer_rename(&fx.inst, "other", "content", &err), -1);
+	assert_int_equal(err.code, ERROR_EXISTS);
+	assert_true(layer_exists(&fx.inst, "other"));
+	error_clear(&err);
+	assert_int_equal(layer_rename(&fx.inst, "other", "../up", &err), -1);
+	assert_int_equal(err.code, ERROR_INVALID);
+	error_clear(&err);
+	assert_int_equal(layer_rename(&fx.inst, "missing", "new", &err), -1);
+	assert_int_equal(err.code, ERROR_NOT_FOUND);
+	error_clear(&err);
+	assert_int_equal(layer_remove(&fx.inst, "content", &err), 0);
+	assert_int_equal(layer_remove(&fx.inst, "other", &err), 0);
+}
+
 static void use_prevents_removal(void **state)
 {
 	(void)state;
@@ -222,6 +246,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(commits_and_opens),
+		cmocka_unit_test(renames_what_nobody_uses),
 		cmocka_unit_test(use_prevents_removal),
 		cmocka_unit_test(uncommitted_is_invisible),
 		cmocka_unit_test(same_id_twice),
