@@ -7,8 +7,23 @@ say() { printf '       %s\n' "$*"; }
 warn() { printf ' !     %s\n' "$*" >&2; }
 die() {
 	warn "$@"
-	exit 1
+	give_up
 }
+# Ends the build when what is wrong was said: give_up [STATUS]
+give_up() {
+	echo said >"$shell_said"
+	exit "${1:-1}"
+}
+
+# A command that ends the build without a word is named. What was said may be said in a subshell, so a
+# file tells.
+shell_said=$(mktemp)
+shell_end() { # STATUS COMMAND
+	[ "$1" -eq 0 ] || [ -s "$shell_said" ] || warn "'${2%%$'\n'*}' failed with status $1"
+	rm -f "$shell_said"
+}
+trap 'shell_end "$?" "$BASH_COMMAND"' EXIT
+
 indent() { sed -u '/^$/d; s/^/       /'; }
 
 # Config vars, but for those that would break the build itself: import_env ENV_DIR
@@ -35,7 +50,7 @@ run() {
 		warn "'$title' failed with status $status"
 		! declare -F explain >/dev/null || explain "$output"
 		rm -f "$output"
-		exit "$status"
+		give_up "$status"
 	fi
 	rm -f "$output"
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# What people get wrong with Go, Ruby and PHP, and the layouts that need no setting.
+# What people get wrong with Go, Ruby and PHP, the layouts that need no setting, and how packs fail.
 
 # $app, $dir and $host come from app.bash; some dollars are for the app
 # shellcheck disable=SC2154,SC2016
@@ -61,4 +61,23 @@ teardown() {
 	[ "$status" -ne 0 ]
 	assert_contains "$output" "-----> Ruby app detected"
 	assert_contains "$output" "Gemfile asks for Ruby 2.7.8, but this stack has"
+}
+
+# Lines of a pack's compile after those that all have: pack_script
+pack_script() {
+	bash -euo pipefail -c ". '$TEST_SOURCE/buildpacks/lib/shell.sh'"$'\n'"$1"
+}
+
+@test "packs: whatever ends a build is named once, in its last line" {
+	run pack_script 'work() { local x; x=$(cat none 2>&1); }; work'
+	[ "$status" -eq 1 ]
+	assert_equal "$output" " !     'x=\$(cat none 2>&1)' failed with status 1"
+	run pack_script 'version=$(die "no such version")'
+	[ "$status" -eq 1 ]
+	assert_equal "$output" " !     no such version"
+	run pack_script 'explain() { warn "try another"; }; run "make all" sh -c "echo broken; exit 7"'
+	[ "$status" -eq 7 ]
+	assert_equal "$output" $'       broken\n !     \'make all\' failed with status 7\n !     try another'
+	run pack_script 'say done'
+	assert_equal "$output" "       done"
 }
