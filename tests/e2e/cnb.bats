@@ -145,6 +145,12 @@ END
 	script needs bin/detect <<<'exit 0'
 	run push_app "$dir" "$app"
 	assert_contains "$output" "bin/build exited with status 1"
+	script needs bin/detect <<<'printf "[[provides]]\n" >"$2"'
+	run push_app "$dir" "$app"
+	assert_contains "$output" "a row of 'provides' has no name"
+	printf '[[targets]]\narch = "s390x"\n[[targets]]\nos = "windows"\n' >>"$PACKS/needs/buildpack.toml"
+	run push_app "$dir" "$app"
+	assert_contains "$output" "test/needs is for other machines than this one"
 	sed -i 's/^api.*/api = "0.2"/' "$PACKS/needs/buildpack.toml"
 	run push_app "$dir" "$app"
 	assert_contains "$output" "wants buildpack API 0.2; here are 0.7, 0.8, 0.9, 0.10, 0.11, 0.12"

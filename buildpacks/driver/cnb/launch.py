@@ -23,8 +23,8 @@ def shell_word(word):
 
 def command_of(process, shell):
     """The line that Berth starts. SHELL: it is for a shell unless it is said to be `direct`."""
-    command, args = process.get("command", []), process.get("args", [])
-    words = ([command] if isinstance(command, str) else list(command)) + list(args)
+    command, args = process["command"], tomltext.texts(process, "args")
+    words = [command, *args] if isinstance(command, str) else tomltext.texts(process, "command") + args
     line = "exec " + " ".join(shlex.quote(str(w)) for w in words)
     if shell and not process.get("direct"):
         line = " ".join(map(shell_word, words)) if args else str(command)

@@ -44,6 +44,7 @@ class Pack:
         # once, processes were lines for a shell, which sourced profile.d
         self.shell = about.get("api") in ("0.7", "0.8")
         self.clear_env = bool(info.get("clear-env", False))
+        self.elsewhere = not tomltext.is_for_production(info)
         self.targets = tomltext.rows(about, "targets")
         self.key = re.sub(r"[^A-Za-z0-9.-]", "_", self.id)
         self.layers, self.cache = LAYERS / self.key, CACHE / self.key
@@ -81,7 +82,9 @@ class Pack:
         fit. It is asked once, in whatever groups it is."""
         if self.plans is None:
             self.plans = []
-            if self.fits_target():
+            if self.elsewhere:
+                self.refusal = f"{self.id} is not for production, says its buildpack.toml"
+            elif self.fits_target():
                 self.plans = self.ask_detect()
             else:
                 self.refusal = f"{self.id} is for other machines than this one, says its buildpack.toml"
@@ -94,7 +97,7 @@ class Pack:
                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         if done.returncode == 0:
             wish = tomltext.read(plan)
-            return [(tomltext.rows(one, "provides"), tomltext.rows(one, "requires"))
+            return [(self.named(one, "provides"), self.named(one, "requires"))
                     for one in [wish, *tomltext.rows(wish, "or")]]
         said = done.stdout.decode(errors="replace").strip()
         self.refusal = f"{self.id} does not fit this app: its bin/detect " + (
@@ -102,13 +105,19 @@ class Pack:
             f":\n{said}" if said else "")
         return []
 
+    def named(self, wish, key):
+        found = tomltext.rows(wish, key)
+        if not all(isinstance(row.get("name"), str) for row in found):
+            fail(f"{self.id}: its bin/detect wrote a plan in which a row of '{key}' has no name")
+        return found
+
     def build(self, entries, env):
         """Runs bin/build with ENTRIES of the plan; ENV is what the packs before it left. Gives the names
         of the entries that it did not meet."""
         plan = WORK / f"{self.key}.entries.toml"
         plan.write_text("".join(
             f"[[entries]]\nname = {tomltext.write_value(e['name'])}\n"
-            f"[entries.metadata]\n{tomltext.write_table(e.get('metadata', {}))}\n" for e in entries))
+            f"[entries.metadata]\n{tomltext.write_table(tomltext.table(e, 'metadata'))}\n" for e in entries))
         done = self.run("bin/build", [self.layers, PLATFORM, plan],
                         {"CNB_LAYERS_DIR": str(self.layers), "CNB_BP_PLAN_PATH": str(plan)}, env)
         if done.returncode != 0:

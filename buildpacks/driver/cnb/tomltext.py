@@ -46,9 +46,17 @@ def rows(about, key):
     return value
 
 
+def texts(about, key):
+    """The list of texts KEY of a table, which may be missing."""
+    value = about.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        fail(f"'{key}' must be a list of texts")
+    return value
+
+
 def is_for_production(row):
     """Of `exec-env`, what Berth builds is production, and what says nothing is for all."""
-    wanted = row.get("exec-env", [])
+    wanted = texts(row, "exec-env")
     return not wanted or "all" in wanted or "production" in wanted
 
 
