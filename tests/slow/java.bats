@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# Maven, its plugins and libraries as they are in Debian, from a repository of the test's own.
+# Maven, its plugins and libraries as they are in Debian, from a repository of the test's own, which
+# Debian's Gradle uses too.
 
 # $app, $dir and $host come from app.bash
 # shellcheck disable=SC2154
@@ -96,4 +97,22 @@ publish() {
 	for file in "$library/$1"/*.{jar,pom}; do
 		sha1sum <"$file" | cut -d' ' -f1 >"$file.sha1"
 	done
+}
+
+@test "gradle: the task 'stage', a jar with its dependency, once" {
+	empty_app gradle
+	cp -R "$TEST_SOURCE/tests/apps/gradle/." "$TEST_SOURCE/tests/apps/maven/src" "$dir"
+	berth config:set --no-restart "$app" REPO_URL="$INDEX_URL"
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	assert_contains "$output" "Building with Gradle: ./gradlew stage"
+	assert_contains "$output" "BUILD SUCCESSFUL"
+	assert_contains "$output" "build/libs/shop.jar can be run"
+	assert_equal "$(http "$host")" "Greetings from java"
+	: >"$INDEX_LOG"
+	sed -i 's/greetings/welcome/' "$dir/src/main/java/Shop.java"
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	assert_equal "$(http "$host")" "Welcome from java"
+	assert_equal "$(fetched)" ""
 }
