@@ -118,7 +118,7 @@ fail() {
 }
 
 @test "each input that changes is seen; what is none is not" {
-	local image compile=$TEST_PREFIX/share/berth/buildpacks/nodejs/bin/compile
+	local image registry resolved compile=$TEST_PREFIX/share/berth/buildpacks/nodejs/bin/compile
 	sample nodejs
 	rebuilds "a new app"
 	echo >>"$dir/server.js"
@@ -127,13 +127,20 @@ fail() {
 	reuses "a config var that the pack does not read"
 	sed -i 's/"1.0.0"/"1.0.1"/' "$dir/package.json"
 	rebuilds package.json
-	sed -i 's/"1.0.0"/"1.0.1"/' "$dir/package-lock.json"
+	# with the address of its package, as npm writes it
+	registry=$(sed -n 's/^npm-registry *= *//p' "$TEST_ROOT/etc/berth.conf")
+	resolved=${registry:-https://registry.npmjs.org/}
+	resolved=${resolved%/}/ms/-/ms-2.1.3.tgz
+	jq --arg url "$resolved" '.packages["node_modules/ms"].resolved = $url' "$dir/package-lock.json" >lock
+	cp lock "$dir/package-lock.json"
 	rebuilds package-lock.json
 	echo "fund=false" >"$dir/.npmrc"
 	rebuilds .npmrc
-	berth config:set --no-restart "$app" NPM_CONFIG_FUND=false
+	# what was downloaded once is in the app's cache
+	berth config:set --no-restart "$app" NPM_CONFIG_REGISTRY=http://127.0.0.1:9/
 	rebuilds "a config var that the pack reads"
-	reuses nothing
+	berth config:unset --no-restart "$app" NPM_CONFIG_REGISTRY
+	reuses "that var, back to what it was,"
 	cp -p "$compile" compile
 	echo "# changed" >>"$compile"
 	rebuilds "the pack"
