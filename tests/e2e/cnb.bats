@@ -570,9 +570,11 @@ TOML
 	[ "$status" -eq 0 ]
 	assert_contains "$output" "one: cached"
 	# who no longer builds it has no place in the cache
-	[ -d "$(find "$TEST_ROOT/lib/cache" -mindepth 3 -maxdepth 3 -name me_two)" ]
+	local cache
+	cache=$(dirname "$(find "$TEST_ROOT/lib/cache" -mindepth 3 -maxdepth 3 -name me_two)")
+	assert_equal "$(ls "$cache" | xargs)" "me_one me_two"
 	sed -i '/^uri = "hk"/q' "$dir/project.toml"
 	run push_app "$dir" "$app"
 	[ "$status" -eq 0 ]
-	assert_equal "$(find "$TEST_ROOT/lib/cache" -mindepth 3 -maxdepth 3 -name 'me_*' -printf '%f\n')" me_one
+	assert_equal "$(ls "$cache")" me_one
 }
