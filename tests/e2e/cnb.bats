@@ -572,7 +572,7 @@ TOML
 	# who no longer builds it has no place in the cache
 	local cache
 	cache=$(dirname "$(find "$TEST_ROOT/lib/cache" -mindepth 3 -maxdepth 3 -name me_two)")
-	assert_equal "$(ls "$cache" | xargs)" "me_one me_two"
+	assert_equal "$(cd "$cache" && echo *)" "me_one me_two"
 	sed -i '/^uri = "hk"/q' "$dir/project.toml"
 	run push_app "$dir" "$app"
 	[ "$status" -eq 0 ]
