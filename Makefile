@@ -29,7 +29,7 @@ src = $(foreach f,$(wildcard $(1)/*.c $(1)/*/*.c),$(if $(filter berth%,$(notdir 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 lib = $(patsubst %,$(B)/lib/lib%.a,$(1))
 
-PROGRAMS := berth berthd berth-runtime berth-web berth-plugins
+PROGRAMS := berth berthd berth-runtime berth-oci berth-web berth-plugins
 .PHONY: all
 all: $(PROGRAMS:%=$(B)/bin/%) share
 
@@ -62,6 +62,8 @@ $(B)/bin/berthd: $(B)/obj/control/berthd.o $(call lib,control receiver buildpack
 	$(LINK) -lgit2 -ljansson -lsqlite3 -lsodium -larchive -lcurl -lyaml
 $(B)/bin/berth-runtime: $(B)/obj/runtime/berth-runtime.o $(call lib,runtime instance base)
 	$(LINK) -lseccomp -lcap -lmnl -lnftables -larchive -ljansson -lsodium
+$(B)/bin/berth-oci: $(B)/obj/runtime/berth-oci.o $(call lib,runtime instance base)
+	$(LINK) -lseccomp -lcap -lmnl -lnftables -ljansson -lm
 $(B)/bin/berth-web: $(B)/obj/control/web/berth-web.o $(call lib,control instance base)
 	$(LINK) -lmicrohttpd -ljansson -lsodium
 $(B)/bin/berth-plugins: $(B)/obj/plugins/berth-plugins.o $(call lib,plugins instance base)

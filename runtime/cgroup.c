@@ -27,7 +27,7 @@ static struct {
 	char *shims; /* NULL: they stay where berth-runtime is */
 	unsigned n;
 	struct {
-		char name[16];
+		char name[32];
 		char *path;
 	} trees[CGROUP_TREES];
 } found;

@@ -17,14 +17,14 @@
 #include "instance/instance.h"
 #include "runtime/spec.h"
 
-#define CGROUP_TREES 8
+#define CGROUP_TREES 16
 
 struct cgroup {
 	bool v2;
 	unsigned n; /* trees: one with v2 */
 	struct cgroup_tree {
-		char name[16];
-		int dirfd; /* the container's folder */
+		char name[32]; /* controllers, with commas */
+		int dirfd;     /* the container's folder */
 	} trees[CGROUP_TREES];
 };
 

@@ -45,7 +45,7 @@ static bool is_kernels(const struct root_mount *m)
 
 static int mount_new(const struct root *root, const struct root_mount *m, int at)
 {
-	struct fd_path path;
+	struct fd_path path = {""};
 
 	if (mount(m->source ? m->source : m->type, path_of(at, &path), m->type, m->flags,
 		  m->data) == 0)
@@ -60,11 +60,11 @@ static enum step mount_one(const struct root *root, int fd, const struct root_mo
 {
 	struct mount_attr attr = {.attr_set = m->tree_set, .attr_clr = m->tree_clr};
 	_cleanup_close_ int at = -1, top = -1, before = -1;
-	struct fd_path path;
+	struct fd_path path = {""};
 
 	if (is_kernels(m)) {
-		_cleanup_close_ int direct = place_lookup(fd, m->dest, O_PATH | O_NOFOLLOW,
-							  RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
+		_cleanup_close_ int direct =
+			place_lookup(fd, m->dest, O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
 
 		if (direct < 0 && errno != ENOENT)
 			return STEP_PLACE;
@@ -75,6 +75,13 @@ static enum step mount_one(const struct root *root, int fd, const struct root_mo
 		before = place_lookup(fd, m->dest, O_RDONLY | O_DIRECTORY, IN_ROOT);
 	if ((m->tree >= 0 ? attach(m->tree, at) : mount_new(root, m, at)) < 0)
 		return STEP_MOUNT;
+	if (m->after_ro) {
+		struct mount_attr ro = {.attr_set = MOUNT_ATTR_RDONLY};
+		_cleanup_close_ int under = place_lookup(fd, m->after_ro, O_PATH, IN_ROOT);
+
+		if (under < 0 || mount_setattr(under, "", AT_EMPTY_PATH, &ro, sizeof(ro)) < 0)
+			return STEP_READ_ONLY;
+	}
 	if (!m->propagation && !m->tree_set && !m->tree_clr && before < 0)
 		return STEP_NONE;
 	top = place_lookup(fd, m->dest, O_PATH, IN_ROOT);
@@ -125,7 +132,7 @@ static bool is_device(int dir, const char *name, const struct root_device *d)
 static int mount_host_device(const struct root *root, int fd, const struct root_device *d)
 {
 	_cleanup_close_ int at = -1;
-	struct fd_path path;
+	struct fd_path path = {""};
 
 	if (place_open(fd, d->path, true, root->owner, &at, NULL) < 0)
 		return -1;
@@ -246,7 +253,7 @@ enum step root_build(const struct root *root, int *out_fd, const char **subject)
 int root_console(int fd, int terminal)
 {
 	_cleanup_close_ int at = -1;
-	struct fd_path from, to;
+	struct fd_path from = {""}, to = {""};
 
 	if (place_open(fd, "/dev/console", true, 0, &at, NULL) < 0)
 		return -1;
@@ -256,9 +263,9 @@ int root_console(int fd, int terminal)
 /* The container's own /dev/null, which must be it: a link there would show something else. */
 static int mask_file(int fd, int at)
 {
-	_cleanup_close_ int null = place_lookup(fd, "/dev/null", O_PATH | O_NOFOLLOW,
-						RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
-	struct fd_path from, to;
+	_cleanup_close_ int null =
+		place_lookup(fd, "/dev/null", O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
+	struct fd_path from = {""}, to = {""};
 	struct stat st;
 
 	if (null < 0 || fstat(null, &st) < 0)
@@ -273,7 +280,7 @@ static int mask_file(int fd, int at)
 static int mask(const struct root *root, int fd, const char *path)
 {
 	_cleanup_close_ int at = place_lookup(fd, path, O_PATH, IN_ROOT);
-	struct fd_path to;
+	struct fd_path to = {""};
 	struct stat st;
 
 	if (at < 0)
@@ -305,6 +312,7 @@ static int protect(int fd, const char *path)
 /* It becomes the root and the old one goes, as pivot_root(2) describes under "." and ".". */
 static enum step change_root(const struct root *root, int fd)
 {
+	_cleanup_close_ int old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct stat top, here;
 
 	if (fchdir(fd) < 0)
@@ -312,7 +320,7 @@ static enum step change_root(const struct root *root, int fd)
 	if (!root->pivot) {
 		if (chroot(".") < 0)
 			return STEP_PIVOT;
-	} else if (syscall(SYS_pivot_root, ".", ".") < 0 ||
+	} else if (syscall(SYS_pivot_root, ".", ".") < 0 || fchdir(old) < 0 ||
 		   /* so that its end does not reach the host */
 		   mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) < 0 ||
 		   umount2(".", MNT_DETACH) < 0) {

@@ -25,6 +25,7 @@ struct root_mount {
 	bool or_empty;               /* where the kernel refuses it: root.empty in its place */
 	bool copy_up;                /* starts with what the image has there */
 	uint64_t tree_set, tree_clr; /* MOUNT_ATTR_* for it and all below it, once it is mounted */
+	const char *after_ro;        /* then the mount at this path becomes read-only */
 };
 
 struct root_device {

@@ -402,7 +402,7 @@ static int add_names(scmp_filter_ctx ctx, uint32_t action, const char *const *na
 	return 0;
 }
 
-static int export_program(scmp_filter_ctx ctx, struct sock_fprog *out, struct error *err)
+int seccomp_export(void *ctx, struct sock_fprog *out, struct error *err)
 {
 	_cleanup_close_ int fd = memfd_create("seccomp", MFD_CLOEXEC);
 	off_t len;
@@ -448,7 +448,7 @@ static int build_calls(enum spec_profile profile, struct sock_fprog *out, struct
 			failed = error_set(err, ERROR_FAILED, -r, "seccomp rule for personality");
 	}
 	if (!failed)
-		failed = export_program(ctx, out, err);
+		failed = seccomp_export(ctx, out, err);
 	seccomp_release(ctx);
 	return failed;
 }
@@ -506,7 +506,7 @@ static int build_arguments(struct sock_fprog *out, struct error *err)
 	if (add_argument_rules(ctx) != 0)
 		failed = error_set(err, ERROR_FAILED, 0, "seccomp rules for arguments");
 	else
-		failed = export_program(ctx, out, err);
+		failed = seccomp_export(ctx, out, err);
 	seccomp_release(ctx);
 	return failed;
 }

@@ -1,0 +1,537 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * berth-oci: Berth's runtime for any OCI bundle, with the command line that engines know from runc
+ * and crun. As root, for operators and engines, on bundles of their own; no part of an instance.
+ *
+ *   berth-oci [--root DIR] [--log FILE] [--log-format text|json] [--debug] COMMAND ...
+ *
+ * See berth-oci(8).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/child.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "runtime/bundle.h"
+#include "runtime/oci.h"
+
+static struct {
+	const char *root;
+	int log; /* -1: stderr */
+	bool json;
+} settings = {OCI_ROOT, -1, false};
+
+/* --- saying ----------------------------------------------------------------------------------- */
+
+static void log_message(int fd, const char *level, const char *message)
+{
+	_cleanup_free_ char *line = NULL, *text = NULL;
+	char now[CLOCK_TEXT_MAX];
+	json_t *quoted = json_string(message);
+
+	clock_text(clock_unix_us(), 0, now);
+	text = quoted ? json_dumps(quoted, JSON_ENCODE_ANY) : NULL;
+	json_decref(quoted);
+	line = settings.json
+		       ? xasprintf("{\"level\":\"%s\",\"msg\":%s,\"time\":\"%s\"}\n", level,
+				   text ? text : "\"\"", now)
+		       : xasprintf("time=\"%s\" level=%s msg=%s\n", now, level, text ? text : "");
+	file_write_all(fd, line, strlen(line), NULL);
+}
+
+static void warn(const struct error *err)
+{
+	log_message(settings.log < 0 ? 2 : settings.log, "warning", err->message);
+}
+
+static int fail(const struct error *err)
+{
+	if (settings.log >= 0) {
+		log_message(settings.log, "error", err->message);
+		fprintf(stderr, "%s\n", err->message);
+	} else {
+		log_message(2, "error", err->message);
+	}
+	return 1;
+}
+
+/* --- options ---------------------------------------------------------------------------------- */
+
+/* What a command line may have; each command takes some of it. */
+struct words {
+	struct oci_create create;
+	struct oci_exec exec;
+	bool detach, keep, all, force;
+	const char *format;
+	char **rest; /* after the options */
+	int n_rest;
+};
+
+enum option_id {
+	OPT_BUNDLE = 'b',
+	OPT_DETACH = 'd',
+	OPT_FORCE = 'f',
+	OPT_ALL = 'a',
+	OPT_TTY = 't',
+	OPT_USER = 'u',
+	OPT_ENV = 'e',
+	OPT_PROCESS = 'p',
+	OPT_CAP = 'c',
+	OPT_GROUP = 'g',
+	OPT_CONSOLE = 256,
+	OPT_PID_FILE,
+	OPT_PRESERVE_FDS,
+	OPT_NO_PIVOT,
+	OPT_NO_KEYRING,
+	OPT_KEEP,
+	OPT_CWD,
+	OPT_NO_NEW_PRIVS,
+	OPT_LABEL,
+	OPT_APPARMOR,
+	OPT_IGNORED,
+	OPT_FORMAT,
+};
+
+static int count(const char *text, unsigned *out, struct error *err)
+{
+	unsigned long long n;
+
+	if (str_to_u64(text, 0, 1024, &n) < 0)
+		return error_set(err, ERROR_USAGE, 0, "'%s' is not a number up to 1024", text);
+	*out = (unsigned)n;
+	return 0;
+}
+
+static int take_option(struct words *w, int id, const char *value, struct error *err)
+{
+	switch (id) {
+	case OPT_BUNDLE:
+		w->create.bundle = value;
+		break;
+	case OPT_DETACH:
+		w->detach = w->exec.detach = true;
+		break;
+	case OPT_FORCE:
+		w->force = true;
+		break;
+	case OPT_ALL:
+		w->all = true;
+		break;
+	case OPT_TTY:
+		w->exec.tty = true;
+		break;
+	case OPT_USER:
+		w->exec.user = value;
+		break;
+	case OPT_ENV:
+		strvec_push(&w->exec.env, value);
+		break;
+	case OPT_PROCESS:
+		w->exec.process = value;
+		break;
+	case OPT_CAP:
+		strvec_push(&w->exec.caps, value);
+		break;
+	case OPT_GROUP:
+		strvec_push(&w->exec.groups, value);
+		break;
+	case OPT_CONSOLE:
+		w->create.console_socket = w->exec.console_socket = value;
+		break;
+	case OPT_PID_FILE:
+		w->create.pid_file = w->exec.pid_file = value;
+		break;
+	case OPT_PRESERVE_FDS:
+		if (count(value, &w->create.preserve_fds, err) < 0)
+			return -1;
+		w->exec.preserve_fds = w->create.preserve_fds;
+		break;
+	case OPT_NO_PIVOT:
+		w->create.no_pivot = true;
+		break;
+	case OPT_NO_KEYRING:
+		w->create.no_new_keyring = true;
+		break;
+	case OPT_KEEP:
+		w->keep = true;
+		break;
+	case OPT_CWD:
+		w->exec.cwd = value;
+		break;
+	case OPT_NO_NEW_PRIVS:
+		w->exec.no_new_privs = true;
+		break;
+	case OPT_LABEL:
+		w->exec.label = value;
+		break;
+	case OPT_APPARMOR:
+		w->exec.apparmor = value;
+		break;
+	case OPT_FORMAT:
+		w->format = value;
+		break;
+	case OPT_IGNORED:
+		break;
+	default:
+		return -1;
+	}
+	return 0;
+}
+
+/* --- commands --------------------------------------------------------------------------------- */
+
+static int run_create(struct words *w, struct error *err)
+{
+	return oci_create(&w->create, err);
+}
+
+static int run_start(struct words *w, struct error *err)
+{
+	return oci_start(settings.root, w->rest[0], err);
+}
+
+static int run_run(struct words *w, struct error *err)
+{
+	int status = 0;
+
+	return oci_run(&w->create, w->detach, w->keep, &status, err) < 0 ? -1 : status;
+}
+
+static int run_state(struct words *w, struct error *err)
+{
+	_cleanup_oci_ struct oci o;
+
+	oci_init(&o);
+	if (oci_load(settings.root, w->rest[0], &o, err) < 0)
+		return -1;
+	_cleanup_free_ char *text = oci_state_text(&o, oci_status(&o), true);
+	printf("%s\n", text);
+	return 0;
+}
+
+static int run_kill(struct words *w, struct error *err)
+{
+	const char *name = w->n_rest > 1 ? w->rest[1] : "TERM";
+	int sig = oci_signal(name);
+
+	if (sig < 0)
+		return error_set(err, ERROR_USAGE, 0, "unknown signal '%s'", name);
+	return oci_kill(settings.root, w->rest[0], sig, w->all, err);
+}
+
+static int run_delete(struct words *w, struct error *err)
+{
+	return oci_delete(settings.root, w->rest[0], w->force, err);
+}
+
+static int run_pause(struct words *w, struct error *err)
+{
+	return oci_pause(settings.root, w->rest[0], true, err);
+}
+
+static int run_resume(struct words *w, struct error *err)
+{
+	return oci_pause(settings.root, w->rest[0], false, err);
+}
+
+static int run_exec(struct words *w, struct error *err)
+{
+	int status = 0;
+
+	for (int i = 1; i < w->n_rest; i++)
+		strvec_push(&w->exec.argv, w->rest[i]);
+	if (!w->exec.process && !w->exec.argv.n)
+		return error_set(err, ERROR_USAGE, 0, "exec: needs a command, or --process FILE");
+	return oci_exec(&w->exec, &status, err) < 0 ? -1 : status;
+}
+
+static void print_pids(const char *pids)
+{
+	const char *comma = "";
+
+	putchar('[');
+	for (const char *p = pids; *p; p += strcspn(p, "\n"), p += *p == '\n') {
+		printf("%s%.*s", comma, (int)strcspn(p, "\n"), p);
+		comma = ",";
+	}
+	printf("]\n");
+}
+
+/* The word number AT of a line of columns; its length is 0 when there are fewer. */
+static const char *word_at(const char *line, int at, size_t *len)
+{
+	for (line += strspn(line, " "); at > 0 && *line; at--) {
+		line += strcspn(line, " ");
+		line += strspn(line, " ");
+	}
+	*len = strcspn(line, " ");
+	return line;
+}
+
+static int column_of(const char *heading, const char *name)
+{
+	size_t len;
+
+	for (int at = 0;; at++) {
+		const char *word = word_at(heading, at, &len);
+
+		if (!len)
+			return -1;
+		if (len == strlen(name) && !strncmp(word, name, len))
+			return at;
+	}
+}
+
+/* What ps(1) says of them, the heading included. */
+static int print_table(const char *pids, char **args, int n, struct error *err)
+{
+	_cleanup_child_ struct child ps;
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	_cleanup_free_ char *wanted = xasprintf("\n%s", pids);
+	char *rest, *line;
+	int column;
+
+	child_init(&ps);
+	child_args(&ps, "ps", n ? args[0] : "-ef", NULL);
+	for (int i = 1; i < n; i++)
+		strvec_push(&ps.argv, args[i]);
+	ps.capture = &out;
+	if (child_run(&ps, err) < 0)
+		return -1;
+	rest = out.data;
+	line = strsep(&rest, "\n");
+	column = column_of(line, "PID");
+	if (column < 0)
+		return error_set(err, ERROR_INVALID, 0, "ps: its options leave out the column PID");
+	puts(line);
+	while ((line = strsep(&rest, "\n"))) {
+		size_t len;
+		const char *word = word_at(line, column, &len);
+		_cleanup_free_ char *key = xasprintf("\n%.*s\n", (int)len, word);
+
+		if (len && strstr(wanted, key))
+			puts(line);
+	}
+	return 0;
+}
+
+static int run_ps(struct words *w, struct error *err)
+{
+	_cleanup_strbuf_ struct strbuf pids = STRBUF_INIT;
+
+	if (oci_pids(settings.root, w->rest[0], &pids, err) < 0)
+		return -1;
+	if (str_equal(w->format, "json")) {
+		print_pids(pids.data);
+		return 0;
+	}
+	return print_table(pids.data, w->rest + 1, w->n_rest - 1, err);
+}
+
+static int run_spec(struct words *w, struct error *err)
+{
+	_cleanup_free_ char *path = xasprintf("%s/config.json", w->create.bundle);
+	_cleanup_free_ char *text = oci_spec();
+
+	if (file_exists(AT_FDCWD, path))
+		return error_set(err, ERROR_EXISTS, 0, "'%s' exists already: remove it first",
+				 path);
+	return file_replace(AT_FDCWD, path, text, strlen(text), 0666, err);
+}
+
+#define CREATE_OPTIONS                                                                             \
+	{"bundle", required_argument, NULL, OPT_BUNDLE},                                           \
+		{"console-socket", required_argument, NULL, OPT_CONSOLE},                          \
+		{"pid-file", required_argument, NULL, OPT_PID_FILE},                               \
+		{"preserve-fds", required_argument, NULL, OPT_PRESERVE_FDS},                       \
+		{"no-pivot", no_argument, NULL, OPT_NO_PIVOT},                                     \
+		{"no-new-keyring", no_argument, NULL, OPT_NO_KEYRING},                             \
+	{                                                                                          \
+		"no-subreaper", no_argument, NULL, OPT_IGNORED                                     \
+	}
+
+static const struct option none[] = {{NULL, 0, NULL, 0}};
+static const struct option create_options[] = {CREATE_OPTIONS, {NULL, 0, NULL, 0}};
+static const struct option run_options[] = {CREATE_OPTIONS,
+					    {"detach", no_argument, NULL, OPT_DETACH},
+					    {"keep", no_argument, NULL, OPT_KEEP},
+					    {NULL, 0, NULL, 0}};
+static const struct option kill_options[] = {{"all", no_argument, NULL, OPT_ALL},
+					     {NULL, 0, NULL, 0}};
+static const struct option delete_options[] = {{"force", no_argument, NULL, OPT_FORCE},
+					       {NULL, 0, NULL, 0}};
+static const struct option exec_options[] = {
+	{"console-socket", required_argument, NULL, OPT_CONSOLE},
+	{"pid-file", required_argument, NULL, OPT_PID_FILE},
+	{"preserve-fds", required_argument, NULL, OPT_PRESERVE_FDS},
+	{"detach", no_argument, NULL, OPT_DETACH},
+	{"tty", no_argument, NULL, OPT_TTY},
+	{"user", required_argument, NULL, OPT_USER},
+	{"additional-gids", required_argument, NULL, OPT_GROUP},
+	{"env", required_argument, NULL, OPT_ENV},
+	{"process", required_argument, NULL, OPT_PROCESS},
+	{"cap", required_argument, NULL, OPT_CAP},
+	{"cwd", required_argument, NULL, OPT_CWD},
+	{"no-new-privs", no_argument, NULL, OPT_NO_NEW_PRIVS},
+	{"process-label", required_argument, NULL, OPT_LABEL},
+	{"apparmor", required_argument, NULL, OPT_APPARMOR},
+	{NULL, 0, NULL, 0}};
+static const struct option ps_options[] = {{"format", required_argument, NULL, OPT_FORMAT},
+					   {NULL, 0, NULL, 0}};
+static const struct option spec_options[] = {{"bundle", required_argument, NULL, OPT_BUNDLE},
+					     {NULL, 0, NULL, 0}};
+
+static const struct command {
+	const char *name, *usage, *letters;
+	const struct option *options;
+	int min, max; /* words after the options; -1: any number */
+	int (*run)(struct words *w, struct error *err);
+} commands[] = {
+	{"create", "[OPTIONS] ID", "+b:", create_options, 1, 1, run_create},
+	{"start", "ID", "+", none, 1, 1, run_start},
+	{"run", "[OPTIONS] ID", "+b:d", run_options, 1, 1, run_run},
+	{"state", "ID", "+", none, 1, 1, run_state},
+	{"kill", "[--all] ID [SIGNAL]", "+a", kill_options, 1, 2, run_kill},
+	{"delete", "[--force] ID", "+f", delete_options, 1, 1, run_delete},
+	{"exec", "[OPTIONS] ID COMMAND [ARG...]", "+dtu:e:p:c:g:", exec_options, 1, -1, run_exec},
+	{"ps", "[--format table|json] ID [PS-OPTIONS]", "+f:", ps_options, 1, -1, run_ps},
+	{"pause", "ID", "+", none, 1, 1, run_pause},
+	{"resume", "ID", "+", none, 1, 1, run_resume},
+	{"spec", "[--bundle DIR]", "+b:", spec_options, 0, 0, run_spec},
+};
+
+static int run_command(const struct command *c, int argc, char **argv, struct error *err)
+{
+	struct words w = {.create = {.root = settings.root, .bundle = "."},
+			  .exec = {.root = settings.root}};
+	int id, result;
+
+	strvec_init(&w.exec.argv);
+	strvec_init(&w.exec.env);
+	strvec_init(&w.exec.caps);
+	strvec_init(&w.exec.groups);
+	optind = 0;
+	opterr = 0;
+	while ((id = getopt_long(argc, argv, c->letters, c->options, NULL)) != -1) {
+		/* ps has its own -f */
+		if (id == OPT_FORCE && c->options == ps_options)
+			id = OPT_FORMAT;
+		if (id == '?' || take_option(&w, id, optarg, err) < 0)
+			return error_set(err, ERROR_USAGE, 0,
+					 "%s: unknown or incomplete option '%s': usage: berth-oci "
+					 "%s %s",
+					 c->name, argv[optind - 1], c->name, c->usage);
+	}
+	w.rest = argv + optind;
+	w.n_rest = argc - optind;
+	if (w.n_rest < c->min || (c->max >= 0 && w.n_rest > c->max))
+		return error_set(err, ERROR_USAGE, 0, "usage: berth-oci %s %s", c->name, c->usage);
+	w.create.id = w.exec.id = w.n_rest ? w.rest[0] : "";
+	result = c->run(&w, err);
+	strvec_release(&w.exec.argv);
+	strvec_release(&w.exec.env);
+	strvec_release(&w.exec.caps);
+	strvec_release(&w.exec.groups);
+	return result;
+}
+
+static int usage(FILE *out)
+{
+	fprintf(out, "usage: berth-oci [--root DIR] [--log FILE] [--log-format text|json] "
+		     "COMMAND ...\n\n");
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(out, "  %-7s %s\n", commands[i].name, commands[i].usage);
+	return out == stdout ? 0 : 1;
+}
+
+static int global_options(int argc, char **argv, struct error *err)
+{
+	enum { ROOT, LOG, LOG_FORMAT, IGNORED, SYSTEMD, VERSION, HELP, LOG_LEVEL };
+	static const struct option options[] = {{"root", required_argument, NULL, ROOT},
+						{"log", required_argument, NULL, LOG},
+						{"log-format", required_argument, NULL, LOG_FORMAT},
+						{"log-level", required_argument, NULL, LOG_LEVEL},
+						{"debug", no_argument, NULL, IGNORED},
+						{"rootless", required_argument, NULL, LOG_LEVEL},
+						{"systemd-cgroup", no_argument, NULL, SYSTEMD},
+						{"version", no_argument, NULL, VERSION},
+						{"help", no_argument, NULL, HELP},
+						{NULL, 0, NULL, 0}};
+	int id;
+
+	opterr = 0;
+	while ((id = getopt_long(argc, argv, "+vh", options, NULL)) != -1) {
+		switch (id) {
+		case ROOT:
+			settings.root = optarg;
+			break;
+		case LOG:
+			settings.log =
+				open(optarg, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+			if (settings.log < 0)
+				return error_set(err, ERROR_SYSTEM, errno, "open '%s'", optarg);
+			break;
+		case LOG_FORMAT:
+			settings.json = !strcmp(optarg, "json");
+			if (!settings.json && strcmp(optarg, "text") != 0)
+				return error_set(err, ERROR_USAGE, 0,
+						 "log format '%s': expected text or json", optarg);
+			break;
+		case SYSTEMD:
+			return error_set(err, ERROR_UNSUPPORTED, 0,
+					 "--systemd-cgroup is not supported: let the engine manage "
+					 "cgroups itself (cgroupfs)");
+		case VERSION:
+		case 'v':
+			printf("berth-oci version %s\nspec: %s\n", BERTH_VERSION, BUNDLE_VERSION);
+			exit(0);
+		case HELP:
+		case 'h':
+			exit(usage(stdout));
+		case IGNORED:
+		case LOG_LEVEL:
+			break;
+		default:
+			return error_set(err, ERROR_USAGE, 0,
+					 "unknown or incomplete option '%s': see berth-oci --help",
+					 argv[optind - 1]);
+		}
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct error err = ERROR_INIT;
+	int status;
+
+	signal(SIGPIPE, SIG_IGN);
+	oci_warn = warn;
+	if (global_options(argc, argv, &err) < 0)
+		return fail(&err);
+	argc -= optind;
+	argv += optind;
+	if (!argc)
+		return usage(stderr);
+	if (geteuid() != 0) {
+		error_set(&err, ERROR_DENIED, 0, "berth-oci makes containers as root only");
+		return fail(&err);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (strcmp(argv[0], commands[i].name) != 0)
+			continue;
+		status = run_command(&commands[i], argc, argv, &err);
+		if (status < 0)
+			return fail(&err);
+		return fflush(stdout) == 0 ? status : 1;
+	}
+	error_set(&err, ERROR_USAGE, 0, "no command '%.64s': see berth-oci --help", argv[0]);
+	return fail(&err);
+}

@@ -1,0 +1,435 @@
+#!/usr/bin/env bats
+# berth-oci on bundles of busybox: the life of a container and what a bundle's config asks for.
+# bats file_tags=oci
+
+load helper
+
+setup_file() {
+	export OCI=$TEST_PREFIX/bin/berth-oci
+	# where root of a user namespace may look, too
+	WORK=$(mktemp -d /var/tmp/berth-oci.XXXXXX)
+	chmod 755 "$WORK"
+	export WORK
+	export ROOT=$WORK/state
+	local name
+	mkdir -p "$WORK"/rootfs/{bin,dev,etc,proc,sys,tmp}
+	cp /bin/busybox "$WORK/rootfs/bin/busybox"
+	for name in $("$WORK/rootfs/bin/busybox" --list); do
+		[ "$name" = busybox ] || ln -s busybox "$WORK/rootfs/bin/$name"
+	done
+}
+
+# nothing is left by any test: no folder, cgroup or mount
+teardown_file() {
+	local left
+	left=$(ls -A "$ROOT" "$WORK/bundles" 2>/dev/null | grep -v : || true)
+	left+=$(find /sys/fs/cgroup -name "oci-$BATS_ROOT_PID-*" 2>/dev/null)
+	left+=$(grep -F "$WORK" /proc/self/mountinfo || true)
+	rm -rf --one-file-system "$WORK"
+	[ -z "$left" ] || {
+		echo "left behind: $left" >&2
+		return 1
+	}
+}
+
+setup() {
+	ID=oci-$BATS_ROOT_PID-$BATS_SUITE_TEST_NUMBER
+	B=$WORK/bundles/$BATS_SUITE_TEST_NUMBER
+	mkdir -p "$B"
+	"$OCI" spec --bundle "$B"
+	config --arg root "$WORK/rootfs" '.root.path = $root | .process.terminal = false
+		| .linux.cgroupsPath = "/'"$ID"'" | .root.readonly = true'
+}
+
+teardown() {
+	oci delete --force "$ID"
+	rm -rf --one-file-system "$B"
+}
+
+oci() {
+	"$OCI" --root "$ROOT" "$@" 3>&-
+}
+
+# Changes the bundle's config: config [OPTIONS OF JQ] FILTER
+config() {
+	jq "$@" "$B/config.json" >"$B/new"
+	mv "$B/new" "$B/config.json"
+}
+
+# What it runs: a line for the shell
+script() {
+	config --arg line "$1" '.process.args = ["sh", "-c", $line]'
+}
+
+# The container's whole life, its output included
+run_bundle() {
+	run oci run --bundle "$B" "$ID"
+}
+
+# Lets it wait after its creation; its output goes to a file
+create() {
+	oci create --bundle "$B" "$@" "$ID" </dev/null >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err"
+}
+
+status_is() {
+	[ "$(oci state "$ID" | jq -r .status)" = "$1" ]
+}
+
+# Until it says so; an ended process needs a moment to be gone
+await_status() {
+	local i
+	for ((i = 0; i < 200; i++)); do
+		status_is "$1" && return
+		sleep 0.05
+	done
+	oci state "$ID"
+	return 1
+}
+
+@test "create, state, start, kill, delete" {
+	script 'echo begun; sleep 1000'
+	create --pid-file "$BATS_TEST_TMPDIR/pid"
+	status_is created
+	oci state "$ID" | jq -e --arg id "$ID" --arg b "$B" '.id == $id and .bundle == $b
+		and .ociVersion == "1.0.2" and .pid > 0'
+	[ "$(oci state "$ID" | jq .pid)" = "$(cat "$BATS_TEST_TMPDIR/pid")" ]
+	[ ! -s "$BATS_TEST_TMPDIR/out" ]
+	# an id is taken once, and a container that lives is not deleted
+	run oci create --bundle "$B" "$ID"
+	[ "$status" -eq 1 ] && [[ $output = *"already exists"* ]]
+	run oci delete "$ID"
+	[ "$status" -eq 1 ] && [[ $output = *"not stopped: it is created"* ]]
+	oci start "$ID"
+	status_is running
+	[ "$(oci ps --format json "$ID" | jq length)" -ge 1 ]
+	oci ps "$ID" | grep 'sleep 1000'
+	run oci start "$ID"
+	[ "$status" -eq 1 ]
+	oci kill "$ID" KILL
+	await_status stopped
+	grep -x begun "$BATS_TEST_TMPDIR/out"
+	run oci kill "$ID" TERM
+	[ "$status" -eq 1 ] && [[ $output = *"that is stopped"* ]]
+	oci delete "$ID"
+	run oci state "$ID"
+	[ "$status" -eq 1 ] && [[ $output = *"does not exist"* ]]
+}
+
+@test "run: output, exit status, nothing left" {
+	script 'echo out; echo err >&2; cat; exit 7'
+	run oci run --bundle "$B" "$ID" <<<input
+	[ "$status" -eq 7 ]
+	[ "$output" = $'out\nerr\ninput' ]
+	run oci state "$ID"
+	[ "$status" -eq 1 ]
+	[ -z "$(find /sys/fs/cgroup -name "$ID")" ]
+}
+
+@test "errors say what is wrong, to the log as JSON too, and leave nothing" {
+	config '.process.args = ["no-such-program"]'
+	run oci --log "$BATS_TEST_TMPDIR/log" --log-format json create --bundle "$B" "$ID"
+	[ "$status" -eq 1 ]
+	[[ $output = *"execute 'no-such-program': No such file or directory"* ]]
+	jq -e '.level == "error" and (.msg | contains("no-such-program"))' "$BATS_TEST_TMPDIR/log"
+	run oci state "$ID"
+	[ "$status" -eq 1 ]
+	# each is refused before anything is made
+	local filter
+	for filter in '.ociVersion = "invalid"' '.process.cwd = "relative"' '.process.args = []' \
+		'.process.capabilities.bounding = ["CAP_WRONG"]' '.root.path = "/no/such"' \
+		'.process.rlimits = [{"type": "RLIMIT_WRONG", "hard": 1, "soft": 1}]' \
+		'.linux.namespaces += [{"type": "pid"}]' '.linux.namespaces += [{"type": "wrong"}]' \
+		'.linux.sysctl = {"kernel.panic": "77"}' '.linux.sysctl = {"net/../kernel/panic": "77"}' \
+		'.linux.rootfsPropagation = "wrong"' '.linux.seccomp = {"defaultAction": "WRONG"}' \
+		'.mounts += [{"destination": "/x"}]' '.linux.namespaces += [{"type": "user"}]' \
+		'.linux.cgroupsPath = "/../x"' '.process.terminal = true' 'del(.process)' '.hooks = 3'; do
+		cp "$B/config.json" "$BATS_TEST_TMPDIR/good"
+		config '.process.args = ["true"]'
+		config "$filter"
+		# one that is not refused would hold the test's own output
+		run timeout 20 "$OCI" --root "$ROOT" create --bundle "$B" "$ID"
+		echo "$filter: $output"
+		[ "$status" -eq 1 ]
+		[ -z "$(ls -A "$ROOT")" ]
+		mv "$BATS_TEST_TMPDIR/good" "$B/config.json"
+	done
+	[ "$(cat /proc/sys/kernel/panic)" != 77 ]
+}
+
+@test "the process: user, groups, cwd, env, umask, capabilities, limits, oom score" {
+	config '.process.user = {uid: 12, gid: 34, additionalGids: [56, 78], umask: 63}
+		| .process.cwd = "/tmp" | .process.env += ["A=b c"] | .process.oomScoreAdj = 321
+		| .process.rlimits = [{type: "RLIMIT_NOFILE", hard: 99, soft: 88},
+			{type: "RLIMIT_CORE", hard: 18446744073709551615, soft: 0}]
+		| .process.capabilities = {bounding: ["CAP_CHOWN", "CAP_KILL"], effective: ["CAP_KILL"],
+			permitted: ["CAP_CHOWN", "CAP_KILL"], inheritable: ["CAP_KILL"], ambient: ["CAP_KILL"]}'
+	script 'id; pwd; echo "$A"; umask; ulimit -n; ulimit -Hn; cat /proc/self/oom_score_adj
+		grep -E "^(Cap|NoNewPrivs)" /proc/self/status | tr "\t" " "; exec ls -l /proc/self/fd'
+	run_bundle
+	echo "$output"
+	[ "$status" -eq 0 ]
+	local line
+	for line in 'uid=12 gid=34 groups=56,78' /tmp 'b c' 0077 88 99 321 'CapInh: 0000000000000020' \
+		'CapPrm: 0000000000000020' 'CapEff: 0000000000000020' 'CapBnd: 0000000000000021' \
+		'CapAmb: 0000000000000020' 'NoNewPrivs: 1'; do
+		grep -qxF -- "$line" <<<"$output"
+	done
+	# 0, 1, 2, and the folder that ls has closed again: nothing of the runtime's
+	[ "$(grep -c -- ' -> ' <<<"$output")" -eq 3 ]
+}
+
+@test "root: read-only, masked and read-only paths, devices, links, sysctl, host name" {
+	config '.hostname = "box" | .domainname = "example" | .linux.sysctl = {"net.ipv4.ip_forward": "1"}
+		| .linux.devices = [{path: "/dev/extra", type: "c", major: 1, minor: 5, fileMode: 416, uid: 3, gid: 4}]
+		| .linux.maskedPaths += ["/proc/version", "/etc"] | .linux.readonlyPaths += ["/tmp"]'
+	script 'touch /a; touch /tmp/a; hostname; cat /proc/sys/kernel/domainname
+		cat /proc/sys/net/ipv4/ip_forward; wc -c </proc/version; ls /etc | wc -l
+		stat -c "%n %t %T %a %u %g" /dev/extra /dev/null /dev/full; readlink /dev/fd; readlink /dev/ptmx
+		echo 1 >/proc/sys/net/ipv4/ip_forward'
+	run_bundle
+	echo "$output"
+	local line
+	for line in 'touch: /a: Read-only file system' 'touch: /tmp/a: Read-only file system' box example \
+		'/dev/extra 1 5 640 3 4' '/dev/null 1 3 666 0 0' '/dev/full 1 7 666 0 0' /proc/self/fd pts/ptmx; do
+		grep -qxF -- "$line" <<<"$output"
+	done
+	[ "$(grep -cx 0 <<<"$output")" -eq 2 ]
+	[[ $output = *"/proc/sys/net/ipv4/ip_forward: Read-only file system"* ]]
+	[ "$(hostname)" != box ]
+}
+
+@test "mounts: bind, options, propagation, a tmpfs that starts with the image's files" {
+	mkdir -p "$B/data/below"
+	echo content >"$B/data/file"
+	mount -t tmpfs tmpfs "$B/data/below"
+	touch "$B/data/below/deep"
+	config '.mounts += [
+		{destination: "/tmp/one", type: "bind", source: "data", options: ["bind", "ro", "noexec"]},
+		{destination: "/tmp/all", type: "bind", source: "data", options: ["rbind", "rro"]},
+		{destination: "/tmp/file", source: "data/file", options: ["bind"]},
+		{destination: "/bin", type: "tmpfs", source: "tmpfs", options: ["tmpcopyup", "size=8m", "nosuid"]},
+		{destination: "/tmp/shared", type: "bind", source: "data", options: ["rbind", "rshared"]}]
+		| .mounts[1:1] = [{destination: "/tmp", type: "tmpfs", source: "tmpfs"}]'
+	script 'cat /tmp/file; ls /tmp/one/below; ls /tmp/all/below; touch /tmp/one/x /tmp/all/below/x
+		touch /tmp/file && touch /bin/new && readlink /bin/sh
+		grep -E " /tmp/(shared|one) " /proc/self/mountinfo'
+	run_bundle
+	umount "$B/data/below"
+	echo "$output"
+	[ "$(grep -cx content <<<"$output")" -eq 1 ]
+	[ "$(grep -cx deep <<<"$output")" -eq 1 ]
+	grep -qx 'touch: /tmp/one/x: Read-only file system' <<<"$output"
+	grep -qx 'touch: /tmp/all/below/x: Read-only file system' <<<"$output"
+	grep -qx busybox <<<"$output"
+	grep -qE ' /tmp/one ro,.*noexec' <<<"$output"
+	grep -qE ' /tmp/shared .* shared:' <<<"$output"
+	[ ! -e "$B/data/x" ]
+}
+
+@test "a link of the image leads no mount out of it" {
+	mkdir -p "$B/root/bin" "$B/outside"
+	cp "$WORK/rootfs/bin/busybox" "$B/root/bin/sh"
+	ln -s "$B/outside" "$B/root/away"
+	config --arg root "$B/root" '.root = {path: $root} | .process.args = ["sh", "-c", ":"]
+		| .mounts += [{destination: "/away/in", type: "tmpfs", source: "tmpfs"}]'
+	oci run --bundle "$B" "$ID"
+	[ -z "$(ls -A "$B/outside")" ]
+	[ -d "$B/root/away/in" ]
+	# and none decides where /proc goes
+	rmdir "$B/root/proc"
+	ln -s /tmp "$B/root/proc"
+	run oci run --bundle "$B" "$ID"
+	[ "$status" -eq 1 ] && [[ $output = *"'/proc'"* ]]
+}
+
+@test "a user namespace, with idmapped mounts" {
+	mkdir "$B/data"
+	touch "$B/data/file"
+	chown 7:8 "$B/data/file"
+	config '.linux.namespaces += [{type: "user"}] | del(.linux.resources) | .root.readonly = false
+		| .linux.uidMappings = [{containerID: 0, hostID: 300000, size: 65536}]
+		| .linux.gidMappings = .linux.uidMappings
+		| .mounts += [{destination: "/tmp", type: "tmpfs", source: "tmpfs"},
+		{destination: "/tmp/plain", type: "bind", source: "data", options: ["rbind"]},
+		{destination: "/tmp/mapped", type: "bind", source: "data", options: ["rbind", "idmap"]}]'
+	script 'cat /proc/self/uid_map; stat -c "%n %u %g" /tmp/plain/file /tmp/mapped/file
+		echo x >/dev/null && echo null works; touch /tmp/mapped/made'
+	run_bundle
+	echo "$output"
+	[ "$status" -eq 0 ] || [ "$status" -eq 1 ]
+	grep -qE '^ +0 +300000 +65536$' <<<"$output"
+	grep -qx '/tmp/plain/file 65534 65534' <<<"$output"
+	grep -qx '/tmp/mapped/file 7 8' <<<"$output"
+	grep -qx 'null works' <<<"$output"
+}
+
+@test "namespaces by path, and those of the host" {
+	# a process that has others, as an engine's sandbox does
+	unshare --net --uts --ipc sh -c 'hostname sandbox; echo up; exec sleep 1000' \
+		>"$BATS_TEST_TMPDIR/sandbox" 3>&- &
+	local sandbox=$! ns
+	until [ -s "$BATS_TEST_TMPDIR/sandbox" ]; do sleep 0.05; done
+	config --arg p "/proc/$sandbox/ns" 'del(.hostname) | .linux.namespaces = [{type: "mount"},
+		{type: "network", path: "\($p)/net"}, {type: "uts", path: "\($p)/uts"},
+		{type: "ipc", path: "\($p)/ipc"}]'
+	script 'hostname; for n in net uts ipc pid cgroup user mnt; do readlink /proc/self/ns/$n; done'
+	run_bundle
+	ns=$(for n in net uts ipc; do readlink "/proc/$sandbox/ns/$n"; done
+		for n in pid cgroup user; do readlink "/proc/self/ns/$n"; done)
+	# one of the wrong type is refused
+	config --arg p "/proc/$sandbox/ns" '.linux.namespaces[1].path = "\($p)/uts"'
+	local all=$output
+	run oci run --bundle "$B" "$ID"
+	kill "$sandbox"
+	[ "$status" -eq 1 ] && [[ $output = *"is not of that type"* ]]
+	echo "$all"
+	[ "$(head -n 7 <<<"$all")" = "$(printf 'sandbox\n%s' "$ns")" ]
+	[ "$(sed -n 8p <<<"$all")" != "$(readlink /proc/self/ns/mnt)" ]
+}
+
+@test "hooks: each in its place, with the state; one that fails ends it" {
+	local log=$BATS_TEST_TMPDIR/hooks
+	cat >"$B/hook" <<-'HOOK'
+		#!/bin/sh
+		state=$(cat)
+		status=${state#*\"status\":\"}
+		echo "$1 ${status%%\"*} $(readlink /proc/self/ns/uts)" >>"$LOG"
+	HOOK
+	chmod +x "$B/hook"
+	config --arg hook "$B/hook" --arg log "$log" 'def h($n): [{path: $hook, args: ["hook", $n], env: ["LOG=\($log)", "PATH=/bin:/usr/bin"]}];
+		.hooks = {prestart: h("prestart"), createRuntime: h("createRuntime"),
+		createContainer: h("createContainer"), poststart: h("poststart"), poststop: h("poststop"),
+		startContainer: [{path: "/bin/sh", args: ["sh", "-c", "cat >/dev/null; echo from startContainer >&2"]}]}'
+	script 'readlink /proc/self/ns/uts'
+	create
+	[ "$(cut -d ' ' -f 1,2 "$log")" = $'prestart creating\ncreateRuntime creating\ncreateContainer creating' ]
+	oci start "$ID"
+	await_status stopped
+	oci delete "$ID"
+	[ "$(tail -n 2 "$log" | cut -d ' ' -f 1,2)" = $'poststart running\npoststop stopped' ]
+	# in whose namespaces
+	local own host
+	own=$(cat "$BATS_TEST_TMPDIR/out") host=$(readlink /proc/self/ns/uts)
+	[ "$(awk '{print $3}' "$log" | tr '\n' ' ')" = "$host $host $own $host $host " ]
+	grep -x 'from startContainer' "$BATS_TEST_TMPDIR/err"
+	: >"$log"
+	config '.hooks.createRuntime = [{path: "/bin/false"}]'
+	run oci create --bundle "$B" "$ID"
+	[ "$status" -eq 1 ] && [[ $output = *"hook '/bin/false' ended with status 1"* ]]
+	[ "$(cut -d ' ' -f 1 "$log")" = $'prestart\npoststop' ]
+	run oci state "$ID"
+	[ "$status" -eq 1 ]
+	config '.hooks = {prestart: [{path: "/bin/sleep", args: ["sleep", "1000"], timeout: 1}]}'
+	run oci create --bundle "$B" "$ID"
+	[ "$status" -eq 1 ] && [[ $output = *"timed out"* ]]
+}
+
+@test "a terminal through a console socket" {
+	config '.process.terminal = true | .process.consoleSize = {height: 12, width: 34}'
+	script 'tty; stty size; read line; echo "got $line"; stat -c %t:%T /dev/console'
+	local sock=$BATS_TEST_TMPDIR/console
+	python3 "$TEST_SOURCE/tests/e2e/console.py" "$sock" $'hello\n' >"$BATS_TEST_TMPDIR/tty" 3>&- &
+	local reader=$!
+	until grep -q ready "$BATS_TEST_TMPDIR/tty"; do sleep 0.05; done
+	create --console-socket "$sock"
+	oci start "$ID"
+	wait "$reader"
+	tr -d '\r' <"$BATS_TEST_TMPDIR/tty"
+	for line in /dev/pts/0 '12 34' 'got hello' 88:0; do
+		tr -d '\r' <"$BATS_TEST_TMPDIR/tty" | grep -qxF "$line"
+	done
+}
+
+@test "exec: the container's own user, namespaces, cgroup and filters; a terminal; a status" {
+	config '.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW",
+		syscalls: [{names: ["mkdir", "mkdirat"], action: "SCMP_ACT_ERRNO", errnoRet: 121}]}'
+	script 'sleep 1000'
+	create
+	oci start "$ID"
+	run oci exec "$ID" sh -c 'grep -E "^(CapEff|NoNewPrivs|Seccomp):" /proc/self/status | tr "\t" " "
+		hostname; grep -c . /proc/self/cgroup; ls /proc/self/fd | wc -l; mkdir /tmp/x; cat; exit 9' <<<input
+	echo "$output"
+	[ "$status" -eq 9 ]
+	for line in 'CapEff: 0000000020000420' 'NoNewPrivs: 1' 'Seccomp: 2' berth-oci input; do
+		grep -qxF "$line" <<<"$output"
+	done
+	[[ $output = *"Remote I/O error"* ]]
+	run oci exec --user 5:6 --cwd /tmp --env X=y "$ID" sh -c 'id; pwd; echo $X'
+	[ "$output" = $'uid=5 gid=6 groups=6\n/tmp\ny' ] || [ "$output" = $'uid=5 gid=6\n/tmp\ny' ]
+	run oci exec "$ID" no-such-program
+	[ "$status" -eq 1 ] && [[ $output = *"execute 'no-such-program'"* ]]
+	oci exec --detach --pid-file "$BATS_TEST_TMPDIR/pid" "$ID" sleep 999 </dev/null >/dev/null 2>&1
+	oci ps "$ID" | grep "$(cat "$BATS_TEST_TMPDIR/pid").*sleep 999"
+	run script -qec "$OCI --root $ROOT exec -t $ID sh -c 'tty; exit 3'" /dev/null
+	echo "$output"
+	[ "$status" -eq 3 ] && [[ $output = *"/dev/pts/0"* ]]
+	oci pause "$ID"
+	status_is paused
+	run oci exec "$ID" true
+	[ "$status" -eq 1 ] && [[ $output = *"that is paused"* ]]
+	oci resume "$ID"
+	oci exec "$ID" true
+	# all of it ends with its first process
+	oci kill "$ID" 9
+	await_status stopped
+	[ ! -e "/proc/$(cat "$BATS_TEST_TMPDIR/pid")" ]
+}
+
+@test "seccomp: defaults, arguments, without no_new_privs" {
+	config '.process.noNewPrivileges = false | .linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW",
+		architectures: ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"], syscalls: [
+		{names: ["no_such_call", "symlink", "symlinkat"], action: "SCMP_ACT_ERRNO", errnoRet: 95},
+		{names: ["sethostname"], action: "SCMP_ACT_KILL_PROCESS"},
+		{names: ["kill"], action: "SCMP_ACT_ERRNO", args: [{index: 1, value: 10, op: "SCMP_CMP_EQ"}]}]}
+		| .mounts += [{destination: "/tmp", type: "tmpfs", source: "tmpfs"}]'
+	script 'grep -E "^(NoNewPrivs|Seccomp):" /proc/self/status | tr "\t" " "; ln -s a /tmp/b
+		sleep 100 & kill -USR1 $!; kill -USR2 $! && wait $!; echo "$?"; hostname x; echo "hostname $?"'
+	run_bundle
+	echo "$output"
+	for line in 'NoNewPrivs: 0' 'Seccomp: 2' 140 'hostname 159'; do grep -qxF "$line" <<<"$output"; done
+	[[ $output = *"Operation not supported"* ]]
+	[[ $output = *"Operation not permitted"* ]]
+}
+
+@test "resources: limits are the cgroup's, devices too" {
+	local v1=yes
+	[ -e /sys/fs/cgroup/cgroup.controllers ] && v1=
+	config '.linux.resources = {memory: {limit: 67108864}, pids: {limit: 33}, cpu: {shares: 512, quota: 50000, period: 100000},
+		devices: [{allow: false, access: "rwm"}, {allow: true, type: "c", major: 1, minor: 11, access: "r"}]}
+		| .linux.devices = [{path: "/dev/kmsg", type: "c", major: 1, minor: 11}, {path: "/dev/mem", type: "c", major: 1, minor: 1}]'
+	script 'cd /sys/fs/cgroup; cat memory.max pids.max cpu.max memory/memory.limit_in_bytes pids/pids.max \
+		cpu/cpu.shares cpu/cpu.cfs_quota_us 2>/dev/null; dd if=/dev/mem of=/dev/null count=1
+		dd if=/dev/zero of=/dev/null count=1 2>/dev/null && echo zero'
+	run_bundle
+	echo "$output"
+	grep -qx 67108864 <<<"$output"
+	grep -qx 33 <<<"$output"
+	if [ -n "$v1" ]; then
+		grep -qx 512 <<<"$output"
+		grep -qx 50000 <<<"$output"
+	else
+		grep -qx '50000 100000' <<<"$output"
+	fi
+	[[ $output = *"'/dev/mem': Operation not permitted"* ]]
+	grep -qx zero <<<"$output"
+}
+
+@test "kill --all reaches what has no pid namespace of its own" {
+	config '.linux.namespaces = [{type: "mount"}, {type: "uts"}]'
+	script 'sleep 998 & sleep 998 & wait'
+	create
+	oci start "$ID"
+	until [ "$(oci ps --format json "$ID" | jq length)" -eq 3 ]; do sleep 0.05; done
+	oci kill --all "$ID" KILL
+	await_status stopped
+	[ -z "$(cat /sys/fs/cgroup/{,pids/}"$ID/cgroup.procs" 2>/dev/null)" ]
+}
+
+@test "what is changed in the bundle later does not count" {
+	script 'echo first'
+	create
+	script 'echo second'
+	oci start "$ID"
+	await_status stopped
+	[ "$(cat "$BATS_TEST_TMPDIR/out")" = first ]
+}
