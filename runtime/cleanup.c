@@ -16,6 +16,7 @@
 #include "runtime/layer.h"
 #include "runtime/netlink.h"
 #include "runtime/network.h"
+#include "runtime/volume.h"
 
 #define KILL_WAIT_MS 2000
 
@@ -231,5 +232,6 @@ int cleanup_run(const struct instance *inst, const struct strvec *alive, bool dr
 	find_mounts(&s);
 	find_folders(&s);
 	note(&s, layer_cleanup(inst, dry, out, next_error(&s)));
+	note(&s, volume_cleanup(inst, dry, out, next_error(&s)));
 	return s.result;
 }

@@ -286,6 +286,37 @@ int runtime_volume_remove(const struct instance *inst, const char *id, struct er
 	return ask_id(inst, WIRE_VOLUME_REMOVE, id, err);
 }
 
+int runtime_volume_restore(const struct instance *inst, const char *id, unsigned range, int fd,
+			   struct error *err)
+{
+	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
+	_cleanup_frame_ struct wire_frame answer;
+
+	wire_frame_init(&answer);
+	wire_put_str(&sb, id);
+	wire_put_u32(&sb, range);
+	return ask(inst, WIRE_VOLUME_RESTORE, &sb, &fd, 1, &answer, NULL, err);
+}
+
+int runtime_volume_size(const struct instance *inst, const char *id, uint64_t *out,
+			struct error *err)
+{
+	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
+	_cleanup_frame_ struct wire_frame answer;
+	struct wire_reader r;
+
+	wire_frame_init(&answer);
+	wire_put_str(&sb, id);
+	if (ask(inst, WIRE_VOLUME_SIZE, &sb, NULL, 0, &answer, NULL, err) < 0)
+		return -1;
+	wire_reader_init(&r, answer.payload.data, answer.payload.len);
+	uint64_t bytes = wire_get_u64(&r);
+	if (!wire_reader_done(&r))
+		return error_set(err, ERROR_INVALID, 0, "berth-runtime gave a bad answer");
+	*out = bytes;
+	return 0;
+}
+
 int runtime_cleanup(const struct instance *inst, bool dry, struct strvec *out, struct error *err)
 {
 	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;

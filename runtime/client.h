@@ -107,10 +107,18 @@ bool runtime_layer_exists(const struct instance *inst, const char *id);
 int runtime_layer_import(const struct instance *inst, const char *id, int fd, struct error *err);
 int runtime_layer_list(const struct instance *inst, struct strvec *out, struct error *err);
 
-/* Empties and removes lib/cache/ID, lib/volumes/ID, or lib/logs/ID. */
+/* Empties and removes lib/cache/ID or lib/logs/ID. */
 int runtime_cache_remove(const struct instance *inst, const char *id, struct error *err);
 int runtime_logs_remove(const struct instance *inst, const char *id, struct error *err);
+/* ERROR_BUSY while a process uses it. */
 int runtime_volume_remove(const struct instance *inst, const char *id, struct error *err);
+/* Replaces what is in lib/volumes/ID by what the tar that FD gives holds, or leaves it as it was.
+ * ERROR_BUSY as above. One that is not there is made for RANGE. */
+int runtime_volume_restore(const struct instance *inst, const char *id, unsigned range, int fd,
+			   struct error *err);
+/* Its bytes on disk; ERROR_NOT_FOUND before anything mounted it. */
+int runtime_volume_size(const struct instance *inst, const char *id, uint64_t *out,
+			struct error *err);
 
 /* Removes what dead containers left: mounts, cgroups, interfaces, addresses, folders. With DRY,
  * only lists them. One line per finding goes to OUT. */

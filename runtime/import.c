@@ -233,6 +233,11 @@ static int unpack_into(const struct instance *inst, unsigned range, int tree, in
 	return supervise(&job, instance_range_base(inst, range), err);
 }
 
+int import_into(const struct instance *inst, unsigned range, int tree, int fd, struct error *err)
+{
+	return unpack_into(inst, range, tree, fd, err);
+}
+
 int import_tar(const struct instance *inst, const char *id, unsigned range, int fd,
 	       struct error *err)
 {

@@ -24,4 +24,8 @@
 int import_tar(const struct instance *inst, const char *id, unsigned range, int fd,
 	       struct error *err);
 
+/* The same into the folder TREE, which stays the caller's; what is there after a failure is up to
+ * the caller too. */
+int import_into(const struct instance *inst, unsigned range, int tree, int fd, struct error *err);
+
 #endif

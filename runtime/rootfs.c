@@ -17,7 +17,9 @@
 #include "base/strbuf.h"
 #include "runtime/layer.h"
 #include "runtime/place.h"
+#include "runtime/volume.h"
 
+#define VOLUME_TRIES 5
 #define CA_BUNDLE "/etc/ssl/certs/ca-certificates.crt"
 #define SAFE (MS_NOSUID | MS_NODEV)
 
@@ -73,6 +75,25 @@ static int open_layers(const struct instance *inst, const struct container_spec 
 	return 0;
 }
 
+/* With its owner from the first moment: who finds it half made would take it for root's. */
+static int make_kept(int dir, const char *id, uid_t user)
+{
+	_cleanup_free_ char *name = xasprintf(".new.%s.%d", id, getpid());
+	int failed;
+
+	if (mkdirat(dir, name, 0755) < 0)
+		return -1;
+	failed = fchownat(dir, name, user, user, AT_SYMLINK_NOFOLLOW) < 0 ||
+		 fchmodat(dir, name, 0755, 0) < 0 ||
+		 renameat2(dir, name, dir, id, RENAME_NOREPLACE) < 0;
+	if (!failed)
+		return 0;
+	int why = errno;
+	unlinkat(dir, name, AT_REMOVEDIR);
+	errno = why;
+	return why == EEXIST ? 0 : -1;
+}
+
 /* lib/cache/ID and lib/volumes/ID: made when missing. One that another range left is mapped, so
  * that an app that got a new range finds its files its own. */
 static int open_kept(const struct instance *inst, const char *folder, const char *id,
@@ -86,13 +107,8 @@ static int open_kept(const struct instance *inst, const char *folder, const char
 
 	if (dir < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "open '%s'", path);
-	if (mkdirat(dir, id, 0700) == 0) {
-		if (fchownat(dir, id, user, user, AT_SYMLINK_NOFOLLOW) < 0 ||
-		    fchmodat(dir, id, 0755, 0) < 0)
-			return error_set(err, ERROR_SYSTEM, errno, "make '%s/%s'", path, id);
-	} else if (errno != EEXIST) {
+	if (!file_exists(dir, id) && make_kept(dir, id, user) < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "make '%s/%s'", path, id);
-	}
 	_cleanup_close_ int fd = file_open_beneath(dir, id, O_RDONLY | O_DIRECTORY, 0, true, err);
 	if (fd < 0)
 		return -1;
@@ -105,6 +121,28 @@ static int open_kept(const struct instance *inst, const char *folder, const char
 	}
 	out->fd = TAKE_FD(fd);
 	return 0;
+}
+
+static int open_volume(const struct instance *inst, const char *id,
+		       const struct container_spec *spec, struct rootfs_source *out,
+		       struct error *err)
+{
+	for (int i = 0; i < VOLUME_TRIES; i++) {
+		struct rootfs_source s = {.fd = -1};
+
+		if (open_kept(inst, "volumes", id, spec, &s, err) < 0)
+			return -1;
+		_cleanup_close_ int fd = s.fd;
+		int held = volume_hold(inst, id, fd, err);
+		if (held < 0)
+			return -1;
+		if (held == 0) {
+			*out = s;
+			out->fd = TAKE_FD(fd);
+			return 0;
+		}
+	}
+	return error_set(err, ERROR_BUSY, 0, "volume '%s' is being restored or removed", id);
 }
 
 /* A folder that user berth filled: seen as the container user's own. */
@@ -135,7 +173,7 @@ static int open_mount(const struct instance *inst, const struct container_spec *
 	case SPEC_MOUNT_CACHE:
 		return open_kept(inst, "cache", m->id, spec, out, err);
 	case SPEC_MOUNT_VOLUME:
-		return open_kept(inst, "volumes", m->id, spec, out, err);
+		return open_volume(inst, m->id, spec, out, err);
 	case SPEC_MOUNT_STAGE:
 		return open_given(inst, instance_lib(inst, "stage"), m->id, true, spec, out, err);
 	case SPEC_MOUNT_PACKS:

@@ -25,6 +25,7 @@
 #include "runtime/shim.h"
 #include "runtime/spec.h"
 #include "runtime/status.h"
+#include "runtime/volume.h"
 #include "runtime/wire.h"
 
 /* Containers that are told to stop at once. */
@@ -407,7 +408,7 @@ static int serve_id(const struct instance *inst, struct wire_frame *f, struct wi
 	case WIRE_CACHE_REMOVE:
 		return remove_kept(inst, "cache", id, err);
 	case WIRE_VOLUME_REMOVE:
-		return remove_kept(inst, "volumes", id, err);
+		return volume_remove(inst, id, err);
 	case WIRE_LOGS_REMOVE:
 		return remove_kept(inst, "logs", id, err);
 	default:
@@ -424,6 +425,37 @@ static int serve_layer_rename(const struct instance *inst, struct wire_reader *r
 	if (!wire_reader_done(r))
 		return error_set(err, ERROR_INVALID, 0, "the request is malformed");
 	return layer_rename(inst, id, to, err);
+}
+
+static int serve_volume_restore(const struct instance *inst, struct wire_frame *f,
+				struct wire_reader *r, struct error *err)
+{
+	char id[NAME_ID_MAX + 1];
+
+	if (take_id(r, id, err) < 0)
+		return -1;
+	uint32_t range = wire_get_u32(r);
+	if (!wire_reader_done(r) || range >= INSTANCE_RANGES || f->nfds != 1)
+		return error_set(err, ERROR_INVALID, 0, "the request is malformed");
+	if (check_stdio(f, err) < 0)
+		return -1;
+	return volume_restore(inst, id, range, f->fds[0], err);
+}
+
+static int serve_volume_size(const struct instance *inst, struct wire_reader *r, struct strbuf *out,
+			     struct error *err)
+{
+	char id[NAME_ID_MAX + 1];
+	uint64_t bytes;
+
+	if (take_id(r, id, err) < 0)
+		return -1;
+	if (!wire_reader_done(r))
+		return error_set(err, ERROR_INVALID, 0, "the request is malformed");
+	if (volume_size(inst, id, &bytes, err) < 0)
+		return -1;
+	wire_put_u64(out, bytes);
+	return 0;
 }
 
 static int serve_layer_list(const struct instance *inst, struct strbuf *out, struct error *err)
@@ -458,6 +490,10 @@ static int serve(const struct instance *inst, int conn, struct wire_frame *f, st
 		return serve_layer_rename(inst, &r, err);
 	case WIRE_LAYER_LIST:
 		return serve_layer_list(inst, out, err);
+	case WIRE_VOLUME_RESTORE:
+		return serve_volume_restore(inst, f, &r, err);
+	case WIRE_VOLUME_SIZE:
+		return serve_volume_size(inst, &r, out, err);
 	case WIRE_CLEANUP:
 		return serve_cleanup(inst, &r, out, err);
 	default:

@@ -32,15 +32,17 @@ enum wire_type {
 	WIRE_LAYER_EXISTS, /* id */
 	WIRE_LAYER_IMPORT, /* id; fd: the archive */
 	WIRE_LAYER_LIST,
-	WIRE_CACHE_REMOVE,  /* id */
-	WIRE_VOLUME_REMOVE, /* id */
-	WIRE_CLEANUP,       /* dry */
-	WIRE_SIGNAL,        /* on a session: signal */
-	WIRE_LOGS_REMOVE,   /* id */
-	WIRE_LAYER_RENAME,  /* id, id */
-	WIRE_OK = 100,      /* the answer's own payload */
-	WIRE_ERROR,         /* code, errno, message */
-	WIRE_RESULT,        /* the end of a session: struct runtime_result's fields */
+	WIRE_CACHE_REMOVE,   /* id */
+	WIRE_VOLUME_REMOVE,  /* id */
+	WIRE_CLEANUP,        /* dry */
+	WIRE_SIGNAL,         /* on a session: signal */
+	WIRE_LOGS_REMOVE,    /* id */
+	WIRE_LAYER_RENAME,   /* id, id */
+	WIRE_VOLUME_RESTORE, /* id, range; fd: the archive */
+	WIRE_VOLUME_SIZE,    /* id */
+	WIRE_OK = 100,       /* the answer's own payload */
+	WIRE_ERROR,          /* code, errno, message */
+	WIRE_RESULT,         /* the end of a session: struct runtime_result's fields */
 };
 
 struct wire_head {

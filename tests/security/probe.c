@@ -8,6 +8,7 @@
  *   probe net ADDR:PORT...   "net ADDR:PORT connected|ERRNO", tcp
  *   probe udp SOURCE ADDR:PORT  one datagram with that source address
  *   probe listen PORT        accepts for ever; one byte per connection
+ *   probe show PATH...       "show LINE" for each line of each, or "show PATH ERRNO"
  *   probe sleep SECONDS | true | fork-bomb | memory MIB | disk PATH MIB | spin
  */
 #include <arpa/inet.h>
@@ -541,6 +542,15 @@ int main(int argc, char **argv)
 	if (strcmp(verb, "net") == 0) {
 		for (int i = 2; i < argc; i++)
 			printf("net %s %s\n", argv[i], reach(argv[i]));
+		return 0;
+	}
+	if (strcmp(verb, "show") == 0) {
+		for (int i = 2; i < argc; i++) {
+			if (access(argv[i], R_OK) < 0)
+				printf("show %s %s\n", argv[i], answer(-1));
+			else
+				copy_lines("show", argv[i]);
+		}
 		return 0;
 	}
 	if (strcmp(verb, "udp") == 0 && argc == 4)

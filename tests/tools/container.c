@@ -7,6 +7,7 @@
  *   container --root DIR exec ID -- ARGV...
  *   container --root DIR stop ID [MS] | list | cleanup [--dry]
  *   container --root DIR import ID FILE | layers | commit ID | remove ID
+ *   container --root DIR volume-restore ID <TAR | volume-remove ID
  *
  * OPTIONS: --layer REF (topmost first), --upper ID, --range N, --profile app|build|layer,
  * --net none|egress, --env K=V, --cwd DIR, --memory BYTES, --pids N, --disk BYTES, --nofile N,
@@ -293,6 +294,10 @@ static int dispatch(const struct instance *inst, char **args, int *out_status, s
 		return usage(err, verb);
 	if (str_equal(verb, "import"))
 		return do_import(inst, args, err);
+	if (str_equal(verb, "volume-restore"))
+		return runtime_volume_restore(inst, args[0], 1, STDIN_FILENO, err);
+	if (str_equal(verb, "volume-remove"))
+		return runtime_volume_remove(inst, args[0], err);
 	if (str_equal(verb, "commit"))
 		return runtime_layer_commit(inst, args[0], err);
 	if (str_equal(verb, "remove"))

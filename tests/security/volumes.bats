@@ -1,0 +1,164 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Volumes through the running runtime: nobody reads what he does not mount, and links that change
+# while a volume is mounted lead nowhere (CVE-2021-30465).
+# bats file_tags=security
+# shellcheck disable=SC2154  # variables come from runtime.bash
+
+load runtime
+
+setup_file() {
+	runtime_up
+	# a folder of the host that a link may point to
+	mkdir "$WORK/host"
+	echo host-secret >"$WORK/host/file"
+}
+
+teardown_file() {
+	runtime_down
+}
+
+# A volume with one file, owned by the app of range 1: volume NAME
+volume() {
+	probe --mount "volume:$1:/data" -- disk /data/file 1 >/dev/null
+	echo "secret-of-$1" >"$ROOT/lib/volumes/$1/file"
+}
+
+@test "a volume of one app is not readable by another" {
+	volume theirs
+	volume mine
+	probe --range 2 --mount volume:mine:/data -- show /data/file /theirs/file /data/../theirs/file \
+		/proc/self/mountinfo >"$WORK/out"
+	has "$WORK/out" '^show secret-of-mine$' '^show /theirs/file ENOENT$' \
+		'^show /data/../theirs/file ENOENT$' '/lib/volumes/mine /data '
+	lacks "$WORK/out" 'secret-of-theirs' 'volumes/theirs'
+	# links out of its own volume: the container's root is their root
+	ln -s ../theirs/file "$ROOT/lib/volumes/mine/up"
+	ln -s "$ROOT/lib/volumes/theirs/file" "$ROOT/lib/volumes/mine/absolute"
+	probe --range 2 --mount volume:mine:/data -- show /data/up /data/absolute >"$WORK/out"
+	has "$WORK/out" '^show /data/up ENOENT$' '^show /data/absolute ENOENT$'
+	# the control: here they lead there
+	[ "$(cat "$ROOT/lib/volumes/mine/up" "$ROOT/lib/volumes/mine/absolute")" = \
+		"$(printf 'secret-of-theirs\nsecret-of-theirs')" ]
+}
+
+@test "ids of one app's range open nothing among the volumes" {
+	local uid
+	volume theirs
+	chmod 644 "$ROOT/lib/volumes/theirs/file"
+	uid=$(stat -c %u "$ROOT/lib/volumes/theirs")
+	run setpriv --reuid $((uid + 65536)) --regid $((uid + 65536)) --clear-groups \
+		cat "$ROOT/lib/volumes/theirs/file"
+	[ "$status" -ne 0 ]
+	# nor those of the owner itself, who gets there through his mounts alone
+	run setpriv --reuid "$uid" --regid "$uid" --clear-groups cat "$ROOT/lib/volumes/theirs/file"
+	[ "$status" -ne 0 ]
+	# the control: it is the folder above that keeps them out
+	mkdir "$WORK/open"
+	cp -Rp "$ROOT/lib/volumes/theirs" "$WORK/open/"
+	run setpriv --reuid $((uid + 65536)) --regid $((uid + 65536)) --clear-groups \
+		cat "$WORK/open/theirs/file"
+	[ "$output" = secret-of-theirs ]
+	rm -rf "$WORK/open"
+}
+
+@test "shared read-only is read-only, and the owner's ids are the reader's own" {
+	volume theirs
+	chmod 600 "$ROOT/lib/volumes/theirs/file"
+	probe --range 2 --mount volume:theirs:/data:ro -- show /data/file >"$WORK/out"
+	has "$WORK/out" '^show secret-of-theirs$'
+	run probe --range 2 --mount volume:theirs:/data:ro -- disk /data/more 1
+	[ "$output" = "disk 0 EROFS" ]
+	run probe --range 2 --mount volume:theirs:/data -- disk /data/more 1
+	[ "$output" = "disk 1 ok" ]
+	[ "$(stat -c %u "$ROOT/lib/volumes/theirs/more")" = "$(stat -c %u "$ROOT/lib/volumes/theirs")" ]
+}
+
+# Sets $link up as the place for a second volume, inside the first one, and beside it what it is
+# swapped with: a link to TARGET.
+nest() {
+	volume outer
+	volume inner
+	link=$ROOT/lib/volumes/outer/x
+	rm -rf "$link" "$link.other"
+	mkdir "$link"
+	ln -s "${1:-$WORK/host}" "$link.other"
+}
+
+@test "the control: who resolves first and mounts by path mounts where the link says" {
+	nest
+	mkdir -p "$WORK/naive/data"
+	# what runtimes did until 2021, with the swap where the race would put it
+	unshare -m sh -ec '
+		mount --bind "$2" "$1/data"
+		place=$(realpath "$1/data/x")
+		case $place in "$1"/*) ;; *) exit 1 ;; esac
+		rmdir "$2/x"
+		mv "$2/x.other" "$2/x"
+		mount --bind "$3" "$place"
+		cat /proc/self/mountinfo' sh "$WORK/naive" "$ROOT/lib/volumes/outer" "$ROOT/lib/volumes/inner" \
+		>"$WORK/out"
+	has "$WORK/out" "/lib/volumes/inner $WORK/host "
+}
+
+@test "a link where a volume is to be mounted stays inside the container" {
+	# there and here
+	nest ../../../../../../../../../../var
+	rmdir "$link"
+	mv "$link.other" "$link"
+	probe --mount volume:outer:/data --mount volume:inner:/data/x -- \
+		show /var/file /proc/self/mountinfo >"$WORK/out"
+	has "$WORK/out" '^show secret-of-inner$' "/lib/volumes/inner /var "
+}
+
+@test "links that change while volumes are mounted lead nowhere" {
+	local i ok=0 through=0
+	nest ../../../../../../../../../../var
+	python3 -IS - "$link" 3>&- <<-'END' &
+		import ctypes, os, sys
+		libc, a = ctypes.CDLL(None), os.fsencode(sys.argv[1])
+		while os.path.lexists(a): libc.renameat2(-100, a, -100, a + b".other", 2)
+	END
+	local racer=$!
+	for ((i = 0; i < 40; i++)); do
+		# it may fail, but not land outside: then it would not be among the container's mounts
+		if probe --mount volume:outer:/data --mount volume:inner:/data/x -- \
+			show /proc/self/mountinfo >"$WORK/out" 2>"$WORK/why"; then
+			ok=$((ok + 1))
+			has "$WORK/out" '/lib/volumes/inner (/data/x|/data/x.other|/var) '
+			! grep -q '/lib/volumes/inner /var ' "$WORK/out" || through=$((through + 1))
+		else
+			has "$WORK/why" "/data/x"
+		fi
+	done
+	kill "$racer"
+	wait "$racer" || true
+	echo "$ok of 40 started, $through followed the link inside"
+	[ "$ok" -gt 0 ]
+}
+
+@test "a volume in use is neither removed nor replaced; what a restoring left is found" {
+	volume mine
+	container start --layer "$STACK" --mount volume:mine:/data sec-holds -- /probe sleep 60
+	run container volume-remove mine
+	[ "$status" -ne 0 ]
+	[[ $output == *"volume 'mine' is in use"* ]]
+	run container volume-restore mine <"$WORK/probe.tar"
+	[ "$status" -ne 0 ]
+	[[ $output == *"volume 'mine' is in use"* ]]
+	container stop sec-holds 0
+	[ "$(cat "$ROOT/lib/volumes/mine/file")" = secret-of-mine ]
+
+	mkdir "$ROOT/lib/volumes/.new.mine.1" "$ROOT/lib/volumes/.new.mine.2"
+	exec 8<"$ROOT/lib/volumes/.new.mine.2"
+	flock -x 8
+	container cleanup --dry >"$WORK/out"
+	has "$WORK/out" '^volume \.new\.mine\.1$'
+	lacks "$WORK/out" 'volume \.new\.mine\.2'
+	exec 8<&-
+	container cleanup >"$WORK/out"
+	has "$WORK/out" '^volume \.new\.mine\.2$'
+	[ -z "$(find "$ROOT/lib/volumes" -mindepth 1 -maxdepth 1 -name '.*')" ]
+	container volume-remove mine
+	[ ! -e "$ROOT/lib/volumes/mine" ]
+}
