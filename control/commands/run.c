@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/random.h"
+#include "control/leaving.h"
 #include "control/oneoff.h"
 #include "receiver/quote.h"
 #include "receiver/words.h"
@@ -104,14 +105,18 @@ static int enter(struct context *c, struct request *rq, struct error *err)
 	_cleanup_free_ struct process *all = NULL;
 	_cleanup_strvec_ struct strvec argv = STRVEC_INIT;
 	const char *want = rq->args.n ? rq->args.v[0] : "web";
+	_cleanup_strvec_ struct strvec leaving = STRVEC_INIT;
 	const struct process *found = NULL;
 	size_t n = 0;
 	int status = 0;
-	if (process_list(c->inst, rq->app.id, &all, &n, err) < 0)
+	if (leaving_list(c->inst, rq->app.id, &leaving, err) < 0 ||
+	    process_list(c->inst, rq->app.id, &all, &n, err) < 0)
 		return -1;
 	for (size_t i = 0; i < n && !found; i++) {
 		_cleanup_free_ char *name = xasprintf("%s.%u", all[i].type, all[i].n);
+		/* one that a restart has replaced ends under the caller's hands */
 		if (all[i].status.state == CONTAINER_RUNNING &&
+		    !strvec_has(&leaving, all[i].status.id) &&
 		    (strcmp(want, name) == 0 || strcmp(want, all[i].type) == 0))
 			found = &all[i];
 	}
