@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "control/answer.h"
 #include "control/resource.h"
+#include "control/volume.h"
 
 #define SAY_LINES 20
 #define SAY_BYTES 8192
@@ -166,6 +167,8 @@ int process_spec(struct context *c, const struct app *app, const struct release 
 	set_environment(r, im, dyno, &out->env);
 	strvec_setenv(&out->env, "BERTH_APP", app->name);
 	set_stop_timeout(c, app, out);
+	if (volume_add(c, app, out, err) < 0)
+		return -1;
 	return resource_limits(c, app->id, type, &out->limits, err);
 }
 

@@ -62,6 +62,12 @@ static const char *const schema_migrations[] = {
 	"ALTER TABLE builds DROP COLUMN kind;"
 	"ALTER TABLE builds RENAME COLUMN source TO kind;"
 	"UPDATE builds SET kind = 'up' WHERE kind = 'folder';",
+	/* control/volume.h; path: where the app sees it */
+	"CREATE TABLE volumes (name TEXT PRIMARY KEY, created_at INTEGER NOT NULL) STRICT;"
+	"CREATE TABLE mounts (app INTEGER NOT NULL REFERENCES apps (id) ON DELETE CASCADE,"
+	" volume TEXT NOT NULL REFERENCES volumes (name), path TEXT NOT NULL,"
+	" read_only INTEGER NOT NULL, PRIMARY KEY (app, path)) STRICT, WITHOUT ROWID;"
+	"CREATE INDEX mounts_volume ON mounts (volume);",
 };
 
 #endif

@@ -7,11 +7,13 @@
 
 #include "base/cleanup.h"
 #include "control/answer.h"
+#include "control/confirm.h"
 #include "control/deploy.h"
 #include "control/domain.h"
 #include "control/listing.h"
 #include "control/process.h"
 #include "control/tenant.h"
+#include "control/volume.h"
 
 static int apps_create(struct context *c, struct request *rq, struct error *err)
 {
@@ -22,36 +24,19 @@ static int apps_create(struct context *c, struct request *rq, struct error *err)
 	return 0;
 }
 
-/* Destroying is asked for by name, unless --force. */
-static int confirm(struct context *c, const char *what, const char *name, struct error *err)
-{
-	char line[256] = "";
-	if (c->force)
-		return 0;
-	if (!isatty(STDIN_FILENO))
-		return error_set(
-			err, ERROR_USAGE, 0,
-			"destroying %s '%s' needs --force when there is no terminal to ask "
-			"on",
-			what, name);
-	answer_warning("This destroys %s '%s' with everything it has. There is no way back.\n"
-		       "Type its name to go on:",
-		       what, name);
-	if (!fgets(line, sizeof(line), stdin))
-		line[0] = '\0';
-	line[strcspn(line, "\r\n")] = '\0';
-	if (strcmp(line, name) != 0)
-		return error_set(err, ERROR_CANCELLED, 0,
-				 "nothing destroyed: the name was not '%s'", name);
-	return 0;
-}
-
 static int apps_destroy(struct context *c, struct request *rq, struct error *err)
 {
-	if (confirm(c, "app", rq->app.name, err) < 0)
+	_cleanup_mounts_ struct volume_mounts kept = VOLUME_MOUNTS_INIT;
+	if (confirm(c, "app", rq->app.name, err) < 0 ||
+	    volume_mounts(c, rq->app.id, NULL, &kept, err) < 0)
 		return -1;
 	answer_step(c, "Destroying %s", rq->app.name);
-	return tenant_destroy(c, &rq->app, err);
+	if (tenant_destroy(c, &rq->app, err) < 0)
+		return -1;
+	for (size_t i = 0; i < kept.n; i++)
+		answer_detail(c, "Its volume '%s' stays: 'storage:destroy %s' destroys it too",
+			      kept.v[i].volume, kept.v[i].volume);
+	return 0;
 }
 
 /* "running" when all wanted processes run, "crashed", "stopped", "not deployed". */

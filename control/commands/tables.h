@@ -22,6 +22,7 @@ extern const struct command resource_commands[];
 extern const struct command router_commands[];
 extern const struct command run_commands[];
 extern const struct command stack_commands[];
+extern const struct command storage_commands[];
 extern const struct command system_commands[];
 extern const struct command tokens_commands[];
 
