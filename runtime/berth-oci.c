@@ -13,6 +13,10 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/child.h"
@@ -393,18 +397,20 @@ static const struct command {
 	const struct option *options;
 	int min, max; /* words after the options; -1: any number */
 	int (*run)(struct words *w, struct error *err);
+	bool inside; /* processes of it get into a container */
 } commands[] = {
-	{"create", "[OPTIONS] ID", "+b:", create_options, 1, 1, run_create},
-	{"start", "ID", "+", none, 1, 1, run_start},
-	{"run", "[OPTIONS] ID", "+b:d", run_options, 1, 1, run_run},
-	{"state", "ID", "+", none, 1, 1, run_state},
-	{"kill", "[--all] ID [SIGNAL]", "+a", kill_options, 1, 2, run_kill},
-	{"delete", "[--force] ID", "+f", delete_options, 1, 1, run_delete},
-	{"exec", "[OPTIONS] ID COMMAND [ARG...]", "+dtu:e:p:c:g:", exec_options, 1, -1, run_exec},
-	{"ps", "[--format table|json] ID [PS-OPTIONS]", "+f:", ps_options, 1, -1, run_ps},
-	{"pause", "ID", "+", none, 1, 1, run_pause},
-	{"resume", "ID", "+", none, 1, 1, run_resume},
-	{"spec", "[--bundle DIR]", "+b:", spec_options, 0, 0, run_spec},
+	{"create", "[OPTIONS] ID", "+b:", create_options, 1, 1, run_create, true},
+	{"start", "ID", "+", none, 1, 1, run_start, false},
+	{"run", "[OPTIONS] ID", "+b:d", run_options, 1, 1, run_run, true},
+	{"state", "ID", "+", none, 1, 1, run_state, false},
+	{"kill", "[--all] ID [SIGNAL]", "+a", kill_options, 1, 2, run_kill, false},
+	{"delete", "[--force] ID", "+f", delete_options, 1, 1, run_delete, false},
+	{"exec", "[OPTIONS] ID COMMAND [ARG...]", "+dtu:e:p:c:g:", exec_options, 1, -1, run_exec,
+	 true},
+	{"ps", "[--format table|json] ID [PS-OPTIONS]", "+f:", ps_options, 1, -1, run_ps, false},
+	{"pause", "ID", "+", none, 1, 1, run_pause, false},
+	{"resume", "ID", "+", none, 1, 1, run_resume, false},
+	{"spec", "[--bundle DIR]", "+b:", spec_options, 0, 0, run_spec, false},
 };
 
 static int run_command(const struct command *c, int argc, char **argv, struct error *err)
@@ -507,8 +513,29 @@ static int global_options(int argc, char **argv, struct error *err)
 	return 0;
 }
 
+/* A container's process is this program until it executes its own, and may be told to execute
+ * /proc/self/exe. So this runs from a read-only mount of its own file, through which nothing inside
+ * can write to it (CVE-2019-5736). */
+static int protect_self(char **argv, struct error *err)
+{
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
+	struct statfs fs;
+
+	if (statfs("/proc/self/exe", &fs) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "look at '/proc/self/exe'");
+	if (fs.f_flags & ST_RDONLY)
+		return 0;
+	_cleanup_close_ int fd =
+		open_tree(AT_FDCWD, "/proc/self/exe", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (fd < 0 || mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "mount '/proc/self/exe' read-only");
+	execveat(fd, "", argv, environ, AT_EMPTY_PATH);
+	return error_set(err, ERROR_SYSTEM, errno, "execute '/proc/self/exe' again");
+}
+
 int main(int argc, char **argv)
 {
+	char **all = argv;
 	struct error err = ERROR_INIT;
 	int status;
 
@@ -527,6 +554,9 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
 		if (strcmp(argv[0], commands[i].name) != 0)
 			continue;
+		if (commands[i].inside && protect_self(all, &err) < 0)
+			return fail(&err);
+		prctl(PR_SET_NAME, "berth-oci", 0, 0, 0);
 		status = run_command(&commands[i], argc, argv, &err);
 		if (status < 0)
 			return fail(&err);

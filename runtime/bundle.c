@@ -224,6 +224,15 @@ static void read_process(struct bundle *b, struct fields *f, json_t *process)
 	b->setup.program = &b->program;
 }
 
+/* Only its start needs one (runtime-spec, config.md, "Process"). */
+static void no_process(struct bundle *b)
+{
+	b->program.argv = b->argv = xcalloc(1, sizeof(*b->argv));
+	b->program.env = b->env = xcalloc(1, sizeof(*b->env));
+	b->program.cwd = "/";
+	b->setup.program = &b->program;
+}
+
 int bundle_process(struct bundle *b, json_t *process, struct error *err)
 {
 	struct fields f = {err, false};
@@ -550,11 +559,12 @@ int bundle_load(struct bundle *b, const char *path, struct error *err)
 		b->setup.domainname = NULL;
 	hook_lists_read(&f, fields_object(&f, b->json, "hooks"), b->hooks);
 	process = fields_object(&f, b->json, "process");
-	if (!process)
-		fields_bad(&f, "'process' is missing");
 	if (f.bad)
 		return -1;
-	read_process(b, &f, process);
+	if (process)
+		read_process(b, &f, process);
+	else
+		no_process(b);
 	b->root.console = b->terminal;
 	b->setup.root = &b->root;
 	b->setup.stays = true;

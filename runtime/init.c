@@ -238,7 +238,8 @@ static void become_program(struct first *f)
 	char buf[4096];
 	int failed = program_find(setup->program, buf, sizeof(buf), &file);
 
-	if (failed)
+	/* one that has no program can be made, and not be started */
+	if (failed && setup->program->argv[0])
 		step_fail(f->report, STEP_EXEC, setup->program->argv[0], failed);
 	control_terminal(f);
 	pass_gate(f);

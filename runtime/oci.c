@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -175,6 +177,12 @@ int oci_pidfd(const struct oci *o, int *out, struct error *err)
 		return error_set(err, ERROR_NOT_FOUND, 0, "container '%s' is not running", o->id);
 	*out = TAKE_FD(fd);
 	return 0;
+}
+
+void oci_unmount(const struct oci *o)
+{
+	if (!(o->namespaces & CLONE_NEWNS))
+		umount2(o->rootfs, MNT_DETACH | UMOUNT_NOFOLLOW);
 }
 
 int oci_run_hooks(const struct oci *o, enum hook_kind kind, enum oci_status status,

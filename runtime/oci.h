@@ -61,6 +61,8 @@ int oci_pidfd(const struct oci *o, int *out, struct error *err);
 /* Runs the hooks KIND of its config. */
 int oci_run_hooks(const struct oci *o, enum hook_kind kind, enum oci_status status,
 		  struct error *err);
+/* Without a mount namespace of its own, what was mounted on its root stays the host's until now. */
+void oci_unmount(const struct oci *o);
 /* What is wrong and is no reason to stop. */
 extern void (*oci_warn)(const struct error *err);
 

@@ -75,7 +75,8 @@ static int serve(void *data, pid_t pid, struct error *err)
 	    tell(x, OCI_CREATED, x->told->created, err) < 0 || oci_save(&x->oci, err) < 0 ||
 	    limit(x, err) < 0)
 		return -1;
-	if (hook_run_all(&x->bundle.hooks[HOOK_PRESTART], x->told->creating, err) < 0)
+	/* the oldest kind has always been told "created" */
+	if (hook_run_all(&x->bundle.hooks[HOOK_PRESTART], x->told->created, err) < 0)
 		return -1;
 	return hook_run_all(&x->bundle.hooks[HOOK_CREATE_RUNTIME], x->told->creating, err);
 }
@@ -312,6 +313,7 @@ static void undo(struct creation *x)
 		return;
 	if (x->has_cgroup && hierarchy_remove(x->oci.cgroup, &ignored) < 0)
 		oci_warn(&ignored);
+	oci_unmount(&x->oci);
 	if (x->oci.pid)
 		oci_run_hooks(&x->oci, HOOK_POSTSTOP, OCI_STOPPED, NULL);
 	oci_remove_folder(&x->oci);

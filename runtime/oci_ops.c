@@ -142,6 +142,7 @@ int oci_delete(const char *root, const char *id, bool force, struct error *err)
 		await_end(&o);
 	if (hierarchy_remove(o.cgroup, err) < 0)
 		return -1;
+	oci_unmount(&o);
 	oci_run_hooks(&o, HOOK_POSTSTOP, OCI_STOPPED, NULL);
 	oci_remove_folder(&o);
 	return 0;

@@ -97,8 +97,8 @@ int program_find(const struct program *p, char *buf, size_t size, const char **o
 	int failed = ENOENT;
 
 	*out = name;
-	if (strchr(name, '/'))
-		return 0;
+	if (!name || strchr(name, '/'))
+		return name ? 0 : EINVAL;
 	for (char *const *e = p->env; *e; e++) {
 		if (!strncmp(*e, "PATH=", 5))
 			path = *e + 5;
@@ -141,5 +141,6 @@ void program_exec(const struct program *p, int report_fd)
 		execve(file, p->argv, p->env);
 		failed = errno;
 	}
-	step_fail(report_fd, STEP_EXEC, p->argv[0], failed);
+	step_fail(report_fd, STEP_EXEC, p->argv[0] ? p->argv[0] : "nothing: 'process' is not set",
+		  failed);
 }
