@@ -8,6 +8,7 @@
 #include "control/release.h"
 
 #define SIZE "a size from 4m to 1024g, such as 512m or 2g"
+#define RATE "megabytes a second from 64k to 100g, such as 10m or 512k"
 #define TERA (1024ull << 30)
 /* As much of the processor as a process has that reserves none; 100 for each core reserved. */
 #define WEIGHT 100
@@ -20,6 +21,9 @@ const struct resource_row resource_rows[] = {
 	{"memory-swap", {SIZE, 4 * QUANTITY_MIB, TERA, QUANTITY_MIB}, false},
 	{"pids", {"a number of processes from 8 to 100000", 8, 100000, 1}, false},
 	{"disk", {SIZE, 4 * QUANTITY_MIB, TERA, QUANTITY_MIB}, false},
+	{"network", {RATE, 64 << 10, 100ull << 30, QUANTITY_MIB}, false},
+	{"network-ingress", {RATE, 64 << 10, 100ull << 30, QUANTITY_MIB}, false},
+	{"network-egress", {RATE, 64 << 10, 100ull << 30, QUANTITY_MIB}, false},
 	{0},
 };
 
@@ -118,14 +122,22 @@ int resource_limits(struct context *c, int64_t app, const char *type, struct spe
 		    struct error *err)
 {
 	unsigned long long cpu = 0, memory = 0, swap = 0, pids = 0, disk = 0, cores = 0, low = 0;
+	unsigned long long both = 0, in, out_rate;
 	if (number(c, app, RESOURCE_LIMIT, type, "cpu", &cpu, err) < 0 ||
 	    number(c, app, RESOURCE_LIMIT, type, "memory", &memory, err) < 0 ||
 	    number(c, app, RESOURCE_LIMIT, type, "memory-swap", &swap, err) < 0 ||
 	    number(c, app, RESOURCE_LIMIT, type, "pids", &pids, err) < 0 ||
 	    number(c, app, RESOURCE_LIMIT, type, "disk", &disk, err) < 0 ||
+	    number(c, app, RESOURCE_LIMIT, type, "network", &both, err) < 0 ||
 	    number(c, app, RESOURCE_RESERVE, type, "cpu", &cores, err) < 0 ||
 	    number(c, app, RESOURCE_RESERVE, type, "memory", &low, err) < 0)
 		return -1;
+	in = out_rate = both;
+	if (number(c, app, RESOURCE_LIMIT, type, "network-ingress", &in, err) < 0 ||
+	    number(c, app, RESOURCE_LIMIT, type, "network-egress", &out_rate, err) < 0)
+		return -1;
+	out->net_to = in;
+	out->net_from = out_rate;
 	out->cpu_millis = (uint32_t)cpu;
 	out->memory = memory;
 	/* set for different types they may not fit together: what a start needs must not fail */

@@ -6,6 +6,7 @@
 #include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -104,6 +105,28 @@ void netlink_dead_end(struct netlink_batch *b, uint16_t type, uint16_t flags, ui
 	rtm->rtm_scope = RT_SCOPE_UNIVERSE;
 	rtm->rtm_type = RTN_UNREACHABLE;
 	mnl_attr_put_u32(m, RTA_DST, htonl(dst));
+}
+
+void netlink_rate(struct netlink_batch *b, int index, uint64_t rate, uint32_t burst)
+{
+	struct nlmsghdr *m = begin(b, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE);
+	struct tcmsg *tc = mnl_nlmsg_put_extra_header(m, sizeof(*tc));
+	tc->tcm_family = AF_UNSPEC;
+	tc->tcm_ifindex = index;
+	tc->tcm_parent = TC_H_ROOT;
+	mnl_attr_put_strz(m, TCA_KIND, "tbf");
+	struct nlattr *options = mnl_attr_nest_start(m, TCA_OPTIONS);
+	/* with a known link layer the kernel needs no table of times */
+	struct tc_tbf_qopt qopt = {
+		.rate = {.linklayer = TC_LINKLAYER_ETHERNET,
+			 .rate = rate < UINT32_MAX ? (uint32_t)rate : UINT32_MAX},
+		.limit = burst * 2,
+	};
+	mnl_attr_put(m, TCA_TBF_PARMS, sizeof(qopt), &qopt);
+	mnl_attr_put_u32(m, TCA_TBF_BURST, burst);
+	if (rate >= UINT32_MAX)
+		mnl_attr_put_u64(m, TCA_TBF_RATE64, rate);
+	mnl_attr_nest_end(m, options);
 }
 
 void netlink_no_ipv6(struct nlmsghdr *m)

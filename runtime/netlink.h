@@ -38,6 +38,8 @@ struct nlmsghdr *netlink_address(struct netlink_batch *b, uint16_t type, uint16_
 /* A route in the main table; DST_LEN is 0 for the default route. */
 struct nlmsghdr *netlink_route(struct netlink_batch *b, uint16_t flags, uint32_t dst,
 			       uint8_t dst_len, uint8_t scope, int index);
+/* What link INDEX sends: at most RATE bytes a second, BURST at once (tc-tbf(8)). */
+void netlink_rate(struct netlink_batch *b, int index, uint64_t rate, uint32_t burst);
 /* No IPv6 address of its own for the link (IFLA_INET6_ADDR_GEN_MODE). */
 void netlink_no_ipv6(struct nlmsghdr *m);
 

@@ -10,6 +10,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <stdio.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -424,6 +425,48 @@ int network_attach(const struct instance *inst, int netns_fd, uint32_t addr, str
 		if (result < 0)
 			return error_set(err, ERROR_SYSTEM, -result, "remove the old '%s'", name);
 	}
+}
+
+/* What may come at once: a tenth of a second, and never less than the largest packet that a virtual
+ * link carries. */
+static uint32_t burst_of(uint64_t rate)
+{
+	const uint64_t least = 128 << 10, most = 64 << 20;
+	uint64_t tenth = rate / 10;
+
+	return (uint32_t)(tenth < least ? least : tenth > most ? most : tenth);
+}
+
+static int set_rate(int index, uint64_t rate)
+{
+	struct netlink_batch b;
+	_cleanup_close_ int fd = netlink_open();
+
+	if (fd < 0)
+		return fd;
+	netlink_init(&b);
+	netlink_rate(&b, index, rate, burst_of(rate));
+	return netlink_commit(fd, &b, NULL);
+}
+
+int network_limit(const struct instance *inst, int netns_fd, uint32_t addr, uint64_t to,
+		  uint64_t from, struct error *err)
+{
+	_cleanup_close_ int home = -1;
+	int result = to ? set_rate(host_index(inst, addr), to) : 0;
+
+	if (result == 0 && from) {
+		home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+		if (home < 0 || setns(netns_fd, CLONE_NEWNET) < 0)
+			return error_set(err, ERROR_SYSTEM, errno, "enter a network namespace");
+		result = set_rate(ETH0_INDEX, from);
+		if (setns(home, CLONE_NEWNET) < 0)
+			return error_set(err, ERROR_SYSTEM, errno, "leave a network namespace");
+	}
+	if (result < 0)
+		return error_set(err, ERROR_SYSTEM, -result,
+				 "limit the network's rate (does the kernel have sch_tbf?)");
+	return 0;
 }
 
 int network_configure_inside(uint32_t addr, uint32_t gateway)

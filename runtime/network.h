@@ -56,6 +56,12 @@ int network_remove(const struct instance *inst, uint32_t addr, struct error *err
  * (/proc/PID/ns/net), up but without address. About 0.3 ms. */
 int network_attach(const struct instance *inst, int netns_fd, uint32_t addr, struct error *err);
 
+/* After network_attach: at most so many bytes a second to and from the container, 0 for as many as
+ * come. The container's end is limited too, where it cannot be changed from inside. Leaves the
+ * network namespace for a moment: without threads. */
+int network_limit(const struct instance *inst, int netns_fd, uint32_t addr, uint64_t to,
+		  uint64_t from, struct error *err);
+
 /* For the container's first process, in its new network namespace with CAP_NET_ADMIN over it,
  * after network_attach: loopback up, address and default route of eth0. With ADDR 0 (no network):
  * loopback only. Stack memory and system calls only. Gives 0 or a negative errno. */

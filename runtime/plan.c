@@ -107,7 +107,12 @@ static int serve(void *data, pid_t pid, struct error *err)
 	_cleanup_close_ int netns = open(path, O_RDONLY | O_CLOEXEC);
 	if (netns < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "open '%s'", path);
-	return network_attach(plan->inst, netns, plan->address, err);
+	if (network_attach(plan->inst, netns, plan->address, err) < 0)
+		return -1;
+	if (!plan->limits.net_to && !plan->limits.net_from)
+		return 0;
+	return network_limit(plan->inst, netns, plan->address, plan->limits.net_to,
+			     plan->limits.net_from, err);
 }
 
 int plan_start(const struct plan *plan, struct container_run *out, int *out_console,

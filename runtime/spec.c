@@ -34,6 +34,7 @@ enum tag {
 	TAG_RESTART,
 	TAG_STOP_MS,
 	TAG_RESERVE,
+	TAG_RATES,
 	TAG_END_
 };
 
@@ -192,6 +193,10 @@ static int check_limits(const struct spec_limits *l, struct error *err)
 	if (l->memory_low > most)
 		return error_set(err, ERROR_INVALID, 0,
 				 "a container's memory_low is at most 1 PiB");
+	if ((l->net_to && (l->net_to < 8192 || l->net_to > 1ull << 40)) ||
+	    (l->net_from && (l->net_from < 8192 || l->net_from > 1ull << 40)))
+		return error_set(err, ERROR_INVALID, 0,
+				 "a container's network rate is 8 KiB/s to 1 TiB/s");
 	if (l->cpu_weight > 10000)
 		return error_set(err, ERROR_INVALID, 0, "a container's cpu_weight is 1 to 10000");
 	if (l->cpu_millis && (l->cpu_millis < 10 || l->cpu_millis > 1024 * 1000))
@@ -310,6 +315,17 @@ static void put_reserve(struct strbuf *out, const struct spec_limits *l)
 	put_field(out, TAG_RESERVE, &v);
 }
 
+static void put_rates(struct strbuf *out, const struct spec_limits *l)
+{
+	_cleanup_strbuf_ struct strbuf v = STRBUF_INIT;
+
+	if (!l->net_to && !l->net_from)
+		return;
+	wire_put_u64(&v, l->net_to);
+	wire_put_u64(&v, l->net_from);
+	put_field(out, TAG_RATES, &v);
+}
+
 static void put_mount(struct strbuf *out, const struct spec_mount *m)
 {
 	_cleanup_strbuf_ struct strbuf v = STRBUF_INIT;
@@ -362,6 +378,7 @@ int container_spec_encode(const struct container_spec *spec, struct strbuf *out,
 	put_u32_field(&sb, TAG_NETWORK, (uint32_t)spec->network);
 	put_limits(&sb, &spec->limits);
 	put_reserve(&sb, &spec->limits);
+	put_rates(&sb, &spec->limits);
 	for (size_t i = 0; i < spec->n_mounts; i++)
 		put_mount(&sb, &spec->mounts[i]);
 	put_u32_field(&sb, TAG_TTY, spec->tty);
@@ -472,6 +489,10 @@ static void get_field(struct wire_reader *r, uint32_t tag, struct container_spec
 		break;
 	case TAG_RESERVE:
 		spec->limits.memory_low = wire_get_u64(r);
+		break;
+	case TAG_RATES:
+		spec->limits.net_to = wire_get_u64(r);
+		spec->limits.net_from = wire_get_u64(r);
 		break;
 	case TAG_END_:
 	default:

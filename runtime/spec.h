@@ -66,9 +66,10 @@ struct spec_limits {
 	uint32_t cpu_millis;  /* thousandths of a core, 0: no quota */
 	uint32_t pids;
 	uint32_t nofile;
-	uint64_t disk;    /* bytes of the writable layer: the size of the scratch tmpfs, or the
-			   * watched size of `upper` */
-	uint32_t time_ms; /* the container is killed when it has run that long; 0: never */
+	uint64_t disk; /* bytes of the writable layer: the size of the scratch tmpfs, or the
+			* watched size of `upper` */
+	uint64_t net_to, net_from; /* bytes a second that come and go; 0: all that can */
+	uint32_t time_ms;          /* the container is killed when it has run that long; 0: never */
 };
 
 struct container_spec {

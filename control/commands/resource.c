@@ -236,6 +236,9 @@ static const struct option_spec limit_options[] = {
 	{"--memory-swap", NULL, "SIZE", "memory and swap together"},
 	{"--pids", NULL, "N", "processes and threads"},
 	{"--disk", NULL, "SIZE", "of /app and of /tmp, each"},
+	{"--network", NULL, "RATE", "megabytes a second each way, or with k, m or g"},
+	{"--network-ingress", NULL, "RATE", "the same of what comes"},
+	{"--network-egress", NULL, "RATE", "the same of what it sends"},
 	OPTION_FORMAT,
 	{0}};
 static const struct option_spec reserve_options[] = {RESERVABLE, OPTION_FORMAT, {0}};

@@ -63,7 +63,7 @@ cgroup_file() {
 	assert_contains "$output" "ps:restart $APP"
 	berth resource:limit "$APP" --process-type web --memory=128m --pids 64
 	assert_equal "$(berth resource:limit "$APP" --format json | jq -c .)" \
-		'{"cpu":"0.5","memory":"256","memory-swap":"","pids":"","disk":""}'
+		'{"cpu":"0.5","memory":"256","memory-swap":"","pids":"","disk":"","network":"","network-ingress":"","network-egress":""}'
 	assert_equal "$(berth resource:report "$APP" --resource-web.limit.memory)" 128m
 	assert_equal "$(berth resource:report "$APP" --resource-_default_.limit.cpu)" 0.5
 	assert_equal "$(berth resource:report "$APP" --format json | jq -r '."resource-web.limit.pids"')" 64
@@ -96,7 +96,7 @@ cgroup_file() {
 	run berth resource:limit "$APP" --memory 12parsecs
 	assert_contains "$output" "memory is a size from 4m to 1024g"
 	assert_equal "$(berth resource:limit "$APP" --format json | jq -c .)" \
-		'{"cpu":"","memory":"256","memory-swap":"","pids":"","disk":""}'
+		'{"cpu":"","memory":"256","memory-swap":"","pids":"","disk":"","network":"","network-ingress":"","network-egress":""}'
 	run berth resource:limit "$APP" --process-type wbe --memory 64
 	[ "$status" -eq 0 ]
 	assert_contains "$output" "no process type 'wbe'"
@@ -167,6 +167,21 @@ cgroup_file() {
 		cgroup_file spin.1 cpu.stat cpu cpu.stat | grep -q '^nr_throttled [1-9]'
 	}
 	wait_for 20 throttled
+}
+
+@test "network: what comes and what goes is no faster than allowed" {
+	local begin ms link
+	berth resource:limit "$APP" --process-type web --network 4m --network-egress 1m
+	berth ps:restart "$APP"
+	# 3 MiB at 1 MiB a second, of which 128 KiB may come at once
+	begin=$EPOCHREALTIME
+	http "$(host_of "$APP")" /bytes/3145728 -o "$BATS_TEST_TMPDIR/body"
+	ms=$(((${EPOCHREALTIME/./} - ${begin/./}) / 1000))
+	assert_equal "$(stat -c %s "$BATS_TEST_TMPDIR/body")" 3145728
+	[ "$ms" -gt 2500 ]
+	# the other way by what the kernel says, since nothing here sends that much
+	link=b$TEST_NUMBER-$(ps_field web.1 address | awk -F. '{ printf "%02x%02x", $3, $4 }')
+	assert_contains "$(tc qdisc show dev "$link")" "rate 33554Kbit"
 }
 
 @test "reservations reach the kernel" {

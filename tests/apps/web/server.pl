@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Answers "/" with the file `text`, "/env/NAME" with an environment variable, "/say/WORD" after
-# printing the word, "/slow" after a second. A process per connection, kept alive.
+# printing the word, "/slow" after a second, "/bytes/N" with N bytes. A process per connection, kept
+# alive.
 use strict;
 use warnings;
 use IO::Socket::INET;
@@ -19,6 +20,7 @@ sub body {
 	my ($path) = @_;
 	return defined $ENV{$1} ? "$ENV{$1}\n" : "unset\n" if $path =~ m{^/env/(\w+)$};
 	print "said $1\n" if $path =~ m{^/say/(\S+)$};
+	return 'x' x $1 if $path =~ m{^/bytes/(\d+)$};
 	sleep 1 if $path eq '/slow';
 	open my $file, '<', 'text' or return "no text\n";
 	local $/;

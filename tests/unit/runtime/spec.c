@@ -38,6 +38,8 @@ static void fill(struct container_spec *s)
 					 .pids = 99,
 					 .nofile = 1000,
 					 .disk = 1 << 30,
+					 .net_to = 1 << 20,
+					 .net_from = 1ull << 33,
 					 .time_ms = 60000};
 	container_spec_add_mount(s, SPEC_MOUNT_CACHE, "cache-1", "/cache", false);
 	container_spec_add_mount(s, SPEC_MOUNT_PACKS, "bundled", "/packs/a", true);
