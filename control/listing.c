@@ -173,21 +173,16 @@ void listing_properties(struct context *c, const struct request *rq, const char 
 int listing_flags(struct context *c, const struct request *rq, const char *app, const char *group,
 		  json_t *object, struct error *err)
 {
-	_cleanup_strbuf_ struct strbuf all = STRBUF_INIT;
-	const char *key;
-	json_t *value;
-	json_object_foreach(object, key, value)
-	{
-		strbuf_addf(&all, "%s--%s", all.len ? ", " : "", key);
-	}
 	for (size_t i = 0; i < rq->given.n; i++) {
 		const char *name = str_skip(rq->given.v[i], "--");
 		_cleanup_free_ char *bare = xstrndup(name, strcspn(name, "="));
 		if (strcmp(bare, "format") == 0 || json_object_get(object, bare))
 			continue;
 		json_decref(object);
-		return error_set(err, ERROR_USAGE, 0, "no flag '--%.80s': there are %s", bare,
-				 all.data);
+		return error_set(err, ERROR_USAGE, 0,
+				 "no flag '--%.80s': '%s:report %s --format json' has them all, "
+				 "without the dashes",
+				 bare, group, rq->app.id ? app : "--global");
 	}
 	listing_properties(c, rq, app, group, object);
 	return 0;

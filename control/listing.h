@@ -23,7 +23,7 @@ void listing_report(struct context *c, const struct request *rq, const char *hea
 void listing_properties(struct context *c, const struct request *rq, const char *app,
 			const char *group, json_t *object);
 /* The same where the keys are not known before, and options are "--PREFIX*": one that is no key
- * fails and lists those that are. */
+ * fails. */
 int listing_flags(struct context *c, const struct request *rq, const char *app, const char *group,
 		  json_t *object, struct error *err);
 /* Prints DOCUMENT as JSON; takes it over. */

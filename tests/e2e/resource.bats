@@ -70,7 +70,7 @@ cgroup_file() {
 	assert_contains "$(berth resource:report "$APP")" "Resource-web.limit.memory:"
 	run berth resource:report "$APP" --resource-web.limit.wings
 	[ "$status" -eq 2 ]
-	assert_contains "$output" "--resource-web.limit.memory"
+	assert_contains "$output" "resource:report $APP --format json"
 
 	berth resource:limit "$APP" --process-type web --pids clear
 	assert_equal "$(berth resource:report "$APP" --resource-web.limit.pids)" ""
