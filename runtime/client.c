@@ -251,14 +251,25 @@ bool runtime_layer_exists(const struct instance *inst, const char *id)
 	return ask_id(inst, WIRE_LAYER_EXISTS, id, NULL) == 0;
 }
 
-int runtime_layer_import(const struct instance *inst, const char *id, int fd, struct error *err)
+static int send_archive(const struct instance *inst, enum wire_type type, const char *id, int fd,
+			struct error *err)
 {
 	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
 	_cleanup_frame_ struct wire_frame answer;
 
 	wire_frame_init(&answer);
 	wire_put_str(&sb, id);
-	return ask(inst, WIRE_LAYER_IMPORT, &sb, &fd, 1, &answer, NULL, err);
+	return ask(inst, type, &sb, &fd, 1, &answer, NULL, err);
+}
+
+int runtime_layer_import(const struct instance *inst, const char *id, int fd, struct error *err)
+{
+	return send_archive(inst, WIRE_LAYER_IMPORT, id, fd, err);
+}
+
+int runtime_layer_unpack(const struct instance *inst, const char *id, int fd, struct error *err)
+{
+	return send_archive(inst, WIRE_LAYER_UNPACK, id, fd, err);
 }
 
 int runtime_layer_list(const struct instance *inst, struct strvec *out, struct error *err)

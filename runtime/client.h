@@ -105,6 +105,9 @@ bool runtime_layer_exists(const struct instance *inst, const char *id);
 /* Unpacks a tar (plain, gzip, xz, zstd) from FD into the new layer ID, in a user namespace of
  * range 0; entries that would leave the root are refused. */
 int runtime_layer_import(const struct instance *inst, const char *id, int fd, struct error *err);
+/* The same for a layer of an image (runtime/unpack.h), which is left uncommitted: compare its
+ * digest, then runtime_layer_commit or runtime_layer_remove. */
+int runtime_layer_unpack(const struct instance *inst, const char *id, int fd, struct error *err);
 int runtime_layer_list(const struct instance *inst, struct strvec *out, struct error *err);
 
 /* Empties and removes lib/cache/ID or lib/logs/ID. */

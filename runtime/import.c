@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <linux/mount.h>
 #include <poll.h>
 #include <sched.h>
@@ -17,6 +18,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -35,10 +37,12 @@
 /* What the child has, at these numbers and nothing else. */
 enum { FD_ARCHIVE = 3, FD_TREE, FD_SYNC, FD_FIRST_CLOSED };
 
-/* The child says READY when it is in its user namespace, and DONE when all is unpacked; anything
- * else that it says is an error message. */
+/* The child says READY when it is in its user namespace, OPAQUE and a path for each folder that is
+ * to hide what is below it, and DONE when all is unpacked; anything else is an error message. */
 #define READY 'r'
 #define DONE 'd'
+#define OPAQUE '\x01'
+#define MAX_SAID (PATH_MAX + ERROR_MESSAGE_MAX)
 
 struct job {
 	pid_t pid;
@@ -149,14 +153,23 @@ static int confine(struct error *err)
 	return failed ? system_error(err, "drop capabilities") : 0;
 }
 
-static void child_main(int archive, int tree, int sync)
+static int say_opaque(const char *folder, void *data, struct error *err)
 {
+	_cleanup_free_ char *text = xasprintf("%c%s", OPAQUE, folder);
+	(void)data;
+	return file_write_all(FD_SYNC, text, strlen(text), err);
+}
+
+static void child_main(int archive, int tree, int sync, enum unpack_kind kind)
+{
+	struct unpack how = {.kind = kind, .opaque = say_opaque};
 	struct error err = ERROR_INIT;
 	char done = DONE;
-	umask(0);
+	umask(022); /* for folders that the archive does not name */
 	unpack_prepare();
 	if (arrange_descriptors(archive, tree, sync, &err) == 0 && change_root(&err) == 0 &&
-	    become_range_root(&err) == 0 && confine(&err) == 0 && unpack_tar(FD_ARCHIVE, &err) == 0)
+	    become_range_root(&err) == 0 && confine(&err) == 0 &&
+	    unpack_tar(FD_ARCHIVE, &how, &err) == 0)
 		file_write_all(FD_SYNC, &done, 1, NULL);
 	else
 		file_write_all(FD_SYNC, err.message, strlen(err.message), NULL);
@@ -188,8 +201,8 @@ static int hear(struct job *job, int64_t end, struct strbuf *out, struct error *
 		if (ready == 0)
 			return error_set(err, ERROR_TIMEOUT, 0, "it took longer than %d seconds",
 					 IMPORT_MAX_SECONDS);
-		char *place = strbuf_grow(out, ERROR_MESSAGE_MAX);
-		ssize_t n = read(job->sync, place, ERROR_MESSAGE_MAX - 1);
+		char *place = strbuf_grow(out, MAX_SAID);
+		ssize_t n = read(job->sync, place, MAX_SAID - 1);
 		if (n <= 0)
 			return error_set(err, ERROR_FAILED, 0,
 					 "the unpacking process died (out of memory or time?)");
@@ -198,7 +211,20 @@ static int hear(struct job *job, int64_t end, struct strbuf *out, struct error *
 	}
 }
 
-static int supervise(struct job *job, uid_t base, struct error *err)
+/* The one attribute that the child cannot set. It is confined and its words are a tenant's: the
+ * folder is looked up below the layer, through no link. */
+static int mark_opaque(int tree, const char *folder, struct error *err)
+{
+	_cleanup_close_ int fd =
+		file_open_beneath(tree, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, true, err);
+	if (fd < 0)
+		return -1;
+	if (fsetxattr(fd, "trusted.overlay.opaque", "y", 1, 0) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "mark '%s' as opaque", folder);
+	return 0;
+}
+
+static int supervise(struct job *job, uid_t base, int tree, struct error *err)
 {
 	int64_t end = clock_ms() + IMPORT_MAX_SECONDS * 1000LL;
 	_cleanup_strbuf_ struct strbuf said = STRBUF_INIT;
@@ -209,6 +235,10 @@ static int supervise(struct job *job, uid_t base, struct error *err)
 		    write_map(job->pid, "gid_map", base, err) < 0 ||
 		    file_write_all(job->sync, "g", 1, err) < 0 || hear(job, end, &said, err) < 0)
 			return -1;
+		while (said.len > 1 && said.data[0] == OPAQUE)
+			if (mark_opaque(tree, said.data + 1, err) < 0 ||
+			    hear(job, end, &said, err) < 0)
+				return -1;
 		if (said.len == 1 && said.data[0] == DONE)
 			return 0;
 	}
@@ -216,7 +246,7 @@ static int supervise(struct job *job, uid_t base, struct error *err)
 }
 
 static int unpack_into(const struct instance *inst, unsigned range, int tree, int archive,
-		       struct error *err)
+		       enum unpack_kind kind, struct error *err)
 {
 	int ends[2];
 	/* messages: one send is one receive */
@@ -224,34 +254,46 @@ static int unpack_into(const struct instance *inst, unsigned range, int tree, in
 		return system_error(err, "socketpair");
 	_cleanup_(job_release) struct job job = {.pid = fork(), .sync = ends[0]};
 	if (job.pid == 0) {
-		child_main(archive, tree, ends[1]);
+		child_main(archive, tree, ends[1], kind);
 		_exit(0);
 	}
 	close(ends[1]);
 	if (job.pid < 0)
 		return system_error(err, "fork");
-	return supervise(&job, instance_range_base(inst, range), err);
+	return supervise(&job, instance_range_base(inst, range), tree, err);
 }
 
 int import_into(const struct instance *inst, unsigned range, int tree, int fd, struct error *err)
 {
-	return unpack_into(inst, range, tree, fd, err);
+	return unpack_into(inst, range, tree, fd, UNPACK_ROOT, err);
 }
 
-int import_tar(const struct instance *inst, const char *id, unsigned range, int fd,
-	       struct error *err)
+static int import(const struct instance *inst, const char *id, unsigned range, int fd,
+		  enum unpack_kind kind, bool commit, struct error *err)
 {
 	_cleanup_close_ int tree = -1, work = -1;
 	if (layer_create_upper(inst, id, range, &tree, &work, err) < 0)
 		return -1;
 	work = close_fd(work);
-	int result = unpack_into(inst, range, tree, fd, err);
+	int result = unpack_into(inst, range, tree, fd, kind, err);
 	tree = close_fd(tree); /* with it the lock */
-	if (result == 0)
+	if (result == 0 && commit)
 		result = layer_commit(inst, id, err);
 	if (result < 0) {
 		layer_discard(inst, id, NULL);
 		return error_wrap(err, "import layer '%s'", id);
 	}
 	return 0;
+}
+
+int import_tar(const struct instance *inst, const char *id, unsigned range, int fd,
+	       struct error *err)
+{
+	return import(inst, id, range, fd, UNPACK_ROOT, true, err);
+}
+
+int import_layer(const struct instance *inst, const char *id, unsigned range, int fd,
+		 struct error *err)
+{
+	return import(inst, id, range, fd, UNPACK_LAYER, false, err);
 }

@@ -7,13 +7,14 @@
  * Kept: owners by number (0 to 65535), modes, times, links, extended attributes but trusted.* and
  * *.overlay.*. Left out: device nodes, fifos and sockets. Refused, by name: absolute paths, "..",
  * paths that pass through a link, hard links to what is not there, more than IMPORT_MAX_ENTRIES
- * entries or IMPORT_MAX_BYTES bytes.
+ * entries or IMPORT_MAX_BYTES bytes. More about layers of images is in unpack.h.
  */
 #ifndef RUNTIME_IMPORT_H
 #define RUNTIME_IMPORT_H
 
 #include "base/error.h"
 #include "instance/instance.h"
+#include "runtime/unpack.h"
 
 #define IMPORT_MAX_ENTRIES 1000000u
 #define IMPORT_MAX_BYTES (16ull << 30)
@@ -27,5 +28,10 @@ int import_tar(const struct instance *inst, const char *id, unsigned range, int 
 /* The same into the folder TREE, which stays the caller's; what is there after a failure is up to
  * the caller too. */
 int import_into(const struct instance *inst, unsigned range, int tree, int fd, struct error *err);
+
+/* The same for a layer of an image, which stays uncommitted: whoever sent it compares its digest,
+ * then commits or removes it. */
+int import_layer(const struct instance *inst, const char *id, unsigned range, int fd,
+		 struct error *err);
 
 #endif

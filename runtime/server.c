@@ -405,6 +405,10 @@ static int serve_id(const struct instance *inst, struct wire_frame *f, struct wi
 		if (f->nfds != 1)
 			return error_set(err, ERROR_INVALID, 0, "import needs a descriptor");
 		return import_tar(inst, id, 0, f->fds[0], err);
+	case WIRE_LAYER_UNPACK:
+		if (f->nfds != 1)
+			return error_set(err, ERROR_INVALID, 0, "unpacking needs a descriptor");
+		return import_layer(inst, id, 0, f->fds[0], err);
 	case WIRE_CACHE_REMOVE:
 		return remove_kept(inst, "cache", id, err);
 	case WIRE_VOLUME_REMOVE:

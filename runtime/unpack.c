@@ -4,6 +4,8 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <locale.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -12,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/strbuf.h"
 #include "runtime/import.h"
+#include "runtime/whiteout.h"
 
 #define MAX_ID 65535
 /* What a feeder may still have to say after the end of the archive. */
@@ -74,7 +77,46 @@ static int check_path(const char *name, const char *path, struct error *err)
 		return refuse(err, name, "is an absolute path");
 	if (has_dotdot(path))
 		return refuse(err, name, "has '..' in its path");
+	if (strlen(path) >= PATH_MAX)
+		return refuse(err, name, "has a path of more than 4095 bytes");
 	return 0;
+}
+
+/* PATH without empty and "." components; "" for the root itself. */
+static char *normalize(const char *path)
+{
+	struct strbuf sb = STRBUF_INIT;
+	for (const char *p = path; *p;) {
+		size_t n = strcspn(p, "/");
+		if (n > 0 && !(n == 1 && *p == '.')) {
+			strbuf_addstr(&sb, sb.len ? "/" : "");
+			strbuf_add(&sb, p, n);
+		}
+		p += n + (p[n] == '/');
+	}
+	return strbuf_detach(&sb);
+}
+
+/* Whether the relative TARGET of a link at PATH climbs out of the root. An absolute one means the
+ * container's own root. */
+static bool climbs_out(const char *path, const char *target)
+{
+	long depth = 0;
+	if (*target == '/')
+		return false;
+	for (const char *p = path; *p; p++)
+		depth += *p == '/';
+	for (const char *p = target; *p;) {
+		size_t n = strcspn(p, "/");
+		if (n == 2 && p[0] == '.' && p[1] == '.')
+			depth--;
+		else if (n > 0 && !(n == 1 && *p == '.'))
+			depth++;
+		if (depth < 0)
+			return true;
+		p += n + (p[n] == '/');
+	}
+	return false;
 }
 
 static int check_entry(struct archive_entry *entry, const char **out_name, struct error *err)
@@ -82,6 +124,11 @@ static int check_entry(struct archive_entry *entry, const char **out_name, struc
 	const char *name = archive_entry_pathname(entry);
 	if (!name)
 		return error_set(err, ERROR_INVALID, 0, "archive: an entry has no readable name");
+	/* the root itself, as umoci writes it */
+	if (strcmp(name, "/") == 0) {
+		archive_entry_set_pathname(entry, ".");
+		name = archive_entry_pathname(entry);
+	}
 	*out_name = name;
 	if (check_path(name, name, err) < 0)
 		return -1;
@@ -141,6 +188,49 @@ struct totals {
 	uint64_t entries, bytes;
 };
 
+/* Whether a layer's entry goes into the tree: 1 or 0; -1 when it cannot be meant. */
+static int judge_place(struct archive_entry *entry, const char *name, const char *plain,
+		       struct error *err)
+{
+	static const char *const places[] = {"proc", "sys", "dev"};
+	bool folder = !archive_entry_hardlink(entry) && archive_entry_filetype(entry) == AE_IFDIR;
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		const char *rest = str_skip(plain, places[i]);
+		if (!rest || (*rest && *rest != '/'))
+			continue;
+		if (!*rest && !folder)
+			return refuse(err, name, "must be a folder: every container gets its own");
+		if (!*rest || folder)
+			return !*rest;
+		if (strcmp(places[i], "dev") != 0 ||
+		    (archive_entry_filetype(entry) == AE_IFREG && archive_entry_size(entry) > 0))
+			return refuse(err, name,
+				      "lies in a folder that the container's own /proc, /sys or "
+				      "/dev covers");
+		return 0;
+	}
+	return 1;
+}
+
+/* The same for one that may be a whiteout. */
+static int judge(struct archive_entry *entry, const char *name, struct whiteouts *w,
+		 struct error *err)
+{
+	_cleanup_free_ char *plain = normalize(name);
+	const char *target = archive_entry_hardlink(entry) ? NULL : archive_entry_symlink(entry);
+	int place = judge_place(entry, name, plain, err);
+	if (place <= 0)
+		return place;
+	if (target && climbs_out(plain, target))
+		return refuse(err, name, "is a link out of the root");
+	int taken = whiteouts_take(w, plain, err);
+	if (taken < 0) {
+		struct error why = *err;
+		return refuse(err, name, why.message);
+	}
+	return !taken;
+}
+
 static int copy_data(struct archive *in, struct archive *out, const char *name, struct totals *t,
 		     struct error *err)
 {
@@ -162,14 +252,17 @@ static int copy_data(struct archive *in, struct archive *out, const char *name, 
 }
 
 static int unpack_entry(struct archive *in, struct archive *out, struct archive_entry *entry,
-			struct totals *t, struct error *err)
+			struct totals *t, struct whiteouts *w, struct error *err)
 {
 	const char *name = "";
+	int wanted = 1;
 	if (check_entry(entry, &name, err) < 0)
 		return -1;
 	if (++t->entries > IMPORT_MAX_ENTRIES)
 		return refuse(err, name, "the archive has more than 1000000 entries");
-	if (!is_wanted(entry))
+	if (w && (wanted = judge(entry, name, w, err)) < 0)
+		return -1;
+	if (!wanted || !is_wanted(entry))
 		return 0;
 	if (archive_entry_size(entry) < 0 ||
 	    (uint64_t)archive_entry_size(entry) > IMPORT_MAX_BYTES - t->bytes)
@@ -193,8 +286,23 @@ static void drain(int fd)
 		total += (size_t)n;
 }
 
-int unpack_tar(int fd, struct error *err)
+static int finish(const struct unpack *how, struct whiteouts *w, struct error *err)
 {
+	_cleanup_close_ int root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "open the layer");
+	if (whiteouts_apply(w, root, err) < 0)
+		return -1;
+	for (size_t i = 0; i < w->hiding.n; i++)
+		if (how->opaque(w->hiding.v[i], how->data, err) < 0)
+			return -1;
+	return 0;
+}
+
+int unpack_tar(int fd, const struct unpack *how, struct error *err)
+{
+	_cleanup_whiteouts_ struct whiteouts whiteouts = WHITEOUTS_INIT;
+	bool layer = how->kind == UNPACK_LAYER;
 	_cleanup_(free_reader) struct archive *in = archive_read_new();
 	_cleanup_(free_writer) struct archive *out = archive_write_disk_new();
 	struct totals totals = {0, 0};
@@ -210,7 +318,8 @@ int unpack_tar(int fd, struct error *err)
 						    ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_XATTR |
 						    ARCHIVE_EXTRACT_SECURE_SYMLINKS |
 						    ARCHIVE_EXTRACT_SECURE_NODOTDOT |
-						    ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS);
+						    ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS |
+						    (layer ? ARCHIVE_EXTRACT_SPARSE : 0));
 	if (archive_read_open_fd(in, fd, 65536) != ARCHIVE_OK)
 		return error_set(err, ERROR_INVALID, 0, "read the archive: %s",
 				 archive_error_string(in));
@@ -223,14 +332,17 @@ int unpack_tar(int fd, struct error *err)
 		if (r != ARCHIVE_OK)
 			return error_set(err, ERROR_INVALID, 0, "read the archive: %s",
 					 archive_error_string(in));
-		if (unpack_entry(in, out, entry, &totals, err) < 0)
+		if (unpack_entry(in, out, entry, &totals, layer ? &whiteouts : NULL, err) < 0)
 			return -1;
 	}
-	if (totals.entries == 0)
+	/* a layer may change nothing, as that of an empty COPY */
+	if (totals.entries == 0 && !layer)
 		return error_set(err, ERROR_INVALID, 0, "the archive is empty");
 	if (archive_write_close(out) != ARCHIVE_OK)
 		return error_set(err, ERROR_INVALID, 0, "finish the folders: %s",
 				 archive_error_string(out));
+	if (layer && finish(how, &whiteouts, err) < 0)
+		return -1;
 	drain(fd);
 	return 0;
 }

@@ -9,9 +9,28 @@
 
 #include "base/error.h"
 
+/* How an archive is meant. */
+enum unpack_kind {
+	UNPACK_ROOT = 1, /* a root file system of one layer */
+	/* A layer of the Open Container Initiative's image specification, to be laid over others.
+	 * ".wh.NAME" removes NAME of the layers below: it becomes overlayfs's own whiteout, unless
+	 * this layer brings NAME again. A relative link that climbs out of the root is refused.
+	 * ".wh..wh..opq" hides what the folder has below. What would lie in /proc and /sys is
+	 * refused, folders apart; in /dev only what has content, and the rest is left out, since a
+	 * container gets its own. */
+	UNPACK_LAYER = 2,
+};
+
+struct unpack {
+	enum unpack_kind kind;
+	/* Called at the end for each folder that hides what is below it: only root can mark it. */
+	int (*opaque)(const char *folder, void *data, struct error *err);
+	void *data;
+};
+
 /* What libarchive would look up late, after the root has changed to the tenant's. */
 void unpack_prepare(void);
 /* Unpacks the tar that FD gives. Errors name the entry. */
-int unpack_tar(int fd, struct error *err);
+int unpack_tar(int fd, const struct unpack *how, struct error *err);
 
 #endif

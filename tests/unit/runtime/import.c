@@ -333,6 +333,152 @@ static void same_id_stays(void **state)
 	assert_int_equal(layer_remove(&fx.inst, "it", &err), 0);
 }
 
+/* --- layers of images --- */
+
+static int import_as_layer(int fd, struct error *err)
+{
+	error_clear(err);
+	int result = import_layer(&fx.inst, "it", 2, fd, err);
+	close(fd);
+	return result;
+}
+
+#define LAYER(...)                                                                                 \
+	({                                                                                         \
+		const struct item items_[] = {__VA_ARGS__};                                        \
+		import_as_layer(pack(items_, ARRAY_SIZE(items_), ARCHIVE_FILTER_NONE), &err);      \
+	})
+
+#define LAYER_REFUSES(text, ...)                                                                   \
+	do {                                                                                       \
+		struct error err = ERROR_INIT;                                                     \
+		if (LAYER(__VA_ARGS__) == 0)                                                       \
+			fail_msg("was taken: %s", text);                                           \
+		if (!strstr(err.message, text))                                                    \
+			fail_msg("'%s' is not in: %s", text, err.message);                         \
+		assert_nothing_left();                                                             \
+	} while (0)
+
+static bool is_whiteout(int fd, const char *path)
+{
+	struct stat st;
+	return fstatat(fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISCHR(st.st_mode) &&
+	       st.st_rdev == 0;
+}
+
+static bool is_opaque(int fd, const char *path)
+{
+	char value[4];
+	_cleanup_close_ int dir = openat(fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fgetxattr(dir, "trusted.overlay.opaque", value, sizeof(value)) == 1 &&
+	       value[0] == 'y';
+}
+
+static void whiteouts_become_overlayfs_own(void **state)
+{
+	(void)state;
+	struct error err = ERROR_INIT;
+	int fd = -1;
+	uid_t base;
+	uint32_t count;
+	struct stat st;
+	int result =
+		LAYER({"/", S_IFDIR | 0755, NULL, NULL, 0}, {"etc/", S_IFDIR | 0750, NULL, NULL, 7},
+		      {"etc/.wh.gone", S_IFREG | 0644, NULL, NULL, 0},
+		      {"etc/.wh.back", S_IFREG | 0644, NULL, NULL, 0},
+		      {"etc/back", S_IFREG | 0644, NULL, "again", 0},
+		      {"etc/newdir/f", S_IFREG | 0644, NULL, "x", 0},
+		      {"etc/.wh.newdir", S_IFREG | 0644, NULL, NULL, 0},
+		      {"opaque/.wh..wh..opq", S_IFREG | 0644, NULL, NULL, 0},
+		      {"opaque/f", S_IFREG | 0644, NULL, "x", 0},
+		      {"unnamed/deep/.wh.x", S_IFREG | 0644, NULL, NULL, 0},
+		      {"./.wh.top", S_IFREG | 0644, NULL, NULL, 0},
+		      {".wh..wh.plnk", S_IFDIR | 0755, NULL, NULL, 0},
+		      {"dev/", S_IFDIR | 0755, NULL, NULL, 0},
+		      {"dev/null", S_IFCHR | 0666, NULL, NULL, 0},
+		      {"dev/console", S_IFREG | 0644, NULL, NULL, 0},
+		      {"dev/fd", S_IFLNK | 0777, "/proc/self/fd", NULL, 0},
+		      {"proc/", S_IFDIR | 0555, NULL, NULL, 0},
+		      {"proc/self/", S_IFDIR | 0555, NULL, NULL, 0});
+	if (result < 0)
+		fail_msg("%s", err.message);
+	assert_false(layer_exists(&fx.inst, "it"));
+	assert_int_equal(layer_commit(&fx.inst, "it", &err), 0);
+	assert_int_equal(layer_open(&fx.inst, "layer/it", &fd, &base, &count, &err), 0);
+	assert_true(is_whiteout(fd, "etc/gone"));
+	assert_int_equal(fstatat(fd, "etc", &st, 0), 0);
+	assert_int_equal(st.st_mode & 07777, 0750);
+	assert_int_equal(st.st_mtime, 1000000000);
+	assert_int_equal(fstatat(fd, "etc/back", &st, 0), 0);
+	assert_true(S_ISREG(st.st_mode));
+	assert_true(is_opaque(fd, "etc/newdir"));
+	assert_true(is_opaque(fd, "opaque"));
+	assert_false(is_opaque(fd, "etc"));
+	assert_true(file_exists(fd, "opaque/f"));
+	assert_true(is_whiteout(fd, "unnamed/deep/x"));
+	assert_int_equal(fstatat(fd, "opaque", &st, 0), 0);
+	assert_int_equal(st.st_mode & 07777, 0755);
+	assert_true(is_whiteout(fd, "top"));
+	assert_false(file_exists(fd, "opaque/.wh..wh..opq"));
+	assert_false(file_exists(fd, ".wh..wh.plnk"));
+	assert_true(file_exists(fd, "dev"));
+	assert_false(file_exists(fd, "dev/null"));
+	assert_false(file_exists(fd, "dev/console"));
+	assert_int_not_equal(faccessat(fd, "dev/fd", F_OK, AT_SYMLINK_NOFOLLOW), 0);
+	assert_false(file_exists(fd, "proc/self"));
+	close(fd);
+	assert_int_equal(layer_remove(&fx.inst, "it", &err), 0);
+	assert_nothing_left();
+}
+
+static void hostile_whiteouts(void **state)
+{
+	(void)state;
+	LAYER_REFUSES("'.wh.': the whiteout names nothing",
+		      {".wh.", S_IFREG | 0644, NULL, NULL, 0});
+	LAYER_REFUSES("'a/.wh...': the whiteout", {"a/.wh...", S_IFREG | 0644, NULL, NULL, 0});
+	LAYER_REFUSES("'.wh..': the whiteout", {".wh..", S_IFREG | 0644, NULL, NULL, 0});
+	LAYER_REFUSES("'../.wh.x': has '..'", {"../.wh.x", S_IFREG | 0644, NULL, NULL, 0});
+	LAYER_REFUSES("what every container gets", {"./.wh.proc", S_IFREG | 0644, NULL, NULL, 0});
+	/* through a link, and through a file */
+	LAYER_REFUSES("whiteout of 'l/x'", {"l", S_IFLNK | 0777, "/etc", NULL, 0},
+		      {"l/.wh.x", S_IFREG | 0644, NULL, NULL, 0});
+	LAYER_REFUSES("whiteout of 'f/x'", {"f", S_IFREG | 0644, NULL, "x", 0},
+		      {"f/.wh.x", S_IFREG | 0644, NULL, NULL, 0});
+	LAYER_REFUSES("opaque folder 'l'", {"l", S_IFLNK | 0777, "/etc", NULL, 0},
+		      {"l/.wh..wh..opq", S_IFREG | 0644, NULL, NULL, 0});
+}
+
+static void hostile_places(void **state)
+{
+	(void)state;
+	LAYER_REFUSES("'proc': must be a folder", {"proc", S_IFLNK | 0777, "/etc", NULL, 0});
+	LAYER_REFUSES("'./dev': must be a folder", {"./dev", S_IFREG | 0644, NULL, "x", 0});
+	LAYER_REFUSES("'sys': must be", {"f", S_IFREG | 0644, NULL, "x", 0},
+		      {"sys", S_IFREG | 0644, "f", NULL, 0});
+	LAYER_REFUSES("'proc/1/environ': lies in",
+		      {"proc/1/environ", S_IFREG | 0644, NULL, "x", 0});
+	LAYER_REFUSES("'.//proc/./x': lies in", {".//proc/./x", S_IFLNK | 0777, "/", NULL, 0});
+	LAYER_REFUSES("'dev/null': lies in", {"dev/null", S_IFREG | 0666, NULL, "x", 0});
+	LAYER_REFUSES("'../evil'", {"../evil", S_IFREG | 0644, NULL, "x", 0});
+	LAYER_REFUSES("'l': is a link out", {"l", S_IFLNK | 0777, "..", NULL, 0});
+	LAYER_REFUSES("'a/l': is a link out", {"a/l", S_IFLNK | 0777, "./b/../../../x", NULL, 0});
+}
+
+/* What changes nothing is a layer too. */
+static void empty_layer(void **state)
+{
+	(void)state;
+	struct error err = ERROR_INIT;
+	int fd = memfd_create("a", MFD_CLOEXEC);
+	put_block(fd, "");
+	put_block(fd, "");
+	lseek(fd, 0, SEEK_SET);
+	assert_int_equal(import_as_layer(fd, &err), 0);
+	assert_int_equal(layer_discard(&fx.inst, "it", &err), 0);
+	assert_nothing_left();
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -349,11 +495,19 @@ static int tear_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(keeps_what_matters), cmocka_unit_test(hostile_paths),
-		cmocka_unit_test(hostile_links),      cmocka_unit_test(link_then_file),
-		cmocka_unit_test(hostile_owners),     cmocka_unit_test(pax_overrides),
-		cmocka_unit_test(lying_sizes),        cmocka_unit_test(not_an_archive),
+		cmocka_unit_test(keeps_what_matters),
+		cmocka_unit_test(hostile_paths),
+		cmocka_unit_test(hostile_links),
+		cmocka_unit_test(link_then_file),
+		cmocka_unit_test(hostile_owners),
+		cmocka_unit_test(pax_overrides),
+		cmocka_unit_test(lying_sizes),
+		cmocka_unit_test(not_an_archive),
 		cmocka_unit_test(same_id_stays),
+		cmocka_unit_test(whiteouts_become_overlayfs_own),
+		cmocka_unit_test(hostile_whiteouts),
+		cmocka_unit_test(hostile_places),
+		cmocka_unit_test(empty_layer),
 	};
 	return cmocka_run_group_tests_name("import", tests, set_up, tear_down);
 }
