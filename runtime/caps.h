@@ -16,7 +16,8 @@ struct caps {
 };
 
 /* What PROFILE keeps inside its user namespace: nothing for apps and builds, what a package manager
- * needs for layers. */
+ * needs for layers, what programs need to start themselves as another user for images whose program
+ * is root. */
 void caps_of_profile(enum spec_profile profile, struct caps *out);
 
 /* The number of capability NAME ("CAP_CHOWN"), or -1. */

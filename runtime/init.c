@@ -21,6 +21,7 @@
 
 struct first {
 	const struct container_setup *setup;
+	struct program program; /* with its user settled, once the root is there */
 	int report, sync;
 	int root;     /* until it is entered */
 	int terminal; /* -1: none */
@@ -80,8 +81,8 @@ static void open_terminal(struct first *f)
 
 	if (!setup->tty)
 		return;
-	check(terminal_open(f->root, "/dev/pts/ptmx", setup->program->uid, &master, &f->terminal),
-	      f, STEP_TERMINAL);
+	check(terminal_open(f->root, "/dev/pts/ptmx", f->program.uid, &master, &f->terminal), f,
+	      STEP_TERMINAL);
 	if (size.ws_row || size.ws_col)
 		check(ioctl(master, TIOCSWINSZ, &size), f, STEP_TERMINAL);
 	check(setup->root->console && root_console(f->root, f->terminal) < 0, f, STEP_TERMINAL);
@@ -106,6 +107,7 @@ static void build_root(struct first *f)
 	enum step step = root_build(setup->root, &f->root, &subject);
 
 	check_step(step, f, subject);
+	check_step(program_identify(&f->program, f->root), f, f->program.user);
 	open_terminal(f);
 	open_label(f);
 	if (setup->staged) {
@@ -136,6 +138,14 @@ static void connect_stdio(struct first *f)
 	for (int i = 0; i < 3; i++)
 		check(dup2(fds[i], i) < 0, f, STEP_STDIO);
 	check(close_range(3 + setup->keep_fds, ~0u, CLOSE_RANGE_CLOEXEC), f, STEP_STDIO);
+}
+
+/* The pipe belongs to the program, which may open /dev/stderr anew: whom that is was not known
+ * where it was made. What is somebody's outside stays so. */
+static void own_output(const struct first *f)
+{
+	if (f->program.user && fchown(1, f->program.uid, f->program.gid) < 0)
+		errno = 0;
 }
 
 static void set_up_network(const struct first *f)
@@ -189,7 +199,7 @@ static int run_program(void *data)
 	const struct first *f = data;
 
 	control_terminal(f);
-	program_exec(f->setup->program, f->report);
+	program_exec(&f->program, f->report);
 }
 
 /* Stays, as init. */
@@ -200,7 +210,7 @@ static void fork_and_reap(struct first *f)
 	struct pollfd parent;
 	pid_t pid;
 
-	check_step(program_become(f->setup->program), f, NULL);
+	check_step(program_become(&f->program), f, NULL);
 	/* Changing ids cleared it; a caller that died in between has closed its end. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	parent = (struct pollfd){f->sync, POLLIN, 0};
@@ -236,11 +246,11 @@ static void become_program(struct first *f)
 	const struct container_setup *setup = f->setup;
 	const char *subject = NULL, *file;
 	char buf[4096];
-	int failed = program_find(setup->program, buf, sizeof(buf), &file);
+	int failed = program_find(&f->program, buf, sizeof(buf), &file);
 
 	/* one that has no program can be made, and not be started */
-	if (failed && setup->program->argv[0])
-		step_fail(f->report, STEP_EXEC, setup->program->argv[0], failed);
+	if (failed && f->program.argv[0])
+		step_fail(f->report, STEP_EXEC, f->program.argv[0], failed);
 	control_terminal(f);
 	pass_gate(f);
 	if (setup->before_exec)
@@ -250,13 +260,13 @@ static void become_program(struct first *f)
 		step_fail(f->report, STEP_LABEL, setup->label, errno);
 	if (setup->personality != ~0ul)
 		check(personality(setup->personality) < 0, f, STEP_PRIVILEGES);
-	check_step(program_become(setup->program), f, NULL);
-	program_exec(setup->program, f->report);
+	check_step(program_become(&f->program), f, NULL);
+	program_exec(&f->program, f->report);
 }
 
 void init_main(const struct container_setup *setup, int sync, int report, int caller_end)
 {
-	struct first f = {setup, report, sync, -1, -1, -1};
+	struct first f = {setup, *setup->program, report, sync, -1, -1, -1};
 	sigset_t all;
 
 	if (!setup->stays)
@@ -273,6 +283,7 @@ void init_main(const struct container_setup *setup, int sync, int report, int ca
 	build_root(&f);
 	set_names(&f);
 	connect_stdio(&f);
+	own_output(&f);
 	if (!setup->staged)
 		await(&f);
 	set_up_network(&f);

@@ -31,13 +31,12 @@ static void check(int failed, const struct joining *j, enum step step)
 	step_check(failed, j->report[1], step, NULL);
 }
 
-static int open_terminal(const struct joining *j)
+static int open_terminal(const struct joining *j, uid_t uid)
 {
 	struct winsize size = {j->join->rows, j->join->columns, 0, 0};
 	int master, slave;
 
-	check(terminal_open(AT_FDCWD, "/dev/pts/ptmx", j->join->program->uid, &master, &slave), j,
-	      STEP_TERMINAL);
+	check(terminal_open(AT_FDCWD, "/dev/pts/ptmx", uid, &master, &slave), j, STEP_TERMINAL);
 	if (size.ws_row || size.ws_col)
 		check(ioctl(master, TIOCSWINSZ, &size), j, STEP_TERMINAL);
 	check(terminal_pass(j->console[1], "c", 1, master), j, STEP_TERMINAL);
@@ -50,14 +49,18 @@ static void run(const struct joining *j) __attribute__((noreturn));
 static void run(const struct joining *j)
 {
 	const struct join *q = j->join;
+	struct program program = *q->program;
 	int fds[3], terminal = -1;
 	enum step step;
 
 	if (!q->stays)
 		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	check(setsid() < 0, j, STEP_TERMINAL);
+	step = program_identify(&program, AT_FDCWD);
+	if (step != STEP_NONE)
+		step_fail(j->report[1], step, program.user, errno);
 	if (q->tty)
-		terminal = open_terminal(j);
+		terminal = open_terminal(j, program.uid);
 	for (int i = 0; i < 3; i++) {
 		fds[i] = fcntl(q->tty ? terminal : q->stdio[i], F_DUPFD_CLOEXEC, 3);
 		check(fds[i] < 0, j, STEP_STDIO);
@@ -72,12 +75,12 @@ static void run(const struct joining *j)
 	if (j->label >= 0)
 		check(write(j->label, q->label, strlen(q->label)) != (ssize_t)strlen(q->label), j,
 		      STEP_LABEL);
-	step = program_become(q->program);
+	step = program_become(&program);
 	if (step != STEP_NONE)
 		step_fail(j->report[1], step, NULL, errno);
 	if (!q->stays)
 		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	program_exec(q->program, j->report[1]);
+	program_exec(&program, j->report[1]);
 }
 
 /* Joins the container and has the program cloned as a sibling, so that only that enters the pid

@@ -26,7 +26,7 @@ static int settle(const struct instance *inst, const char *key, unsigned long lo
 int limits_resolve(const struct instance *inst, const struct container_spec *spec,
 		   struct spec_limits *out, struct error *err)
 {
-	bool app = spec->profile == SPEC_APP;
+	bool app = spec->profile == SPEC_APP || spec->profile == SPEC_IMAGE;
 	struct spec_limits l = spec->limits;
 	uint64_t pids = l.pids, time_ms = l.time_ms;
 

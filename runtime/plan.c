@@ -66,14 +66,19 @@ static const char *const masked[] = {
 static const char *const protected[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
 					"/proc/sysrq-trigger"};
 
+/* Images listen on 80 as whoever they like: the ports are the container's own. */
+static const struct root_sysctl any_port[] = {{"net/ipv4/ip_unprivileged_port_start", "0"}};
+
 void plan_program(const struct plan *plan, struct program *out)
 {
 	const struct container_spec *spec = plan->spec;
-	bool layer = spec->profile == SPEC_LAYER;
+	bool app = spec->profile == SPEC_APP || spec->profile == SPEC_BUILD;
 
 	memset(out, 0, sizeof(*out));
-	out->uid = out->gid = layer ? 0 : INSTANCE_APP_UID;
-	out->cwd = spec->cwd ? spec->cwd : (layer ? "/" : "/app");
+	out->uid = out->gid = app ? INSTANCE_APP_UID : 0;
+	if (spec->profile == SPEC_IMAGE)
+		out->user = spec->user ? spec->user : "";
+	out->cwd = spec->cwd ? spec->cwd : (app ? "/app" : "/");
 	out->umask = 022;
 	out->no_new_privs = true;
 	out->listener_to = -1;
@@ -142,7 +147,8 @@ int plan_start(const struct plan *plan, struct container_run *out, int *out_cons
 		.loopback = true,
 		.address = plan->address,
 		.gateway = plan->gateway,
-		.oom_score = spec->profile == SPEC_APP ? "200" : "500",
+		.oom_score =
+			spec->profile == SPEC_APP || spec->profile == SPEC_IMAGE ? "200" : "500",
 		.program = &program,
 		.reaper = true,
 		.stdio = {plan->stdio[0], plan->stdio[1], plan->stdio[2]},
@@ -156,6 +162,10 @@ int plan_start(const struct plan *plan, struct container_run *out, int *out_cons
 	_cleanup_close_ int here = -1, there = -1;
 	int ends[2];
 
+	if (spec->profile == SPEC_IMAGE) {
+		root.sysctls = any_port;
+		root.n_sysctls = ARRAY_SIZE(any_port);
+	}
 	plan_program(plan, &program);
 	program.argv = spec->argv.v;
 	program.env = spec->env.v;

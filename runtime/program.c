@@ -4,16 +4,24 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "instance/instance.h"
+#include "runtime/place.h"
+#include "runtime/spec.h"
 #include "runtime/terminal.h"
+
+/* The last id of a container's range. */
+#define MAX_ID (INSTANCE_RANGE_SIZE - 1)
 
 static int set_rlimit(const struct program_rlimit *r)
 {
@@ -49,6 +57,108 @@ static int install_filters(const struct program *p)
 		}
 	}
 	return 0;
+}
+
+/* --- as whom -------------------------------------------------------------------------------- */
+
+struct identity_answer {
+	int32_t failed;
+	struct identity id;
+};
+
+/* In a child of program_identify. */
+static void tell_identity(const struct program *p, int passwd, int group, int to)
+	__attribute__((noreturn));
+static void tell_identity(const struct program *p, int passwd, int group, int to)
+{
+	static struct identity_answer answer;
+	struct program nobody = *p;
+
+	nobody.uid = nobody.gid = MAX_ID;
+	nobody.n_groups = nobody.n_rlimits = 0;
+	memset(&nobody.caps, 0, sizeof(nobody.caps));
+	nobody.no_new_privs = true;
+	nobody.listener_to = -1;
+	if (program_become(&nobody) != STEP_NONE)
+		_exit(1);
+	answer.failed = identity_find(p->user, passwd, group, &answer.id);
+	_exit(write(to, &answer, sizeof(answer)) != sizeof(answer));
+}
+
+/* Gives 0 or an errno. */
+static int ask_identity(const struct program *p, int root, struct identity_answer *answer)
+{
+	const uint64_t flags = O_RDONLY | O_NONBLOCK | O_NOCTTY;
+	const uint64_t resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+	_cleanup_close_ int passwd = place_lookup(root, "/etc/passwd", flags, resolve);
+	_cleanup_close_ int group = place_lookup(root, "/etc/group", flags, resolve);
+	_cleanup_close_ int here = -1, there = -1;
+	int ends[2];
+	ssize_t n;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return errno;
+	here = ends[0];
+	there = ends[1];
+	pid_t pid = _Fork();
+	if (pid < 0)
+		return errno;
+	if (pid == 0)
+		tell_identity(p, passwd, group, there);
+	there = close_fd(there);
+	do {
+		n = read(here, answer, sizeof(*answer));
+	} while (n < 0 && errno == EINTR);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	if (n != sizeof(*answer))
+		return EPROTO;
+	if (answer->failed)
+		return answer->failed;
+	return answer->id.n_groups > IDENTITY_GROUPS || answer->id.uid > MAX_ID ||
+			       answer->id.gid > MAX_ID
+		       ? ERANGE
+		       : 0;
+}
+
+/* ENV, with HOME when it has none. */
+static char *const *with_home(char *const *env, const char *home)
+{
+	static char entry[5 + IDENTITY_HOME_MAX] = "HOME=";
+	static char *all[SPEC_MAX_ARGS + 2];
+	size_t n = 0;
+
+	for (; env[n] && n < SPEC_MAX_ARGS; n++) {
+		if (!strncmp(env[n], "HOME=", 5))
+			return env;
+		all[n] = env[n];
+	}
+	if (!home[0])
+		return env;
+	memcpy(entry + 5, home, IDENTITY_HOME_MAX);
+	all[n] = entry;
+	all[n + 1] = NULL;
+	return all;
+}
+
+enum step program_identify(struct program *p, int root)
+{
+	static struct identity_answer answer;
+
+	if (!p->user)
+		return STEP_NONE;
+	errno = ask_identity(p, root, &answer);
+	if (errno)
+		return STEP_USER;
+	answer.id.home[IDENTITY_HOME_MAX - 1] = '\0';
+	p->uid = answer.id.uid;
+	p->gid = answer.id.gid;
+	p->groups = answer.id.groups;
+	p->n_groups = answer.id.n_groups;
+	if (p->uid != 0)
+		memset(&p->caps, 0, sizeof(p->caps));
+	p->env = with_home(p->env, answer.id.home);
+	return STEP_NONE;
 }
 
 enum step program_become(const struct program *p)

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "runtime/caps.h"
+#include "runtime/identity.h"
 #include "runtime/step.h"
 
 #define PROGRAM_RLIMITS 16
@@ -26,6 +27,9 @@ struct program {
 	const gid_t *groups;
 	size_t n_groups;
 	bool keep_groups; /* a user namespace that may not set them */
+	/* not NULL: as whom, in the words of an image (identity.h); uid, gid and groups follow from
+	 * its files, and its capabilities are root's only */
+	const char *user;
 	mode_t umask;
 	struct caps caps;
 	bool no_new_privs;
@@ -46,6 +50,10 @@ struct program {
 /* Finds argv[0] as execvp(3) would, in the root that the process has; OUT may be argv[0] itself.
  * Gives 0, or an errno. System calls only, as all here. */
 int program_find(const struct program *p, char *buf, size_t size, const char **out);
+/* Settles p->user, if any, by the files below ROOT (a folder's descriptor or AT_FDCWD): a child
+ * that has no privilege left reads them. Groups and, with a home, the environment are in static
+ * memory afterwards. Gives the step that failed, with errno, or STEP_NONE. */
+enum step program_identify(struct program *p, int root);
 /* Becomes P's user without a way back. Gives the step that failed, with errno, or STEP_NONE. */
 enum step program_become(const struct program *p);
 /* Enters the working folder and executes it. Never returns: failures go to REPORT_FD. */

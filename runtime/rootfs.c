@@ -43,7 +43,16 @@ void rootfs_close(struct rootfs *r)
 
 uid_t rootfs_user(const struct container_spec *spec, uid_t base)
 {
-	return spec->profile == SPEC_LAYER ? base : base + INSTANCE_APP_UID;
+	unsigned long long number = 0;
+
+	if (spec->profile == SPEC_LAYER)
+		return base;
+	if (spec->profile != SPEC_IMAGE)
+		return base + INSTANCE_APP_UID;
+	const char *text = spec->user ? spec->user : "0";
+	_cleanup_free_ char *user = xstrndup(text, strcspn(text, ":"));
+	return str_to_u64(user, 0, INSTANCE_RANGE_SIZE - 1, &number) == 0 ? base + (uid_t)number
+									  : base;
 }
 
 static int open_layers(const struct instance *inst, const struct container_spec *spec,
@@ -426,8 +435,16 @@ static int mount_app(int root, uid_t user, struct error *err)
 	return 0;
 }
 
+/* A working folder that no layer has is made, as Docker does. */
+static int make_cwd(const struct container_spec *spec, int root, uid_t user, struct error *err)
+{
+	_cleanup_close_ int at = -1;
+
+	return spec->cwd ? place_open(root, spec->cwd, false, user, &at, err) : 0;
+}
+
 /* What the first process mounts on must be folders, not links of the image. */
-static int check_places(int root, uid_t base, struct error *err)
+static int check_places(const struct container_spec *spec, int root, uid_t base, struct error *err)
 {
 	static const char *const places[] = {"proc", "sys", "dev", "tmp", "etc"};
 
@@ -439,7 +456,9 @@ static int check_places(int root, uid_t base, struct error *err)
 			continue;
 		if (errno != ENOENT)
 			return fail(err, "use the image's folder", places[i]);
-		if (mkdirat(root, places[i], 0755) < 0 ||
+		mode_t mode =
+			spec->profile == SPEC_IMAGE && !strcmp(places[i], "tmp") ? 01777 : 0755;
+		if (mkdirat(root, places[i], mode) < 0 ||
 		    fchownat(root, places[i], base, base, AT_SYMLINK_NOFOLLOW) < 0)
 			return fail(err, "make", places[i]);
 	}
@@ -456,23 +475,29 @@ static int mount_root(const struct container_spec *spec, const struct rootfs_vie
 
 	if (root < 0)
 		return fail(err, "open", "r");
-	if (check_places(root, view->base, err) < 0 || mount_dev(root, view->base, err) < 0)
+	bool image = spec->profile == SPEC_IMAGE;
+	bool writable = image || spec->profile == SPEC_LAYER;
+
+	if (check_places(spec, root, view->base, err) < 0 || mount_dev(root, view->base, err) < 0)
 		return -1;
 	snprintf(options, sizeof(options), "mode=1777,size=%llu,uid=%u,gid=%u",
 		 (unsigned long long)view->disk, view->base, view->base);
-	if (mount_new_at("tmpfs", root, "/tmp", SAFE, options, view->base, NULL, err) < 0 ||
-	    mount_etc(spec, root, view, err) < 0)
+	/* an image brings a /tmp and certificates of its own, or means to have none */
+	if (!image && mount_new_at("tmpfs", root, "/tmp", SAFE, options, view->base, NULL, err) < 0)
 		return -1;
-	if (c->ca >= 0 && place_mount(c->ca, root, CA_BUNDLE, true, view->base, err) < 0)
+	if (mount_etc(spec, root, view, err) < 0)
 		return -1;
-	if (spec->profile != SPEC_LAYER && mount_app(root, user, err) < 0)
+	if (!image && c->ca >= 0 && place_mount(c->ca, root, CA_BUNDLE, true, view->base, err) < 0)
+		return -1;
+	if (!writable && mount_app(root, user, err) < 0)
+		return -1;
+	if (image && make_cwd(spec, root, user, err) < 0)
 		return -1;
 	for (unsigned i = 0; i < c->n_mounts; i++) {
 		if (place_mount(c->mounts[i], root, spec->mounts[i].dest, false, user, err) < 0)
 			return -1;
 	}
-	if (spec->profile != SPEC_LAYER &&
-	    mount_setattr(root, "", AT_EMPTY_PATH, &ro, sizeof(ro)) < 0)
+	if (!writable && mount_setattr(root, "", AT_EMPTY_PATH, &ro, sizeof(ro)) < 0)
 		return fail(err, "protect", "/");
 	return 0;
 }

@@ -37,7 +37,8 @@ struct rootfs {
 	bool made_upper;
 };
 
-/* The container's own user in the host's numbers; BASE is the first of its range. */
+/* The container's own user in the host's numbers; BASE is the first of its range. For an image the
+ * one that it gives by number, otherwise root: its names are not known out here. */
 uid_t rootfs_user(const struct container_spec *spec, uid_t base);
 
 /* SPEC must outlive it. The caller calls rootfs_close also after a failure. */

@@ -386,7 +386,7 @@ static const char *const refused[] = {
 	"chroot",
 };
 
-static struct seccomp_filter filters[SPEC_LAYER + 1];
+static struct seccomp_filter filters[SPEC_IMAGE + 1];
 
 static int add_names(scmp_filter_ctx ctx, uint32_t action, const char *const *names, size_t n,
 		     struct error *err)
@@ -519,8 +519,8 @@ int seccomp_init_filters(struct error *err)
 	    build_calls(SPEC_LAYER, &filters[SPEC_LAYER].calls, err) < 0 ||
 	    build_arguments(&arguments, err) < 0)
 		return -1;
-	filters[SPEC_BUILD].calls = filters[SPEC_APP].calls;
-	for (int p = SPEC_APP; p <= SPEC_LAYER; p++)
+	filters[SPEC_BUILD].calls = filters[SPEC_IMAGE].calls = filters[SPEC_APP].calls;
+	for (int p = SPEC_APP; p <= SPEC_IMAGE; p++)
 		filters[p].arguments = arguments;
 	return 0;
 }

@@ -331,7 +331,8 @@ static void begin_stop(struct shim *s, int timeout_ms)
 	if (s->kill_ms && clock_ms() + timeout_ms >= s->kill_ms)
 		return;
 	if (!s->kill_ms && timeout_ms > 0)
-		container_signal(&s->run, SIGTERM);
+		container_signal(&s->run,
+				 s->spec->stop_signal ? (int)s->spec->stop_signal : SIGTERM);
 	s->kill_ms = clock_ms() + timeout_ms;
 }
 

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "instance/instance.h"
 #include "instance/name.h"
+#include "runtime/identity.h"
 #include "runtime/wire.h"
 
 #define LABEL_MAX 255
@@ -35,6 +36,8 @@ enum tag {
 	TAG_STOP_MS,
 	TAG_RESERVE,
 	TAG_RATES,
+	TAG_USER,
+	TAG_STOP_SIGNAL,
 	TAG_END_
 };
 
@@ -55,6 +58,7 @@ void container_spec_release(struct container_spec *spec)
 	free(spec->label);
 	free(spec->upper);
 	free(spec->cwd);
+	free(spec->user);
 	free(spec->hostname);
 	free(spec->log_app);
 	free(spec->log_name);
@@ -173,6 +177,11 @@ static int check_program(const struct container_spec *spec, struct error *err)
 	}
 	if (spec->cwd && !is_path_inside(spec->cwd))
 		return invalid(err, "working folder", spec->cwd);
+	if (spec->user && (spec->profile != SPEC_IMAGE || !identity_is_user(spec->user)))
+		return invalid(err, "user", spec->user);
+	if (spec->stop_signal > 64)
+		return error_set(err, ERROR_INVALID, 0, "container stop signal %u is not known",
+				 spec->stop_signal);
 	if (spec->hostname && !is_hostname(spec->hostname))
 		return invalid(err, "host name", spec->hostname);
 	return 0;
@@ -236,7 +245,7 @@ int container_spec_check(const struct container_spec *spec, struct error *err)
 		return invalid(err, "id", spec->id);
 	if (spec->label && strlen(spec->label) > LABEL_MAX)
 		return invalid(err, "label", spec->label);
-	if (spec->profile < SPEC_APP || spec->profile > SPEC_LAYER)
+	if (spec->profile < SPEC_APP || spec->profile > SPEC_IMAGE)
 		return error_set(err, ERROR_INVALID, 0, "container profile %d is not known",
 				 (int)spec->profile);
 	if (spec->range >= INSTANCE_RANGES)
@@ -374,6 +383,7 @@ int container_spec_encode(const struct container_spec *spec, struct strbuf *out,
 	put_list_field(&sb, TAG_ARGV, &spec->argv);
 	put_list_field(&sb, TAG_ENV, &spec->env);
 	put_str_field(&sb, TAG_CWD, spec->cwd);
+	put_str_field(&sb, TAG_USER, spec->user);
 	put_str_field(&sb, TAG_HOSTNAME, spec->hostname);
 	put_u32_field(&sb, TAG_NETWORK, (uint32_t)spec->network);
 	put_limits(&sb, &spec->limits);
@@ -385,6 +395,7 @@ int container_spec_encode(const struct container_spec *spec, struct strbuf *out,
 	put_log(&sb, spec);
 	put_restart(&sb, spec);
 	put_u32_field(&sb, TAG_STOP_MS, spec->stop_ms);
+	put_u32_field(&sb, TAG_STOP_SIGNAL, spec->stop_signal);
 	if (sb.len > SPEC_ENCODED_MAX)
 		return error_set(err, ERROR_INVALID, 0,
 				 "the container's arguments and environment are too large: "
@@ -493,6 +504,12 @@ static void get_field(struct wire_reader *r, uint32_t tag, struct container_spec
 	case TAG_RATES:
 		spec->limits.net_to = wire_get_u64(r);
 		spec->limits.net_from = wire_get_u64(r);
+		break;
+	case TAG_USER:
+		spec->user = wire_get_str(r, 2 * IDENTITY_NAME_MAX + 1);
+		break;
+	case TAG_STOP_SIGNAL:
+		spec->stop_signal = wire_get_u32(r);
 		break;
 	case TAG_END_:
 	default:

@@ -16,9 +16,9 @@
 #include "base/strbuf.h"
 #include "base/strvec.h"
 
-#define SPEC_VERSION 1
+#define SPEC_VERSION 2
 #define SPEC_ENCODED_MAX (2u << 20)
-#define SPEC_MAX_LAYERS 64
+#define SPEC_MAX_LAYERS 128
 #define SPEC_MAX_MOUNTS 32
 #define SPEC_MAX_ARGS 4096
 
@@ -28,6 +28,10 @@ enum spec_profile {
 	SPEC_BUILD = 2, /* the same, for build scripts */
 	SPEC_LAYER = 3, /* root of its own user namespace, with the capabilities that a package
 			 * manager needs, root writable: makes runtime layers */
+	SPEC_IMAGE = 4, /* a container image's own program: runs as `user` of its own files; root of
+			 * its user namespace has the capabilities with which programs start
+			 * themselves as another user, others have none; root writable, counted
+			 * and gone with the container; any port may be listened on */
 };
 
 enum spec_network {
@@ -85,8 +89,10 @@ struct container_spec {
 	char *upper;
 	struct strvec argv; /* argv[0] is looked up in env's PATH inside */
 	struct strvec env;  /* "KEY=VALUE" */
-	char *cwd;          /* NULL: /app for APP and BUILD, / for LAYER */
-	char *hostname;     /* NULL: the id */
+	char *user; /* SPEC_IMAGE only: as its configuration says it (runtime/identity.h); NULL:
+		       root */
+	char *cwd; /* NULL: /app for APP and BUILD, / for the others; made when missing for IMAGE */
+	char *hostname; /* NULL: the id */
 	enum spec_network network;
 	struct spec_limits limits;
 	struct spec_mount *mounts;
@@ -100,6 +106,7 @@ struct container_spec {
 	enum spec_restart restart;
 	uint32_t restart_max; /* for SPEC_RESTART_ON_FAILURE; 0: 10 */
 	uint32_t stop_ms;     /* SIGTERM to SIGKILL; 0: 30 s */
+	uint32_t stop_signal; /* 0: SIGTERM, to every process; any other goes to the program only */
 };
 
 void container_spec_init(struct container_spec *spec);

@@ -23,6 +23,7 @@ static const char *const texts[STEP_COUNT_] = {
 	[STEP_CWD_CHECK] = "check the working folder after the root has changed",
 	[STEP_HOSTNAME] = "set the host name",
 	[STEP_NETWORK] = "set the network up",
+	[STEP_USER] = "find the image's user",
 	[STEP_TERMINAL] = "open the terminal",
 	[STEP_STDIO] = "connect stdin, stdout and stderr",
 	[STEP_LIMITS] = "set resource limits",
@@ -81,6 +82,10 @@ int step_error(const struct step_report *r, struct error *err)
 
 	if (r->step == STEP_EXEC && r->error == ENOENT)
 		code = ERROR_NOT_FOUND;
+	if (r->step == STEP_USER && r->error == ENOENT)
+		return error_set(err, ERROR_NOT_FOUND, 0,
+				 "the image's /etc/passwd and /etc/group do not know its user '%s'",
+				 r->subject);
 	if (r->subject[0])
 		return error_set(err, code, r->error, "%s '%s'", text ? text : "start", r->subject);
 	return error_set(err, code, r->error, "%s", text ? text : "start");

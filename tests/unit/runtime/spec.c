@@ -17,7 +17,7 @@ static void fill(struct container_spec *s)
 	container_spec_init(s);
 	s->id = xstrdup("hello.web.1");
 	s->label = xstrdup("anything \n at all");
-	s->profile = SPEC_BUILD;
+	s->profile = SPEC_IMAGE;
 	s->range = 7;
 	strvec_push(&s->layers, "layer/app-1");
 	strvec_push(&s->layers, "source/0123abcd");
@@ -50,6 +50,8 @@ static void fill(struct container_spec *s)
 	s->restart = SPEC_RESTART_ON_FAILURE;
 	s->restart_max = 3;
 	s->stop_ms = 1234;
+	s->user = xstrdup("app:1000");
+	s->stop_signal = 3;
 }
 
 static void test_round_trip(void **state)
@@ -67,6 +69,8 @@ static void test_round_trip(void **state)
 	assert_string_equal(b.label, a.label);
 	assert_string_equal(b.argv.v[2], "two\nlines");
 	assert_int_equal(b.n_mounts, 2);
+	assert_string_equal(b.user, "app:1000");
+	assert_int_equal(b.stop_signal, 3);
 	assert_true(b.mounts[1].read_only);
 	assert_memory_equal(&a.limits, &b.limits, sizeof(a.limits));
 	assert_int_equal(container_spec_encode(&b, &two, &err), 0);
@@ -208,6 +212,15 @@ static void spoil(struct container_spec *s, int what)
 	case 37:
 		s->profile = SPEC_LAYER;
 		break;
+	case 38:
+		set(&s->user, "a b");
+		break;
+	case 39:
+		s->profile = SPEC_APP; /* whose user is not the image's to say */
+		break;
+	case 40:
+		s->stop_signal = 65;
+		break;
 	default:
 		fail();
 	}
@@ -216,7 +229,7 @@ static void spoil(struct container_spec *s, int what)
 static void test_refusals(void **state)
 {
 	(void)state;
-	for (int i = 0; i <= 37; i++) {
+	for (int i = 0; i <= 40; i++) {
 		struct container_spec s;
 		_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
 		struct error err = ERROR_INIT;
