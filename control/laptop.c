@@ -11,7 +11,7 @@
 #include "base/file.h"
 #include "base/strbuf.h"
 #include "instance/name.h"
-#include "receiver/quote.h"
+#include "base/quote.h"
 
 void laptop_release(struct laptop *l)
 {

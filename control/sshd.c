@@ -14,7 +14,7 @@
 #include "base/file.h"
 #include "control/pubkey.h"
 #include "instance/name.h"
-#include "receiver/quote.h"
+#include "base/quote.h"
 
 static const char *const host_key_types[] = {"ed25519", "ecdsa"};
 

@@ -17,7 +17,7 @@
 #include "instance/call.h"
 #include "instance/name.h"
 #include "receiver/pktline.h"
-#include "receiver/quote.h"
+#include "base/quote.h"
 #include "receiver/gitdir.h"
 
 struct hook_command {

@@ -9,7 +9,7 @@
 #include "base/random.h"
 #include "control/leaving.h"
 #include "control/oneoff.h"
-#include "receiver/quote.h"
+#include "base/quote.h"
 #include "receiver/words.h"
 
 /* The word of LINE, which is all of a command, with which its last N words begin; NULL when LINE is

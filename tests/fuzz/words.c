@@ -8,7 +8,7 @@
 
 #include "base/cleanup.h"
 #include "receiver/door.h"
-#include "receiver/quote.h"
+#include "base/quote.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

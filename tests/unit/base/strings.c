@@ -14,8 +14,10 @@
 
 #include <cmocka.h>
 
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "base/ini.h"
+#include "base/quote.h"
 #include "base/strvec.h"
 
 static void test_strbuf(void **state)
@@ -172,13 +174,43 @@ static void test_printable(void **state)
 	assert_int_equal(printable_control(""), 0);
 }
 
+static void test_quote(void **state)
+{
+	(void)state;
+	static const char *const words[] = {"time", "",     "it's",        "a b",
+					    "$x",   "\n\\", "caf\xc3\xa9", "-c"};
+	_cleanup_strvec_ struct strvec in = STRVEC_INIT, out = STRVEC_INIT;
+	_cleanup_strbuf_ struct strbuf line = STRBUF_INIT;
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		strvec_push(&in, words[i]);
+	quote_words(&line, &in);
+	assert_true(quote_split(line.data, &out));
+	assert_int_equal(out.n, in.n);
+	for (size_t i = 0; i < in.n; i++)
+		assert_string_equal(out.v[i], in.v[i]);
+	strvec_release(&out);
+	assert_true(quote_split("  redis-server --port\t'6379' \"a b\" c\\ d ", &out));
+	assert_int_equal(out.n, 5);
+	assert_string_equal(out.v[3], "a b");
+	assert_string_equal(out.v[4], "c d");
+	/* what a shell would do something with */
+	static const char *const shell[] = {"echo $PORT", "a;b",  "a | b",  "a && b", "A=1 b",
+					    "cd /x",      "ls *", "\"$x\"", "a > b",  "echo `date`",
+					    "~/x",        "",     "  ",     "'open",  "a\nb",
+					    "exec a",     "(a)",  "a\\"};
+	for (size_t i = 0; i < ARRAY_SIZE(shell); i++)
+		if (quote_split(shell[i], &out))
+			fail_msg("taken: %s", shell[i]);
+	assert_int_equal(out.n, 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_strbuf),    cmocka_unit_test(test_cap),
 		cmocka_unit_test(test_numbers),   cmocka_unit_test(test_strvec),
 		cmocka_unit_test(test_error),     cmocka_unit_test(test_ini),
-		cmocka_unit_test(test_printable),
+		cmocka_unit_test(test_printable), cmocka_unit_test(test_quote),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
