@@ -22,7 +22,7 @@
 #define CANCEL_MS 20000
 #define NOTE_MAX 256
 
-const char *const build_kinds[] = {"push", "up", "sync", "archive", "rebuild", NULL};
+const char *const build_kinds[] = {"push", "up", "sync", "archive", "rebuild", "image", NULL};
 
 /* The build of this session. */
 static struct {

@@ -21,7 +21,7 @@
 #include "control/app.h"
 #include "control/context.h"
 
-/* "push", "up", "sync", "archive", "rebuild"; ends in NULL. */
+/* "push", "up", "sync", "archive", "rebuild", "image"; ends in NULL. */
 extern const char *const build_kinds[];
 
 struct build_row {

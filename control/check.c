@@ -107,7 +107,7 @@ static int request(const struct appjson_check *check, const struct process *p, s
 {
 	_cleanup_free_ char *url = xasprintf(
 		"%s://%s:%d%s", check->scheme ? check->scheme : "http", p->status.address,
-		check->port > 0 ? check->port : PROCESS_PORT, check->path ? check->path : "/");
+		check->port > 0 ? check->port : (int)p->port, check->path ? check->path : "/");
 	_cleanup_strbuf_ struct strbuf body = STRBUF_INIT;
 	strbuf_cap(&body, ANSWER_MAX);
 	CURL *curl = curl_easy_init();
@@ -172,13 +172,13 @@ static bool is_listening(const struct appjson_check *check)
 }
 
 /* How long `web` may take to listen: a startup check of its own for that says it. */
-static int listen_timeout(const struct appjson *aj)
+static int listen_timeout(const struct appjson *aj, unsigned port)
 {
 	for (size_t i = 0; i < aj->n_checks; i++) {
 		const struct appjson_check *check = &aj->checks[i];
 		if (check->kind == APPJSON_STARTUP && strcmp(check->process, "web") == 0 &&
 		    is_listening(check) && check->timeout > 0 &&
-		    (check->port <= 0 || check->port == PROCESS_PORT))
+		    (check->port <= 0 || (unsigned)check->port == port))
 			return check->timeout;
 	}
 	return LISTEN_TIMEOUT_S;
@@ -198,7 +198,7 @@ static int try_check(struct context *c, const struct app *app, const struct appj
 		return 0;
 	}
 	if (is_listening(check))
-		return wait_listening(c, app, p, check->port > 0 ? check->port : PROCESS_PORT,
+		return wait_listening(c, app, p, check->port > 0 ? check->port : (int)p->port,
 				      check->timeout > 0 ? check->timeout : LISTEN_TIMEOUT_S, err);
 	return request(check, p, err);
 }
@@ -245,7 +245,7 @@ static int check_process(struct context *c, const struct app *app, const struct 
 			 const struct process *p, struct error *err)
 {
 	bool web = strcmp(p->type, "web") == 0, any = false;
-	if (web && wait_listening(c, app, p, PROCESS_PORT, listen_timeout(aj), err) < 0)
+	if (web && wait_listening(c, app, p, (int)p->port, listen_timeout(aj, p->port), err) < 0)
 		return -1;
 	for (size_t i = 0; i < aj->n_checks; i++) {
 		const struct appjson_check *check = &aj->checks[i];

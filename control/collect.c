@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "buildpacks/fetched.h"
+#include "control/imagetag.h"
 #include "control/packlist.h"
 #include "receiver/export.h"
 #include "runtime/client.h"
@@ -60,7 +61,7 @@ static int load_kept(struct context *c, struct kept *k, struct error *err)
 			strvec_push(&k->images, db_text(stmt, 0));
 		strvec_push(&k->trees, db_text(stmt, 1));
 	}
-	return got;
+	return got < 0 ? -1 : imagetag_ids(&c->db, &k->images, err);
 }
 
 static int load_layers(struct context *c, struct kept *k, struct error *err)
@@ -105,10 +106,12 @@ static void remove_images(struct context *c, const struct kept *k)
 		closedir(dir);
 }
 
-/* Layers of an app's own have these names (buildpacks/); all others are shared. */
+/* Layers of an app's own have these names (buildpacks/), and those that came with images; all
+ * others are shared. */
 static bool is_own(const char *layer)
 {
-	return str_starts(layer, "deps-") || str_starts(layer, "app-");
+	return str_starts(layer, "deps-") || str_starts(layer, "app-") ||
+	       str_starts(layer, IMAGE_OCI_LAYER);
 }
 
 static int remove_rest(struct context *c, const struct kept *k, struct error *err)

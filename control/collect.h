@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Collecting what no release needs any more: images, their own layers, source trees. Kept are the
- * current release of each app and its newest [releases] keep (10) others; the layers of stacks and
- * language runtimes stay, because any app may want them again.
+ * Collecting what no release and no tag needs any more: images, their own layers, source trees.
+ * Kept are the current release of each app and its newest [releases] keep (10) others; the layers
+ * of stacks and language runtimes stay, because any app may want them again.
  */
 #ifndef CONTROL_COLLECT_H
 #define CONTROL_COLLECT_H

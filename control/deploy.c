@@ -273,9 +273,11 @@ static void settle(struct context *c, const struct app *app, const struct releas
 		dup2(null, fd);
 	close_range(3, ~0U, 0);
 	struct error ignored = ERROR_INIT;
-	export_settle(c->inst, r->tree, &ignored);
+	if (r->tree)
+		export_settle(c->inst, r->tree, &ignored);
 	ask_to_collect(c->inst, STDERR_FILENO);
-	gc_run(c->inst, app->name, false, &ignored);
+	if (r->commit)
+		gc_run(c->inst, app->name, false, &ignored);
 	_exit(0);
 }
 
@@ -361,6 +363,87 @@ int deploy_run(struct context *c, struct app *app, const struct deploy *d, struc
 	return -1;
 }
 
+/* The release that D makes: the app's config and formation, and no source. */
+static int launch_image(struct context *c, struct app *app, const struct deploy_image *d,
+			struct release *r, struct error *err)
+{
+	_cleanup_image_ struct image im;
+	_cleanup_appfile_ struct appfile none;
+	struct timing t = {clock_ms(), clock_ms(), STRBUF_INIT};
+	image_init(&im);
+	appfile_init(&none);
+	int result = d->get(c, &im, d->data, err);
+	if (result == 0 && !image_command(&im, "web"))
+		result = error_set(err, ERROR_INVALID, 0,
+				   "the image says no program to start: it has neither Entrypoint "
+				   "nor Cmd");
+	if (result == 0) {
+		timing_mark(&t, "image");
+		r->image = xstrdup(im.id);
+		complete_formation(&im, &r->formation);
+		result = build_built(c, im.id, err);
+	}
+	if (result == 0)
+		result = launch(c, app, r, &im, &none, &t, err);
+	if (result == 0) {
+		timing_mark(&t, "launch");
+		report(c, app, r, &t);
+	}
+	strbuf_release(&t.text);
+	return result;
+}
+
+static int deploy_image_locked(struct context *c, struct app *app, const struct deploy_image *d,
+			       char **out_image, struct error *err)
+{
+	_cleanup_close_ int hold = -1;
+	_cleanup_release_ struct release r;
+	release_init(&r);
+	if (app_find_id(&c->db, app->id, app, err) < 0 || collect_hold(c->inst, &hold, err) < 0)
+		return -1;
+	if (app->locked)
+		return error_set(err, ERROR_BUSY, 0,
+				 "app '%s' is locked: 'apps:unlock %s' allows deploys again",
+				 app->name, app->name);
+	if (build_started(c, err) < 0 || config_merged(c, app->id, &r.config, err) < 0 ||
+	    formation_load(&c->db, app->id, &r.formation, err) < 0)
+		return -1;
+	r.description = xstrdup(d->description);
+	if (launch_image(c, app, d, &r, err) < 0)
+		return -1;
+	hold = close_fd(hold);
+	settle(c, app, &r);
+	*out_image = TAKE_PTR(r.image);
+	return 0;
+}
+
+static int wait_and_deploy_image(struct context *c, struct app *app, const struct deploy_image *d,
+				 struct error *err)
+{
+	_cleanup_close_ int lock = -1;
+	_cleanup_free_ char *image = NULL;
+	if (lock_take(c, app, "deploy of an image", &lock, err) < 0 ||
+	    deploy_image_locked(c, app, d, &image, err) < 0)
+		return -1;
+	lock = close_fd(lock);
+	return trigger_run(c, app, "post-deploy", image, err);
+}
+
+int deploy_run_image(struct context *c, struct app *app, const struct deploy_image *d,
+		     struct error *err)
+{
+	struct error why = ERROR_INIT;
+	if (build_begin(c, app, "image", NULL, err) < 0)
+		return -1;
+	if (wait_and_deploy_image(c, app, d, &why) == 0) {
+		build_end(c, "succeeded", app->release, NULL);
+		return 0;
+	}
+	build_end(c, "failed", 0, &why);
+	*err = why;
+	return -1;
+}
+
 /* The commit that runs when the app's turn has come: a push may have come first. */
 static int wait_and_rebuild(struct context *c, struct app *app, struct error *err)
 {
@@ -382,6 +465,11 @@ int deploy_rebuild(struct context *c, struct app *app, struct error *err)
 	release_init(&current);
 	if (release_load(c, app, 0, &current, err) < 0)
 		return -1;
+	if (!current.commit && current.image)
+		return error_set(err, ERROR_NOT_FOUND, 0,
+				 "app '%s' was deployed as an image, which is not built here: "
+				 "'git:from-image' gets it anew",
+				 app->name);
 	if (!current.commit)
 		return error_set(err, ERROR_NOT_FOUND, 0,
 				 "app '%s' has no source yet: push to it first", app->name);
@@ -428,8 +516,13 @@ int deploy_change(struct context *c, struct app *app, const struct deploy_change
 	replace_list(&r.config, change->config);
 	replace_list(&r.formation, change->formation);
 	replace_string(&r.image, change->image);
-	replace_string(&r.tree, change->tree);
-	replace_string(&r.commit, change->commit);
+	/* what an image came from goes with it, and may be nothing */
+	if (change->image) {
+		free(r.tree);
+		free(r.commit);
+		r.tree = change->tree ? xstrdup(change->tree) : NULL;
+		r.commit = change->commit ? xstrdup(change->commit) : NULL;
+	}
 	replace_string(&r.description, change->description);
 	free(r.user);
 	r.user = NULL;

@@ -6,6 +6,7 @@
 
 #include "control/app.h"
 #include "control/context.h"
+#include "runtime/image.h"
 
 /* What is to be deployed. */
 struct deploy {
@@ -20,6 +21,16 @@ struct deploy {
  * nothing has changed: the error is the reason, and what led to it was printed. Takes the app's
  * lock, waiting for it if need be. */
 int deploy_run(struct context *c, struct app *app, const struct deploy *d, struct error *err);
+
+/* Deploys a container image instead of source. */
+struct deploy_image {
+	const char *description; /* "Deploy image redis:7" */
+	/* Gets the image, saves it and fills IM; its output goes into the build's log. */
+	int (*get)(struct context *c, struct image *im, void *data, struct error *err);
+	void *data;
+};
+int deploy_run_image(struct context *c, struct app *app, const struct deploy_image *d,
+		     struct error *err);
 
 /* Builds the current release's source again (ps:rebuild). */
 int deploy_rebuild(struct context *c, struct app *app, struct error *err);

@@ -2,6 +2,7 @@
 #include "control/process.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,18 +128,36 @@ static void set_stop_timeout(struct context *c, const struct app *app, struct co
 		spec->stop_ms = seconds ? (uint32_t)seconds * 1000 : 1;
 }
 
+unsigned process_port(const struct release *r, const struct image *im)
+{
+	unsigned long long port;
+	const char *config = strvec_getenv(&r->config, "PORT");
+	const char *own = strvec_getenv(&im->env, "PORT");
+
+	if (!im->container)
+		return PROCESS_PORT;
+	if ((config && str_to_u64(config, 1, 65535, &port) == 0) ||
+	    (own && str_to_u64(own, 1, 65535, &port) == 0))
+		return (unsigned)port;
+	int exposed = image_config_port(&im->config);
+	return exposed ? (unsigned)exposed : PROCESS_PORT;
+}
+
 static void set_environment(const struct release *r, const struct image *im, const char *dyno,
 			    struct strvec *env)
 {
 	strvec_push(env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-	strvec_push(env, "LANG=C.UTF-8");
+	if (!im->container)
+		strvec_push(env, "LANG=C.UTF-8");
 	for (size_t i = 0; i < im->env.n + r->config.n; i++) {
 		const char *pair = i < im->env.n ? im->env.v[i] : r->config.v[i - im->env.n];
 		const char *equals = strchr(pair, '=');
 		_cleanup_free_ char *key = xstrndup(pair, (size_t)(equals - pair));
 		strvec_setenv(env, key, equals + 1);
 	}
-	strvec_setenv(env, "HOME", "/app");
+	/* an image's program gets the home of its user */
+	if (!im->container)
+		strvec_setenv(env, "HOME", "/app");
 	strvec_setenv(env, "DYNO", dyno);
 	if (r->commit) {
 		strvec_setenv(env, "GIT_REV", r->commit);
@@ -159,11 +178,19 @@ int process_spec(struct context *c, const struct app *app, const struct release 
 	process_prefix(app->id, prefix);
 	container_spec_init(out);
 	out->id = xasprintf("%s%s.%s", prefix, app->name, suffix);
-	out->profile = SPEC_APP;
+	out->profile = im->container ? SPEC_IMAGE : SPEC_APP;
 	out->range = app->range;
 	out->network = SPEC_NET_EGRESS;
 	strvec_push_all(&out->layers, im->layers.v);
-	image_launch_argv(command, &out->argv);
+	image_argv(im, command, &out->argv);
+	if (im->container) {
+		out->user = *im->config.user ? xstrdup(im->config.user) : NULL;
+		out->cwd = xstrdup(*im->config.cwd ? im->config.cwd : "/");
+		out->stop_signal = (uint32_t)image_config_signal(im->config.stop_signal);
+		/* to the program alone, as elsewhere; but SIGTERM as everywhere here */
+		if (out->stop_signal == SIGTERM)
+			out->stop_signal = 0;
+	}
 	set_environment(r, im, dyno, &out->env);
 	strvec_setenv(&out->env, "BERTH_APP", app->name);
 	set_stop_timeout(c, app, out);
@@ -191,11 +218,14 @@ int process_start(struct context *c, const struct app *app, const struct release
 	set_restart(c, app, &spec);
 	if (strcmp(type, "web") == 0) {
 		char port[8];
-		snprintf(port, sizeof(port), "%d", PROCESS_PORT);
+		snprintf(port, sizeof(port), "%u", process_port(r, im));
 		strvec_setenv(&spec.env, "PORT", port);
 	}
-	*out = (struct process){
-		.app = app->id, .generation = r->generation, .epoch = app->epoch, .n = n};
+	*out = (struct process){.app = app->id,
+				.generation = r->generation,
+				.epoch = app->epoch,
+				.n = n,
+				.port = process_port(r, im)};
 	snprintf(out->type, sizeof(out->type), "%s", type);
 	snprintf(out->status.id, sizeof(out->status.id), "%s", spec.id);
 	snprintf(out->status.label, sizeof(out->status.label), "%s", spec.label);

@@ -18,11 +18,16 @@
 
 #define PROCESS_PORT 5000
 
+/* Where `web` of a release listens: PROCESS_PORT; for a container image the config's PORT, else the
+ * one of the image's environment, else the lowest TCP port that it exposes. */
+unsigned process_port(const struct release *r, const struct image *im);
+
 struct process {
 	struct container_status status;
 	int64_t app, generation, epoch;
 	char type[NAME_TYPE_MAX + 1];
-	unsigned n; /* from 1 */
+	unsigned n;    /* from 1 */
+	unsigned port; /* of what process_start has started; 0 otherwise */
 };
 
 #define PROCESS_PREFIX_MAX 24

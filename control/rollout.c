@@ -146,20 +146,31 @@ static int publish_once(struct context *c, const struct app *app, const struct r
 	return 0;
 }
 
+/* Where the processes of R listen. */
+static uint16_t release_port(struct context *c, const struct release *r)
+{
+	_cleanup_image_ struct image im;
+	struct error ignored = ERROR_INIT;
+	image_init(&im);
+	if (!r || !r->image || image_load(c->inst, r->image, &im, &ignored) < 0)
+		return PROCESS_PORT;
+	return (uint16_t)process_port(r, &im);
+}
+
 /* Publishes the routes for the processes of release R that run; all of LIST that belong. */
 static int publish(struct context *c, const struct app *app, const struct release *r,
 		   const struct rollout *ro, struct error *err)
 {
 	_cleanup_free_ struct router_backend *backends =
 		xcalloc(ro->n_now + ro->n_added, sizeof(*backends));
+	uint16_t port = release_port(c, r);
 	size_t n = 0;
 	for (size_t i = 0; i < ro->n_now + ro->n_added; i++) {
 		const struct process *p = i < ro->n_now ? &ro->now[i] : &ro->added[i - ro->n_now];
 		if (!r || (i < ro->n_now && !ro->keep[i]) || strcmp(p->type, "web") != 0 ||
 		    p->status.state == CONTAINER_EXITED || !*p->status.address)
 			continue;
-		backends[n++] =
-			(struct router_backend){p->status.id, p->status.address, PROCESS_PORT};
+		backends[n++] = (struct router_backend){p->status.id, p->status.address, port};
 	}
 	struct router_app route = {.backends = backends, .n_backends = n};
 	bool stable = false;

@@ -40,6 +40,33 @@ int tenant_create(struct context *c, const char *name, struct app *out, struct e
 	return trigger_run(c, out, "post-create", NULL, err);
 }
 
+bool tenant_autocreates(struct context *c)
+{
+	_cleanup_free_ char *off = NULL;
+	struct error ignored = ERROR_INIT;
+	return setting_get(&c->db, 0, "disable-autocreation", "false", &off, &ignored) < 0 ||
+	       strcmp(off, "true") != 0;
+}
+
+int tenant_open(struct context *c, const char *name, struct app *out, struct error *err)
+{
+	struct error why = ERROR_INIT;
+	if (app_find(&c->db, name, out, &why) < 0) {
+		if (why.code != ERROR_NO_APP || !tenant_autocreates(c)) {
+			*err = why;
+			return -1;
+		}
+		if (tenant_create(c, name, out, err) < 0)
+			return -1;
+		answer_step(c, "Created app '%s'", out->name);
+	}
+	if (out->locked)
+		return error_set(err, ERROR_BUSY, 0,
+				 "app '%s' is locked: 'apps:unlock %s' allows deploys again",
+				 out->name, out->name);
+	return tenant_mend(c, out, err);
+}
+
 int tenant_mend(struct context *c, const struct app *app, struct error *err)
 {
 	_cleanup_free_ char *to = NULL;

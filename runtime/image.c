@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/quote.h"
 #include "base/strbuf.h"
 #include "instance/name.h"
 
@@ -19,6 +20,7 @@ void image_init(struct image *im)
 	strvec_init(&im->layers);
 	strvec_init(&im->env);
 	strvec_init(&im->packs);
+	image_config_init(&im->config);
 }
 
 void image_release(struct image *im)
@@ -27,7 +29,17 @@ void image_release(struct image *im)
 		free(im->processes[i].type);
 		free(im->processes[i].command);
 	}
+	for (size_t i = 0; i < im->n_history; i++) {
+		free(im->history[i].created);
+		free(im->history[i].created_by);
+		free(im->history[i].comment);
+	}
 	free(im->processes);
+	free(im->history);
+	free(im->architecture);
+	free(im->created);
+	free(im->source);
+	image_config_release(&im->config);
 	free(im->id);
 	free(im->base);
 	free(im->tree);
@@ -42,6 +54,29 @@ void image_add_process(struct image *im, const char *type, const char *command)
 {
 	im->processes = xreallocarray(im->processes, im->n_processes + 1, sizeof(*im->processes));
 	im->processes[im->n_processes++] = (struct image_process){xstrdup(type), xstrdup(command)};
+}
+
+void image_add_step(struct image *im, const char *created, const char *created_by,
+		    const char *comment, bool empty)
+{
+	im->history = xreallocarray(im->history, im->n_history + 1, sizeof(*im->history));
+	im->history[im->n_history++] =
+		(struct image_step){xstrdup(created), xstrdup(created_by), xstrdup(comment), empty};
+}
+
+void image_set_program(struct image *im)
+{
+	_cleanup_strvec_ struct strvec words = STRVEC_INIT;
+	_cleanup_strbuf_ struct strbuf line = STRBUF_INIT;
+
+	for (size_t i = 0; i < im->config.entrypoint.n; i++)
+		strvec_push(&words, im->config.entrypoint.v[i]);
+	for (size_t i = 0; i < im->config.cmd.n; i++)
+		strvec_push(&words, im->config.cmd.v[i]);
+	if (words.n == 0 || !*words.v[0])
+		return;
+	quote_words(&line, &words);
+	image_add_process(im, "web", line.data);
 }
 
 const char *image_command(const struct image *im, const char *type)
@@ -116,6 +151,29 @@ static int list_from_json(const json_t *list, struct strvec *out, struct error *
 	return 0;
 }
 
+static json_t *plain_text(const char *s)
+{
+	return json_string(s ? s : "");
+}
+
+static void container_to_json(const struct image *im, json_t *doc)
+{
+	const struct strvec none = STRVEC_INIT;
+	json_t *history = json_array();
+
+	for (size_t i = 0; i < im->n_history; i++) {
+		const struct image_step *s = &im->history[i];
+		json_array_append_new(history, json_pack("{s:s,s:s,s:s,s:b}", "created", s->created,
+							 "created_by", s->created_by, "comment",
+							 s->comment, "empty", s->empty));
+	}
+	json_object_set_new(doc, "config", image_config_to_json(&im->config, &none));
+	json_object_set_new(doc, "history", history);
+	json_object_set_new(doc, "architecture", plain_text(im->architecture));
+	json_object_set_new(doc, "created", plain_text(im->created));
+	json_object_set_new(doc, "source", plain_text(im->source));
+}
+
 static json_t *image_to_json(const struct image *im)
 {
 	json_t *doc = json_object(), *processes = json_array();
@@ -135,6 +193,8 @@ static json_t *image_to_json(const struct image *im)
 		json_object_set_new(doc, "base", json_string(im->base));
 	json_object_set_new(doc, "tree", im->tree ? json_string(im->tree) : json_null());
 	json_object_set_new(doc, "builder", json_string(im->builder ? im->builder : ""));
+	if (im->container)
+		container_to_json(im, doc);
 	return doc;
 }
 
@@ -177,6 +237,37 @@ static int load_processes(struct image *im, const json_t *list, struct error *er
 	return 0;
 }
 
+static char *text_member(const json_t *doc, const char *member)
+{
+	const char *s = json_string_value(json_object_get(doc, member));
+
+	return xstrdup(s ? s : "");
+}
+
+static int load_container(struct image *im, const json_t *doc, struct error *err)
+{
+	_cleanup_strvec_ struct strvec none = STRVEC_INIT;
+	const json_t *config = json_object_get(doc, "config");
+	const json_t *history = json_object_get(doc, "history");
+
+	if (!config)
+		return 0;
+	if (image_config_from_json(config, &im->config, &none, err) < 0)
+		return -1;
+	for (size_t i = 0; i < json_array_size(history); i++) {
+		const json_t *s = json_array_get(history, i);
+		_cleanup_free_ char *created = text_member(s, "created");
+		_cleanup_free_ char *by = text_member(s, "created_by");
+		_cleanup_free_ char *comment = text_member(s, "comment");
+		image_add_step(im, created, by, comment, json_is_true(json_object_get(s, "empty")));
+	}
+	im->container = true;
+	im->architecture = text_member(doc, "architecture");
+	im->created = text_member(doc, "created");
+	im->source = text_member(doc, "source");
+	return 0;
+}
+
 int image_load(const struct instance *inst, const char *id, struct image *im, struct error *err)
 {
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
@@ -195,7 +286,8 @@ int image_load(const struct instance *inst, const char *id, struct image *im, st
 	if (load_processes(&loaded, json_object_get(doc, "processes"), err) < 0 ||
 	    list_from_json(json_object_get(doc, "layers"), &loaded.layers, err) < 0 ||
 	    list_from_json(json_object_get(doc, "env"), &loaded.env, err) < 0 ||
-	    list_from_json(json_object_get(doc, "packs"), &loaded.packs, err) < 0)
+	    list_from_json(json_object_get(doc, "packs"), &loaded.packs, err) < 0 ||
+	    load_container(&loaded, doc, err) < 0)
 		return error_wrap(err, "image '%s'", id);
 	const char *base = json_string_value(json_object_get(doc, "base"));
 	const char *tree = json_string_value(json_object_get(doc, "tree"));
@@ -226,4 +318,15 @@ void image_launch_argv(const char *command, struct strvec *argv)
 	strvec_push(argv, launcher);
 	strvec_push(argv, "bash");
 	strvec_push(argv, command);
+}
+
+void image_argv(const struct image *im, const char *command, struct strvec *argv)
+{
+	if (!im->container) {
+		image_launch_argv(command, argv);
+	} else if (!quote_split(command, argv)) {
+		strvec_push(argv, "/bin/sh");
+		strvec_push(argv, "-c");
+		strvec_push(argv, command);
+	}
 }

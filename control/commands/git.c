@@ -26,14 +26,6 @@
 #include "receiver/upload.h"
 #include "runtime/client.h"
 
-static bool autocreate(struct context *c)
-{
-	_cleanup_free_ char *off = NULL;
-	struct error ignored = ERROR_INIT;
-	return setting_get(&c->db, 0, "disable-autocreation", "false", &off, &ignored) < 0 ||
-	       strcmp(off, "true") != 0;
-}
-
 /* git:allow APP SERVICE: the door asks before it runs git. A push to an app that does not exist
  * makes it. */
 static int git_allow(struct context *c, struct request *rq, struct error *err)
@@ -49,7 +41,8 @@ static int git_allow(struct context *c, struct request *rq, struct error *err)
 				name);
 		return tenant_mend(c, &app, err);
 	}
-	if (why.code != ERROR_NO_APP || strcmp(service, "receive-pack") != 0 || !autocreate(c)) {
+	if (why.code != ERROR_NO_APP || strcmp(service, "receive-pack") != 0 ||
+	    !tenant_autocreates(c)) {
 		*err = why;
 		return -1;
 	}
@@ -204,21 +197,7 @@ static int open_target(struct context *c, const char *name, struct app *app, cha
 		       char old[REPO_HEX_SIZE], struct error *err)
 {
 	_cleanup_free_ char *branch = NULL;
-	struct error why = ERROR_INIT;
-	if (app_find(&c->db, name, app, &why) < 0) {
-		if (why.code != ERROR_NO_APP || !autocreate(c)) {
-			*err = why;
-			return -1;
-		}
-		if (tenant_create(c, name, app, err) < 0)
-			return -1;
-		answer_step(c, "Created app '%s'", app->name);
-	}
-	if (app->locked)
-		return error_set(err, ERROR_BUSY, 0,
-				 "app '%s' is locked: 'apps:unlock %s' allows deploys again",
-				 app->name, app->name);
-	if (tenant_mend(c, app, err) < 0 || deploy_branch(c, app, &branch, err) < 0)
+	if (tenant_open(c, name, app, err) < 0 || deploy_branch(c, app, &branch, err) < 0)
 		return -1;
 	_cleanup_free_ char *ref = xasprintf("refs/heads/%s", branch);
 	if (repo_ref(c->inst, app->name, ref, old, err) < 0)

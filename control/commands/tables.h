@@ -17,6 +17,7 @@ extern const struct command keys_commands[];
 extern const struct command logs_commands[];
 extern const struct command plugin_commands[];
 extern const struct command ps_commands[];
+extern const struct command registry_commands[];
 extern const struct command releases_commands[];
 extern const struct command resource_commands[];
 extern const struct command router_commands[];

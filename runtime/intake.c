@@ -1,0 +1,576 @@
+/* SPDX-License-Identifier: MIT */
+#include "runtime/intake.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sodium.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "runtime/client.h"
+#include "runtime/import.h"
+#include "runtime/ocidoc.h"
+
+#define BLOCK (256u << 10)
+#define TAR_BLOCK 512u
+#define PIPE_SIZE (1 << 20)
+#define MAX_NESTING 2 /* an index may name indexes */
+
+/* A layer as a manifest names it. */
+struct layer {
+	char *file;                       /* in the parcel */
+	char digest[OCIDOC_DIGEST_SIZE];  /* of the file; "" when nothing says it */
+	uint64_t size;                    /* of the file; 0 when nothing says it */
+	char diff_id[OCIDOC_DIGEST_SIZE]; /* of the tar in it */
+};
+
+struct plan {
+	struct layer *layers; /* lowest first */
+	size_t n;
+};
+
+static void plan_release(struct plan *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		free(p->layers[i].file);
+	free(p->layers);
+}
+
+/* --- digests --- */
+
+static void to_hex(crypto_hash_sha256_state *state, char out[OCIDOC_DIGEST_SIZE])
+{
+	unsigned char hash[crypto_hash_sha256_BYTES];
+
+	crypto_hash_sha256_final(state, hash);
+	sodium_bin2hex(out, OCIDOC_DIGEST_SIZE, hash, sizeof(hash));
+}
+
+static int mismatch(struct error *err, const char *what, const char *is, const char *should)
+{
+	return error_set(err, ERROR_INVALID, 0,
+			 "%s has the digest sha256:%s, not sha256:%s: it was changed or damaged on "
+			 "the way",
+			 what, is, should);
+}
+
+/* A document whose digest must be DIGEST unless that is "". */
+static int load_document(const struct parcel *b, const char *file, const char *digest,
+			 struct strbuf *out, struct error *err)
+{
+	crypto_hash_sha256_state state;
+	char is[OCIDOC_DIGEST_SIZE];
+
+	if (parcel_load(b, file, OCIDOC_MAX_BYTES, out, err) < 0)
+		return -1;
+	crypto_hash_sha256_init(&state);
+	crypto_hash_sha256_update(&state, (unsigned char *)out->data, out->len);
+	to_hex(&state, is);
+	if (*digest && strcmp(is, digest) != 0)
+		return mismatch(err, file, is, digest);
+	return 0;
+}
+
+/* --- one layer: the child that feeds it --- */
+
+/* What the child found, sent back whole. */
+struct fed {
+	uint32_t done; /* all was read and written */
+	char diff_id[OCIDOC_DIGEST_SIZE], digest[OCIDOC_DIGEST_SIZE];
+	uint64_t size;
+	char message[512];
+};
+
+struct source {
+	struct parcel_file file;
+	crypto_hash_sha256_state hash;
+	uint64_t size;
+	struct error err;
+	unsigned char block[BLOCK];
+};
+
+static ssize_t take_block(struct source *s)
+{
+	ssize_t n = parcel_read(&s->file, s->block, sizeof(s->block), &s->err);
+
+	if (n > 0) {
+		crypto_hash_sha256_update(&s->hash, s->block, (size_t)n);
+		s->size += (uint64_t)n;
+	}
+	return n;
+}
+
+static la_ssize_t give(struct archive *a, void *data, const void **out)
+{
+	struct source *s = data;
+	ssize_t n = take_block(s);
+
+	if (n < 0)
+		archive_set_error(a, EIO, "%s", s->err.message);
+	*out = s->block;
+	return n < 0 ? ARCHIVE_FATAL : n;
+}
+
+/* Some tools (umoci) leave out the padding of the last file and the two blocks at the end. The
+ * digest has been taken of what is there; whoever unpacks it wants a whole tar. */
+static int end_tar(int fd, uint64_t total, struct error *err)
+{
+	static const char zeros[3 * TAR_BLOCK];
+	size_t padding = (TAR_BLOCK - (size_t)(total % TAR_BLOCK)) % TAR_BLOCK;
+
+	return file_write_all(fd, zeros, padding + 2 * TAR_BLOCK, err);
+}
+
+/* The tar in the layer goes to FD and into HASH. */
+static int pump(struct archive *a, int fd, crypto_hash_sha256_state *hash, struct error *err)
+{
+	struct archive_entry *entry;
+	const void *block;
+	size_t size;
+	la_int64_t offset;
+	uint64_t total = 0;
+	int r = archive_read_next_header(a, &entry);
+
+	while (r == ARCHIVE_OK &&
+	       (r = archive_read_data_block(a, &block, &size, &offset)) == ARCHIVE_OK) {
+		crypto_hash_sha256_update(hash, block, size);
+		total += size;
+		/* headers and padding come on top of what the files may have */
+		if (total > IMPORT_MAX_BYTES + (IMPORT_MAX_BYTES >> 2))
+			return error_set(err, ERROR_INVALID, 0,
+					 "the layer unpacks to more than 16 GiB");
+		if (file_write_all(fd, block, size, err) < 0)
+			return -1;
+	}
+	if (r == ARCHIVE_EOF)
+		return end_tar(fd, total, err);
+	const char *why = archive_error_string(a);
+	return error_set(err, ERROR_INVALID, 0, "%s", why ? why : "it is no archive");
+}
+
+static int feed(const struct parcel *b, const char *name, int fd, struct fed *fed,
+		struct error *err)
+{
+	static struct source s = {.file = PARCEL_FILE_INIT};
+	crypto_hash_sha256_state plain;
+	struct archive *a = archive_read_new();
+
+	if (!a || parcel_open(b, name, &s.file, err) < 0)
+		return -1;
+	crypto_hash_sha256_init(&s.hash);
+	crypto_hash_sha256_init(&plain);
+	archive_read_support_filter_gzip(a);
+	archive_read_support_filter_bzip2(a);
+	archive_read_support_filter_xz(a);
+	archive_read_support_filter_zstd(a);
+	archive_read_support_format_raw(a);
+	archive_read_support_format_empty(a);
+	if (archive_read_open(a, &s, NULL, give, NULL) != ARCHIVE_OK)
+		return error_set(err, ERROR_INVALID, 0, "%s", archive_error_string(a));
+	if (pump(a, fd, &plain, err) < 0)
+		return -1;
+	/* the digest is of the whole file, also of what the packer's end leaves unread */
+	while (take_block(&s) > 0)
+		;
+	to_hex(&plain, fed->diff_id);
+	to_hex(&s.hash, fed->digest);
+	fed->size = s.size;
+	return 0;
+}
+
+static void feeder(const struct parcel *b, const char *name, int fd, int answer)
+	__attribute__((noreturn));
+static void feeder(const struct parcel *b, const char *name, int fd, int answer)
+{
+	static struct fed fed;
+	struct error err = ERROR_INIT;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	signal(SIGPIPE, SIG_IGN);
+	fed.done = feed(b, name, fd, &fed, &err) == 0;
+	snprintf(fed.message, sizeof(fed.message), "%.*s", (int)sizeof(fed.message) - 1,
+		 err.message);
+	file_write_all(answer, &fed, sizeof(fed), NULL);
+	_exit(0);
+}
+
+/* --- one layer: this process --- */
+
+static int read_answer(int fd, struct fed *out)
+{
+	size_t have = 0;
+	ssize_t n;
+
+	while (have < sizeof(*out) &&
+	       ((n = read(fd, (char *)out + have, sizeof(*out) - have)) > 0 ||
+		(n < 0 && errno == EINTR)))
+		have += n > 0 ? (size_t)n : 0;
+	out->message[sizeof(out->message) - 1] = '\0';
+	return have == sizeof(*out) ? 0 : -1;
+}
+
+/* Unpacks LAYER, uncommitted, and says in FED what it was. */
+static int unpack(const struct instance *inst, const struct parcel *b, const struct layer *layer,
+		  const char *id, struct fed *fed, struct error *err)
+{
+	int data[2], answer[2];
+	struct error why = ERROR_INIT;
+
+	if (pipe2(data, O_CLOEXEC) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "make a pipe");
+	if (pipe2(answer, O_CLOEXEC) < 0) {
+		error_set(err, ERROR_SYSTEM, errno, "make a pipe");
+		close(data[0]);
+		close(data[1]);
+		return -1;
+	}
+	(void)fcntl(data[1], F_SETPIPE_SZ, PIPE_SIZE); /* faster, where it is allowed */
+	fflush(NULL);
+	pid_t pid = fork();
+	if (pid == 0) {
+		close(data[0]);
+		close(answer[0]);
+		feeder(b, layer->file, data[1], answer[1]);
+	}
+	close(data[1]);
+	close(answer[1]);
+	int failed = pid < 0 ? error_set(&why, ERROR_SYSTEM, errno, "fork")
+			     : runtime_layer_unpack(inst, id, data[0], &why);
+	close(data[0]);
+	int heard = pid < 0 ? -1 : read_answer(answer[0], fed);
+	close(answer[0]);
+	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	if (failed) {
+		/* what was wrong with the packing says more than a tar that was cut short */
+		if (heard == 0 && !fed->done && *fed->message &&
+		    !strstr(fed->message, "Broken pipe"))
+			return error_set(err, ERROR_INVALID, 0, "%s", fed->message);
+		*err = why;
+		return -1;
+	}
+	if (heard < 0)
+		return error_set(err, ERROR_FAILED, 0,
+				 "the process that read the layer died (out of memory?)");
+	if (!fed->done)
+		return error_set(err, ERROR_INVALID, 0, "%s", fed->message);
+	return 0;
+}
+
+static int verify(const struct layer *layer, const struct fed *fed, struct error *err)
+{
+	if (layer->size && fed->size != layer->size)
+		return error_set(err, ERROR_INVALID, 0, "it has %llu bytes, not %llu",
+				 (unsigned long long)fed->size, (unsigned long long)layer->size);
+	if (*layer->digest && strcmp(fed->digest, layer->digest) != 0)
+		return mismatch(err, "its file", fed->digest, layer->digest);
+	if (strcmp(fed->diff_id, layer->diff_id) != 0)
+		return mismatch(err, "its content", fed->diff_id, layer->diff_id);
+	return 0;
+}
+
+/* One at a time: between the end of the unpacking and the commit nobody else may make a layer of
+ * that name. */
+static int take_layer(const struct instance *inst, const struct parcel *b,
+		      const struct layer *layer, const char *id, struct error *err)
+{
+	_cleanup_free_ char *path = instance_run(inst, "locks/intake");
+	_cleanup_close_ int lock = -1;
+	struct fed fed = {0};
+	struct error ignored = ERROR_INIT;
+
+	if (file_lock(path, true, &lock, err) < 0)
+		return -1;
+	if (runtime_layer_exists(inst, id))
+		return 0;
+	int result = unpack(inst, b, layer, id, &fed, err);
+	if (result == 0)
+		result = verify(layer, &fed, err);
+	if (result == 0)
+		result = runtime_layer_commit(inst, id, err);
+	if (result < 0) {
+		runtime_layer_remove(inst, id, &ignored);
+		return error_wrap(err, "layer sha256:%.12s", layer->diff_id);
+	}
+	return 0;
+}
+
+static int take_layers(const struct intake *in, const struct parcel *b, const struct plan *plan,
+		       struct image *im, struct error *err)
+{
+	for (size_t i = 0; i < plan->n; i++) {
+		const struct layer *layer = &plan->layers[i];
+		_cleanup_free_ char *id = xasprintf(IMAGE_OCI_LAYER "%s", layer->diff_id);
+		_cleanup_free_ char *ref = xasprintf("layer/%s", id);
+		bool here = runtime_layer_exists(in->inst, id);
+
+		if (in->progress)
+			in->progress(in->data, i + 1, plan->n, layer->diff_id, layer->size, here);
+		if (!here && take_layer(in->inst, b, layer, id, err) < 0)
+			return -1;
+		/* the same changes once more: overlayfs takes a folder once, and the upper one says
+		 * all that the lower one says */
+		for (size_t j = 0; j < im->layers.n; j++)
+			if (strcmp(im->layers.v[j], ref) == 0)
+				strvec_remove(&im->layers, j--);
+		strvec_insert(&im->layers, 0, ref);
+	}
+	return 0;
+}
+
+/* --- documents --- */
+
+static char *blob_path(const char *digest)
+{
+	return xasprintf("blobs/sha256/%s", digest);
+}
+
+static bool fits(const struct oci_descriptor *d, const struct intake *in)
+{
+	const char *want = in->architecture ? in->architecture : ocidoc_architecture();
+
+	return (!*d->architecture || strcmp(d->architecture, want) == 0) &&
+	       (!*d->os || strcmp(d->os, "linux") == 0);
+}
+
+/* The descriptor of the image that is meant. */
+static int choose(const struct oci_list *l, const struct intake *in, bool top,
+		  const struct oci_descriptor **out, struct error *err)
+{
+	const struct oci_descriptor *found = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		const struct oci_descriptor *d = &l->items[i];
+		if (!fits(d, in) || (top && in->name && strcmp(d->name, in->name) != 0))
+			continue;
+		found = found ? found : d;
+		n++;
+	}
+	if (!found)
+		return error_set(err, ERROR_NOT_FOUND, 0,
+				 "no image in it is%s%.100s%s for linux/%s",
+				 top && in->name ? " named '" : "", top && in->name ? in->name : "",
+				 top && in->name ? "'" : "",
+				 in->architecture ? in->architecture : ocidoc_architecture());
+	if (top && n > 1 && !in->name)
+		return error_set(err, ERROR_INVALID, 0,
+				 "the archive holds %zu images: name one with --name NAME", n);
+	*out = found;
+	return 0;
+}
+
+/* From index.json down to the manifest. */
+static int find_manifest(const struct intake *in, const struct parcel *b, struct oci_list *out,
+			 struct strvec *tags, struct error *err)
+{
+	char digest[OCIDOC_DIGEST_SIZE] = "";
+	_cleanup_free_ char *file = xstrdup("index.json");
+
+	for (int depth = 0; depth <= MAX_NESTING; depth++) {
+		_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+		_cleanup_oci_list_ struct oci_list l = {0};
+		const struct oci_descriptor *d;
+
+		if (load_document(b, file, digest, &text, err) < 0 ||
+		    ocidoc_list(text.data, text.len, &l, err) < 0)
+			return -1;
+		if (l.has_config) {
+			*out = l;
+			l = (struct oci_list){0};
+			return 0;
+		}
+		if (choose(&l, in, depth == 0, &d, err) < 0)
+			return -1;
+		if (depth == 0 && *d->name && tags)
+			strvec_push(tags, d->name);
+		memcpy(digest, d->digest, sizeof(digest));
+		free(file);
+		file = blob_path(digest);
+	}
+	return error_set(err, ERROR_INVALID, 0, "the image's indexes name each other");
+}
+
+static void add_layer(struct plan *p, char *file, const char *digest, uint64_t size,
+		      const char *diff_id)
+{
+	struct layer *l;
+
+	p->layers = xreallocarray(p->layers, p->n + 1, sizeof(*p->layers));
+	l = &p->layers[p->n++];
+	*l = (struct layer){.file = file, .size = size};
+	snprintf(l->digest, sizeof(l->digest), "%s", digest);
+	snprintf(l->diff_id, sizeof(l->diff_id), "%s", diff_id);
+}
+
+static int count_error(struct error *err, size_t files, size_t ids)
+{
+	return error_set(err, ERROR_INVALID, 0,
+			 "the image has %zu layers and its configuration names %zu", files, ids);
+}
+
+static int plan_oci(const struct intake *in, const struct parcel *b, struct plan *plan,
+		    struct image *im, struct strvec *tags, struct error *err)
+{
+	_cleanup_oci_list_ struct oci_list l = {0};
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	_cleanup_strvec_ struct strvec ids = STRVEC_INIT;
+
+	if (find_manifest(in, b, &l, tags, err) < 0)
+		return -1;
+	_cleanup_free_ char *file = blob_path(l.items[0].digest);
+	if (load_document(b, file, l.items[0].digest, &text, err) < 0 ||
+	    ocidoc_config(text.data, text.len, im, &ids, err) < 0)
+		return -1;
+	if (ids.n != l.n - 1)
+		return count_error(err, l.n - 1, ids.n);
+	for (size_t i = 0; i < ids.n; i++)
+		add_layer(plan, blob_path(l.items[i + 1].digest), l.items[i + 1].digest,
+			  l.items[i + 1].size, ids.v[i]);
+	return 0;
+}
+
+/* The digest that a file of a docker archive is named after; "" for another name. */
+static void named_digest(const char *file, char out[OCIDOC_DIGEST_SIZE])
+{
+	const char *slash = strrchr(file, '/');
+	_cleanup_free_ char *text = xasprintf("sha256:%s", slash ? slash + 1 : file);
+	char *dot = strrchr(text, '.');
+
+	if (dot && strcmp(dot, ".json") == 0)
+		*dot = '\0';
+	if (!ocidoc_digest(text, out))
+		*out = '\0';
+}
+
+static int plan_docker(const struct intake *in, const struct parcel *b, struct plan *plan,
+		       struct image *im, struct strvec *tags, struct error *err)
+{
+	_cleanup_docker_entry_ struct docker_entry e = {NULL, STRVEC_INIT, STRVEC_INIT};
+	_cleanup_strbuf_ struct strbuf list = STRBUF_INIT, config = STRBUF_INIT;
+	_cleanup_strvec_ struct strvec ids = STRVEC_INIT;
+	char digest[OCIDOC_DIGEST_SIZE];
+
+	if (load_document(b, "manifest.json", "", &list, err) < 0 ||
+	    ocidoc_docker(list.data, list.len, in->name, &e, err) < 0)
+		return -1;
+	named_digest(e.config, digest);
+	if (load_document(b, e.config, digest, &config, err) < 0 ||
+	    ocidoc_config(config.data, config.len, im, &ids, err) < 0)
+		return -1;
+	if (ids.n != e.layers.n)
+		return count_error(err, e.layers.n, ids.n);
+	for (size_t i = 0; i < ids.n; i++) {
+		_cleanup_free_ char *plain = parcel_resolve(e.layers.v[i], NULL);
+		if (!plain)
+			return error_set(err, ERROR_INVALID, 0,
+					 "layer '%.200s' leads out of the archive", e.layers.v[i]);
+		add_layer(plan, TAKE_PTR(plain), "", 0, ids.v[i]);
+	}
+	if (tags)
+		strvec_push_all(tags, e.tags.v);
+	return 0;
+}
+
+static int check_architecture(const struct intake *in, const struct image *im, struct error *err)
+{
+	const char *want = in->architecture ? in->architecture : ocidoc_architecture();
+
+	if (!*im->architecture || strcmp(im->architecture, want) == 0)
+		return 0;
+	return error_set(err, ERROR_UNSUPPORTED, 0,
+			 "the image is for %.40s, and this machine is %s: get it for linux/%s",
+			 im->architecture, want, want);
+}
+
+int intake_image(const struct intake *in, const struct parcel *b, struct image *im,
+		 struct strvec *tags, struct error *err)
+{
+	_cleanup_(plan_release) struct plan plan = {0};
+	int planned;
+
+	if (b->kind == PARCEL_ROOT)
+		return error_set(err, ERROR_INVALID, 0,
+				 "it is neither what 'docker save' writes nor an OCI archive: it "
+				 "has no manifest.json and no index.json");
+	planned = b->kind == PARCEL_OCI ? plan_oci(in, b, &plan, im, tags, err)
+					: plan_docker(in, b, &plan, im, tags, err);
+	if (planned < 0 || check_architecture(in, im, err) < 0)
+		return -1;
+	if (plan.n == 0)
+		return error_set(err, ERROR_INVALID, 0,
+				 "the image has no layers: nothing is in it");
+	if (take_layers(in, b, &plan, im, err) < 0)
+		return -1;
+	im->builder = xstrdup("import");
+	image_set_program(im);
+	return image_save(in->inst, im, err);
+}
+
+/* The digest of the whole archive. */
+static int hash_archive(const struct parcel *b, char out[OCIDOC_DIGEST_SIZE], struct error *err)
+{
+	crypto_hash_sha256_state state;
+	_cleanup_free_ unsigned char *block = xmalloc(BLOCK);
+	ssize_t n;
+
+	crypto_hash_sha256_init(&state);
+	if (lseek(b->archive, 0, SEEK_SET) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "read the archive");
+	while ((n = read(b->archive, block, BLOCK)) > 0)
+		crypto_hash_sha256_update(&state, block, (size_t)n);
+	if (n < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "read the archive");
+	to_hex(&state, out);
+	return 0;
+}
+
+static int take_root(const struct intake *in, const struct parcel *b, const char *id,
+		     struct error *err)
+{
+	_cleanup_free_ char *path = instance_run(in->inst, "locks/intake");
+	_cleanup_close_ int lock = -1;
+	struct error ignored = ERROR_INIT;
+
+	if (file_lock(path, true, &lock, err) < 0)
+		return -1;
+	if (runtime_layer_exists(in->inst, id))
+		return 0;
+	/* the file has no name, so it is what was hashed */
+	if (lseek(b->archive, 0, SEEK_SET) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "read the archive");
+	if (runtime_layer_unpack(in->inst, id, b->archive, err) < 0 ||
+	    runtime_layer_commit(in->inst, id, err) < 0) {
+		runtime_layer_remove(in->inst, id, &ignored);
+		return -1;
+	}
+	return 0;
+}
+
+int intake_root(const struct intake *in, const struct parcel *b, struct image *im,
+		struct error *err)
+{
+	char digest[OCIDOC_DIGEST_SIZE];
+
+	if (hash_archive(b, digest, err) < 0)
+		return -1;
+	_cleanup_free_ char *id = xasprintf(IMAGE_OCI_LAYER "%s", digest);
+	bool here = runtime_layer_exists(in->inst, id);
+	if (in->progress)
+		in->progress(in->data, 1, 1, digest, b->bytes, here);
+	if (!here && take_root(in, b, id, err) < 0)
+		return -1;
+	strvec_pushf(&im->layers, "layer/%s", id);
+	im->container = true;
+	im->builder = xstrdup("import");
+	im->architecture = xstrdup(in->architecture ? in->architecture : ocidoc_architecture());
+	image_add_step(im, "", "image:import", "imported from a root file system", false);
+	return image_save(in->inst, im, err);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Taking container images in: from the files of a parcel to an image of Berth's own.
+ *
+ *   documents   read here, as user berth, bounded; each that has a digest is compared with it
+ *   layers      a child that may die unpacks, hashes and writes into a pipe; berth-runtime's
+ *               confined process makes files of it (runtime/import.h); only when both digests
+ *               are right is the layer committed. A layer that is here already is not read
+ *
+ * A layer is named after the digest of its content (IMAGE_OCI_LAYER), so it is kept once, whatever
+ * images have it.
+ */
+#ifndef RUNTIME_INTAKE_H
+#define RUNTIME_INTAKE_H
+
+#include "base/error.h"
+#include "base/strvec.h"
+#include "runtime/parcel.h"
+#include "runtime/image.h"
+
+struct intake {
+	const struct instance *inst;
+	const char *name;         /* which image of several, or NULL */
+	const char *architecture; /* NULL: this machine's */
+	/* Called before each layer: number I (from 1) of N; BYTES, 0 when it is not known; HERE: it
+	 * need not be unpacked. May be NULL. */
+	void (*progress)(void *data, size_t i, size_t n, const char *digest, uint64_t bytes,
+			 bool here);
+	void *data;
+};
+
+/* Fills IM (initialised) from B and saves it; TAGS (may be NULL) gets the names that the archive
+ * gives it. Layers that came stay when a later one is refused: no image refers to them, so the next
+ * collection takes them. The caller keeps collection away (control/collect.h). */
+int intake_image(const struct intake *in, const struct parcel *b, struct image *im,
+		 struct strvec *tags, struct error *err);
+/* The same for the tar of a root file system, which becomes the one layer; it starts nothing. */
+int intake_root(const struct intake *in, const struct parcel *b, struct image *im,
+		struct error *err);
+
+#endif
