@@ -138,15 +138,14 @@ TOOLS := $(shell sed -n 's,^$$(B)/tests/\([a-z-]*\):.*,$(B)/tests/\1,p' tests/to
 tools: $(TOOLS)
 
 # the whole check, in a tree of its own where a warning is an error; ends with
-# "N passed, N failed, N skipped"
+# "N passed, N failed, N skipped". PARTS: see tests/run
 .PHONY: check check-slow
 check:
 	@scripts/deps build run test
-	@tests/run
+	@tests/run $(PARTS)
 # real frameworks with large toolchains
-check-slow:
-	@scripts/deps build run test
-	@tests/run slow
+check-slow: PARTS = slow
+check-slow: check
 
 .PHONY: bench
 bench:
