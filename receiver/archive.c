@@ -458,20 +458,6 @@ static int read_in_utf8(struct reader *r, struct input *in, struct error *err)
 
 /* ---- the commit ---- */
 
-static int read_limits(const struct instance *inst, struct listing *out, struct error *err)
-{
-	unsigned long long files, bytes;
-
-	if (instance_setting_u64(inst, "git", "archive-max-files", 1, 100000000, EXPORT_MAX_FILES,
-				 &files, err) ||
-	    instance_setting_u64(inst, "git", "archive-max-size", 1, 1ull << 50, EXPORT_MAX_BYTES,
-				 &bytes, err))
-		return -1;
-	out->max_files = files;
-	out->max_bytes = bytes;
-	return 0;
-}
-
 static int read_tree(git_repository *repo, const struct instance *inst, int fd, int folder,
 		     git_oid *out, struct error *err)
 {
@@ -479,7 +465,7 @@ static int read_tree(git_repository *repo, const struct instance *inst, int fd, 
 	_cleanup_close_ int file = -1;
 	_cleanup_free_ struct input *in = xcalloc(1, sizeof(*in));
 
-	if (read_limits(inst, &listing, err) ||
+	if (listing_read_limits(inst, &listing, err) ||
 	    input_open(in, fd, folder, listing.max_bytes, &file, err))
 		return -1;
 	_cleanup_(free_archive) struct archive *archive = archive_read_new();

@@ -2,6 +2,7 @@
 #include "receiver/listing.h"
 
 #include "base/strbuf.h"
+#include "receiver/export.h"
 #include "receiver/libgit.h"
 #include "receiver/plan.h"
 #include "receiver/repo.h"
@@ -15,6 +16,20 @@ void listing_release(struct listing *listing)
 	free(listing->items);
 	listing->items = NULL;
 	listing->n = listing->size = 0;
+}
+
+int listing_read_limits(const struct instance *inst, struct listing *listing, struct error *err)
+{
+	unsigned long long files, bytes;
+
+	if (instance_setting_u64(inst, "git", "archive-max-files", 1, 100000000, EXPORT_MAX_FILES,
+				 &files, err) ||
+	    instance_setting_u64(inst, "git", "archive-max-size", 1, 1ull << 50, EXPORT_MAX_BYTES,
+				 &bytes, err))
+		return -1;
+	listing->max_files = files;
+	listing->max_bytes = bytes;
+	return 0;
 }
 
 /* ERR about the item PATH of the archive. */

@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "instance/instance.h"
 #include "receiver/entry.h"
 
 struct listing_item {
@@ -37,6 +38,9 @@ struct listing {
 
 void listing_release(struct listing *listing);
 #define _cleanup_listing_ _cleanup_(listing_release)
+
+/* Sets the most files and bytes that [git] archive-max-files and archive-max-size allow. */
+int listing_read_limits(const struct instance *inst, struct listing *listing, struct error *err);
 
 /* PATH without "." and empty components, "" for the top; the caller frees *out. Refuses absolute
  * paths, "..", and what is longer or deeper than a commit may have (receiver/plan.h). */

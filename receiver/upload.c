@@ -201,20 +201,6 @@ static int read_content(struct reader *r, git_odb *odb, const struct listing_ite
 	return 0;
 }
 
-static int read_limits(const struct instance *inst, struct listing *out, struct error *err)
-{
-	unsigned long long files, bytes;
-
-	if (instance_setting_u64(inst, "git", "archive-max-files", 1, 100000000, EXPORT_MAX_FILES,
-				 &files, err) ||
-	    instance_setting_u64(inst, "git", "archive-max-size", 1, 1ull << 50, EXPORT_MAX_BYTES,
-				 &bytes, err))
-		return -1;
-	out->max_files = files;
-	out->max_bytes = bytes;
-	return 0;
-}
-
 static int receive_tree(struct reader *r, git_repository *repo, struct listing *listing, int out,
 			git_oid *tree, struct upload_stats *stats, struct error *err)
 {
@@ -253,7 +239,7 @@ int upload_receive(const struct instance *inst, const char *app, int in, int out
 
 	r->fd = in;
 	*stats = (struct upload_stats){0};
-	if (read_limits(inst, &listing, err) < 0 || repo_open(inst, app, &repo, err) < 0 ||
+	if (listing_read_limits(inst, &listing, err) < 0 || repo_open(inst, app, &repo, err) < 0 ||
 	    quarantine_begin(repo, &quarantine, err) < 0 ||
 	    receive_tree(r, repo, &listing, out, &tree, stats, err) < 0 ||
 	    (*parent && repo_commit_tree(inst, app, parent, before, err) < 0))

@@ -6,16 +6,15 @@
 # shellcheck disable=SC2154,SC2016
 load helper
 load app
+load pack
+PACK_PRELUDE='set -euo pipefail'
 
 setup_file() {
-	PACKS=$TEST_DIR/cnb-$RANDOM
-	mkdir -p "$PACKS"
-	chmod 755 "$PACKS"
-	export PACKS
+	packs_up
 }
 
 teardown_file() {
-	rm -rf "$PACKS"
+	packs_down
 }
 
 setup() {
@@ -25,17 +24,6 @@ setup() {
 teardown() {
 	[ ! -e "$BATS_TEST_TMPDIR/server" ] || kill "$(cat "$BATS_TEST_TMPDIR/server")"
 	destroy_new_apps
-}
-
-# A script of a pack, from stdin: script PACK NAME
-script() {
-	mkdir -p "$PACKS/$1/bin"
-	{
-		echo '#!/usr/bin/env bash'
-		echo 'set -euo pipefail'
-		cat
-	} >"$PACKS/$1/$2"
-	chmod 755 "$PACKS/$1/$2"
 }
 
 # A pack with its buildpack.toml: pack NAME API DETECT-LINES

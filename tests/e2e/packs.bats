@@ -7,16 +7,14 @@
 # shellcheck disable=SC2154,SC2016
 load helper
 load app
+load pack
 
 setup_file() {
-	PACKS=$TEST_DIR/packs-$RANDOM
-	mkdir -p "$PACKS"
-	chmod 755 "$PACKS"
-	export PACKS
+	packs_up
 }
 
 teardown_file() {
-	rm -rf "$PACKS"
+	packs_down
 }
 
 setup() {
@@ -26,16 +24,6 @@ setup() {
 teardown() {
 	destroy_new_apps
 	berth buildpacks:set-property --global stack-name
-}
-
-# A script of a pack, from stdin: script PACK NAME
-script() {
-	mkdir -p "$(dirname "$PACKS/$1/$2")"
-	{
-		echo '#!/usr/bin/env bash'
-		cat
-	} >"$PACKS/$1/$2"
-	chmod 755 "$PACKS/$1/$2"
 }
 
 # A pack that fits everything: simple PACK NAME COMPILE-LINE

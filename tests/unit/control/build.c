@@ -13,49 +13,17 @@
 
 #include <cmocka.h>
 
-#include "base/file.h"
 #include "control/buildset.h"
 #include "control/schema.h"
 #include "control/tee.h"
-
-struct fixture {
-	char root[64];
-	struct instance inst;
-	struct context c;
-	struct app app;
-};
+#include "tests/unit/control/fixture.h"
 
 static int setup(void **state)
 {
-	struct fixture *f = xcalloc(1, sizeof(*f));
+	struct fixture *f = fixture_make("[build]\nparallel = 2\n");
 	struct error err = ERROR_INIT;
-	memcpy(f->root, "/var/tmp/berth-unit.XXXXXX", 27);
-	assert_non_null(mkdtemp(f->root));
-	f->inst.root = xstrdup(f->root);
-	f->inst.etc = xstrdup(f->root);
-	f->inst.lib = xstrdup(f->root);
-	f->inst.run = xstrdup(f->root);
-	char *key = xasprintf("%s/master.key", f->root);
-	assert_int_equal(
-		file_replace(AT_FDCWD, key, "0123456789abcdef0123456789abcdef", 32, 0600, &err), 0);
-	free(key);
-	assert_int_equal(ini_parse(&f->inst.settings, "[build]\nparallel = 2\n", 21, "conf", &err),
-			 0);
-	f->c.identity = "anna";
-	assert_int_equal(context_open(&f->c, &f->inst, &err), 0);
 	assert_int_equal(app_create(&f->c.db, "one", &f->app, &err), 0);
 	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-	struct error err = ERROR_INIT;
-	context_close(&f->c);
-	assert_int_equal(file_remove_tree(AT_FDCWD, f->root, &err), 0);
-	instance_release(&f->inst);
-	free(f);
 	return 0;
 }
 
@@ -282,13 +250,13 @@ static void test_tee_lost(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_position, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_old_kinds, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_reap, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_prune, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_position, setup, fixture_drop),
+		cmocka_unit_test_setup_teardown(test_old_kinds, setup, fixture_drop),
+		cmocka_unit_test_setup_teardown(test_reap, setup, fixture_drop),
+		cmocka_unit_test_setup_teardown(test_prune, setup, fixture_drop),
 		cmocka_unit_test(test_settings),
-		cmocka_unit_test_setup_teardown(test_tee, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_tee_lost, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_tee, setup, fixture_drop),
+		cmocka_unit_test_setup_teardown(test_tee_lost, setup, fixture_drop),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,48 +13,14 @@
 
 #include <cmocka.h>
 
-#include "base/file.h"
 #include "control/config.h"
 #include "control/domain.h"
 #include "control/release.h"
-
-struct fixture {
-	char root[64];
-	struct instance inst;
-	struct context c;
-};
+#include "tests/unit/control/fixture.h"
 
 static int setup(void **state)
 {
-	struct fixture *f = xcalloc(1, sizeof(*f));
-	struct error err = ERROR_INIT;
-	memcpy(f->root, "/var/tmp/berth-unit.XXXXXX", 27);
-	assert_non_null(mkdtemp(f->root));
-	f->inst.root = xstrdup(f->root);
-	f->inst.etc = xstrdup(f->root);
-	f->inst.lib = xstrdup(f->root);
-	f->inst.run = xstrdup(f->root);
-	char *key = xasprintf("%s/master.key", f->root);
-	assert_int_equal(
-		file_replace(AT_FDCWD, key, "0123456789abcdef0123456789abcdef", 32, 0600, &err), 0);
-	free(key);
-	assert_int_equal(
-		ini_parse(&f->inst.settings, "[http]\ndomain = example.test\n", 29, "conf", &err),
-		0);
-	f->c.identity = "anna";
-	assert_int_equal(context_open(&f->c, &f->inst, &err), 0);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-	struct error err = ERROR_INIT;
-	context_close(&f->c);
-	assert_int_equal(file_remove_tree(AT_FDCWD, f->root, &err), 0);
-	instance_release(&f->inst);
-	free(f);
+	*state = fixture_make("[http]\ndomain = example.test\n");
 	return 0;
 }
 
@@ -271,14 +237,14 @@ static void test_newer_schema(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_apps, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_settings, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_config, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_config_limits, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_sealed, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_domains, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_releases, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_newer_schema, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_apps, setup, fixture_drop),
+		cmocka_unit_test_setup_teardown(test_settings, setup, fixture_drop),
+		cmocka_unit_test_setup_teardown(test_config, setup, fixture_drop),
+		cmocka_unit_test_setup_teardown(test_config_limits, setup, fixture_drop),
+		cmocka_unit_test_setup_teardown(test_sealed, setup, fixture_drop),
+		cmocka_unit_test_setup_teardown(test_domains, setup, fixture_drop),
+		cmocka_unit_test_setup_teardown(test_releases, setup, fixture_drop),
+		cmocka_unit_test_setup_teardown(test_newer_schema, setup, fixture_drop),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
