@@ -95,9 +95,25 @@ int oci_load(const char *root, const char *id, struct oci *out, struct error *er
 	return 0;
 }
 
+int oci_put(const char *folder, const char *name, const char *text, size_t len, mode_t mode,
+	    struct error *err)
+{
+	_cleanup_free_ char *path = xasprintf("%s/%s", folder, name);
+	_cleanup_free_ char *fresh = xasprintf("%s/.%s.new", folder, name);
+	_cleanup_close_ int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+
+	if (fd < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "write '%s'", path);
+	if (file_write_all(fd, text, len, err) < 0 || rename(fresh, path) < 0) {
+		unlink(fresh);
+		return error_set(err, ERROR_SYSTEM, errno, "write '%s'", path);
+	}
+	return 0;
+}
+
 int oci_save(const struct oci *o, struct error *err)
 {
-	_cleanup_free_ char *path = xasprintf("%s/state.json", o->folder), *text = NULL;
+	_cleanup_free_ char *text = NULL;
 	json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I}", "id", o->id, "bundle",
 				 o->bundle, "rootfs", o->rootfs, "cgroup", o->cgroup, "created",
 				 o->created, "pid", (json_int_t)o->pid, "start",
@@ -107,12 +123,13 @@ int oci_save(const struct oci *o, struct error *err)
 	json_decref(json);
 	if (!text)
 		return error_set(err, ERROR_INVALID, 0, "a path of the bundle is not UTF-8");
-	return file_replace(AT_FDCWD, path, text, strlen(text), 0600, err);
+	return oci_put(o->folder, "state.json", text, strlen(text), 0600, err);
 }
 
 void oci_remove_folder(const struct oci *o)
 {
-	static const char *const names[] = {"start", "config.json", "state.json"};
+	static const char *const names[] = {"start", "config.json", "state.json",
+					    ".config.json.new", ".state.json.new"};
 	_cleanup_close_ int dir = open(o->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	for (size_t i = 0; dir >= 0 && i < ARRAY_SIZE(names); i++)

@@ -51,6 +51,9 @@ int oci_check_id(const char *id, struct error *err);
 /* ERROR_NOT_FOUND when there is none. */
 int oci_load(const char *root, const char *id, struct oci *out, struct error *err);
 int oci_save(const struct oci *o, struct error *err);
+/* A file that a reader sees whole or not at all; it need not outlive the machine's boot. */
+int oci_put(const char *folder, const char *name, const char *text, size_t len, mode_t mode,
+	    struct error *err);
 void oci_remove_folder(const struct oci *o);
 enum oci_status oci_status(const struct oci *o);
 const char *oci_status_name(enum oci_status s);

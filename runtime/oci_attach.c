@@ -25,10 +25,13 @@ int oci_console_connect(const char *path, int *out, struct error *err)
 
 int oci_write_pid(const char *path, pid_t pid, struct error *err)
 {
+	const char *slash = strrchr(path, '/');
+	_cleanup_free_ char *folder =
+		slash ? xstrndup(path, (size_t)(slash - path) + 1) : xstrdup(".");
 	char text[16];
 	int n = snprintf(text, sizeof(text), "%d", pid);
 
-	return file_replace(AT_FDCWD, path, text, (size_t)n, 0644, err);
+	return oci_put(folder, slash ? slash + 1 : path, text, (size_t)n, 0644, err);
 }
 
 /* --- attending -------------------------------------------------------------------------------- */

@@ -129,7 +129,6 @@ static enum step before_exec(void *data, const char **out_subject)
 static int make_folder(struct creation *x, struct error *err)
 {
 	_cleanup_free_ char *from = xasprintf("%s/config.json", x->bundle.path);
-	_cleanup_free_ char *to = xasprintf("%s/%s/config.json", x->c->root, x->c->id);
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 	char now[CLOCK_TEXT_MAX];
 	struct oci *o = &x->oci;
@@ -158,7 +157,7 @@ static int make_folder(struct creation *x, struct error *err)
 	/* while there is no pid: whose work this is */
 	o->start = (uint64_t)getpid();
 	if (file_read(AT_FDCWD, from, 16u << 20, &text, err) < 0 ||
-	    file_replace(AT_FDCWD, to, text.data, text.len, 0600, err) < 0)
+	    oci_put(o->folder, "config.json", text.data, text.len, 0600, err) < 0)
 		return -1;
 	return oci_save(o, err);
 }
