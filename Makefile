@@ -81,7 +81,7 @@ UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*/*.c))
 unit_libs = $(B)/asan/lib$(1).a $(if $(filter buildpacks control,$(1)),$(B)/asan/libruntime.a) \
 	$(if $(filter control,$(1)),$(foreach r,receiver buildpacks router plugins,$(B)/asan/lib$(r).a)) \
 	$(B)/asan/libinstance.a $(B)/asan/libbase.a
-TEST_LIBS := -lgit2 -lmd -ljansson -lsqlite3 -lsodium -larchive -lcurl -lyaml -lseccomp -lcap -lmnl -lnftables -lmicrohttpd
+TEST_LIBS := -lgit2 -lmd -ljansson -lsqlite3 -lsodium -larchive -lcurl -lyaml -lseccomp -lcap -lmnl -lnftables -lmicrohttpd -lm
 define unit_room
 $(B)/unit/$(1)/%: tests/unit/$(1)/%.c $(call unit_libs,$(1))
 	@mkdir -p $$(@D)

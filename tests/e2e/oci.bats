@@ -14,6 +14,7 @@ setup_file() {
 	local name
 	mkdir -p "$WORK"/rootfs/{bin,dev,etc,proc,sys,tmp}
 	cp /bin/busybox "$WORK/rootfs/bin/busybox"
+	echo inside >"$WORK/rootfs/etc/inside"
 	for name in $("$WORK/rootfs/bin/busybox" --list); do
 		[ "$name" = busybox ] || ln -s busybox "$WORK/rootfs/bin/$name"
 	done
@@ -471,6 +472,33 @@ has_controller() {
 	[[ $output = *"Read-only file system"* ]]
 	# the control: nothing keeps root from any other program that runs
 	chmod u+x "/proc/$$/exe"
+}
+
+@test "no descriptor of the runtime is a way out (CVE-2024-21626)" {
+	local fd
+	script 'sleep 1000'
+	create
+	oci start "$ID"
+	for ((fd = 3; fd < 24; fd += 2)); do
+		run oci exec --cwd "/proc/self/fd/$fd" "$ID" cat etc/hostname
+		[ "$status" -eq 1 ]
+		[[ $output = *"working folder"* ]]
+	done
+	# the control: a descriptor that is meant to go in does
+	exec 7</
+	run oci exec --preserve-fds 5 --cwd /proc/self/fd/0 "$ID" true </
+	[ "$status" -eq 1 ] && [[ $output = *"working folder after the root has changed"* ]]
+	run oci exec --preserve-fds 5 "$ID" test -d /proc/self/fd/7/
+	exec 7<&-
+	[ "$status" -eq 0 ]
+	oci delete --force "$ID"
+	# at its start the container's own mounts are open, too, which are places inside
+	script 'cat ../../../../../../../../etc/inside'
+	for ((fd = 3; fd < 32; fd += 4)); do
+		config --arg cwd "/proc/self/fd/$fd" '.process.cwd = $cwd'
+		run_bundle
+		[[ $output = *"working folder"* ]] || [ "$output" = inside ]
+	done
 }
 
 @test "what is changed in the bundle later does not count" {
