@@ -29,6 +29,7 @@ teardown_file() {
 # Nothing of one test is left for the next.
 teardown() {
 	local type kind
+	berth resource:limit-clear --global >/dev/null
 	berth ps:scale "$APP" hog=0 parent=0 bomb=0 filler=0 spin=0 >/dev/null
 	berth resource:report "$APP" --format json |
 		jq -r 'to_entries[] | select(.value != "").key | sub("^resource-"; "") | split(".") | .[:2] | join(" ")' |
