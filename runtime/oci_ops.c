@@ -127,8 +127,12 @@ int oci_delete(const char *root, const char *id, bool force, struct error *err)
 	enum oci_status status;
 
 	if (oci_load(root, id, &o, &what) < 0) {
-		if (force && what.code == ERROR_NOT_FOUND)
+		if (force && what.code == ERROR_NOT_FOUND) {
+			/* what a create left that was killed before it had said anything */
+			o.folder = xasprintf("%s/%s", root, id);
+			oci_remove_folder(&o);
 			return 0;
+		}
 		if (err)
 			*err = what;
 		return -1;

@@ -128,7 +128,7 @@ static char *const *with_home(char *const *env, const char *home)
 	static char *all[SPEC_MAX_ARGS + 2];
 	size_t n = 0;
 
-	for (; env[n] && n < SPEC_MAX_ARGS; n++) {
+	for (; n < SPEC_MAX_ARGS && env[n]; n++) {
 		if (!strncmp(env[n], "HOME=", 5))
 			return env;
 		all[n] = env[n];

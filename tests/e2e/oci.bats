@@ -458,6 +458,39 @@ has_controller() {
 	[ -z "$(cat /sys/fs/cgroup/{,pids/}"$ID/cgroup.procs" 2>/dev/null)" ]
 }
 
+@test "a create that is killed leaves nothing that delete --force does not find" {
+	local i pid
+	script 'sleep 997'
+	for i in 1 2 4 8 12 16 24 32 48 64; do
+		"$OCI" --root "$ROOT" create --bundle "$B" "$ID" </dev/null >/dev/null 2>&1 3>&- &
+		pid=$!
+		# any moment will do: none may leave a trace
+		sleep "0.0$(printf '%02d' "$i")"
+		kill -9 "$pid" 2>/dev/null || true
+		wait "$pid" || true
+		oci delete --force "$ID"
+		[ ! -e "$ROOT/$ID" ]
+		[ -z "$(find /sys/fs/cgroup -name "$ID")" ]
+		[ -z "$(pgrep -f "create --bundle $B")" ]
+	done
+}
+
+@test "an image's own /dev shadows nothing (CVE-2019-16884, CVE-2025-31133)" {
+	mkdir -p "$B/root/bin" "$B/root/dev" "$B/root/proc" "$B/root/sys" "$B/root/etc"
+	cp "$WORK/rootfs/bin/busybox" "$B/root/bin/sh"
+	echo secret >"$B/root/etc/file"
+	config --arg root "$B/root" '.root = {path: $root} | .process.args = ["sh", "-c", "echo ran"]
+		| .mounts |= map(select(.destination | startswith("/dev") | not)) | .linux.maskedPaths = ["/proc/kcore"]'
+	# the control
+	run_bundle
+	[ "$output" = ran ]
+	rm "$B/root/dev/null"
+	ln -s ../etc/file "$B/root/dev/null"
+	run_bundle
+	[ "$status" -eq 1 ] && [[ $output = *"'/dev/null'"* ]]
+	[ "$(cat "$B/root/etc/file")" = secret ]
+}
+
 @test "without a process: created, and not to be started" {
 	config 'del(.process)'
 	create
