@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "base/strbuf.h"
 #include "buildpacks/buildstep.h"
+#include "buildpacks/cache.h"
 #include "buildpacks/content.h"
 #include "buildpacks/environment.h"
 #include "buildpacks/hash.h"
@@ -37,7 +38,7 @@ struct work {
 	char *tools;          /* id of the layer that only building has, or NULL */
 	char *deps;           /* id of the layer with the compiled inputs, or NULL */
 	char *upper;          /* id of the layer that the whole source gave, or NULL */
-	bool shared;          /* another image may have that layer too */
+	bool shared;          /* another image may have that layer too, now or in a moment */
 	struct stage env, inputs;
 	struct outcome outcome;
 	struct report report;
@@ -266,7 +267,7 @@ static void push_build_base(const struct work *w, struct strvec *layers)
 }
 
 /* Names the layer after what /app holds with it on BELOW, so that what is the same is there once,
- * and has that name on every instance. *out_shared: it was there. */
+ * and has that name on every instance. *out_shared: it got that name. */
 static int name_by_content(const struct work *w, char **layer, const char *kind,
 			   const struct strvec *below, bool *out_shared, struct error *err)
 {
@@ -294,10 +295,11 @@ static int name_by_content(const struct work *w, char **layer, const char *kind,
 			*err = why;
 			return -1;
 		}
-		*out_shared = true;
 		if (runtime_layer_remove(inst, *layer, err) < 0)
 			return -1;
 	}
+	/* from now on a build of the same may take it, and have its image before this one has */
+	*out_shared = true;
 	free(*layer);
 	*layer = TAKE_PTR(name);
 	return 0;
@@ -362,26 +364,39 @@ static bool find_inputs(struct work *w, const char *key)
 	return false;
 }
 
+/* The key of what the app's own cache had a part in. */
+static void make_own_key(const struct build *b, const char *key, char own[HASH_TEXT])
+{
+	struct hash h;
+
+	hash_init(&h, "own inputs");
+	hash_addstr(&h, key);
+	hash_addstr(&h, b->app);
+	hash_text(&h, own);
+}
+
 /* The layer of what depends on the inputs only: found, or made. Apps with the same inputs share it,
  * so one makes it while the others wait. */
 static int ensure_inputs(struct work *w, struct error *err)
 {
 	const struct build *b = w->b;
 	_cleanup_close_ int lock = -1;
-	char key[HASH_TEXT];
+	char key[HASH_TEXT], own[HASH_TEXT];
 
 	if (make_key(w, key, err) < 0)
 		return -1;
-	if (find_inputs(w, key))
+	make_own_key(b, key, own);
+	if (find_inputs(w, own) || find_inputs(w, key))
 		return 0;
 	_cleanup_free_ char *path = instance_run(b->inst, "locks/deps-%s", key);
 	/* first the turn, then the lock: see layerset_ensure */
 	if ((b->turn && b->turn(b->turn_data, err) < 0) || file_lock(path, true, &lock, err) < 0)
 		return -1;
-	if (find_inputs(w, key))
+	if (find_inputs(w, own) || find_inputs(w, key))
 		return 0;
 	w->deps = random_id("deps");
-	return compile_inputs(w, key, err);
+	/* earlier builds of the app may have put anything there, in the name of any package */
+	return compile_inputs(w, cache_is_empty(b->inst, b->app) ? key : own, err);
 }
 
 static int compile_whole(struct work *w, struct error *err)

@@ -12,10 +12,9 @@
  * What must not be done twice is not: packs of which nothing needs compiling cost no container;
  * what depends only on an app's inputs (a lock file, say) is compiled once into a layer of its own
  * (buildpacks/outcome.h) and listed, not copied, by every later image, of other apps too: the key
- * holds stack, runtime, pack, inputs and the config vars that the pack reads. Whoever may push to
- * one app could so, by way of that app's cache, reach another with the very same inputs; every key
- * of an instance may manage all of it, so this crosses no border. Should that change, the salt must
- * name the owner.
+ * holds stack, runtime, pack, inputs and the config vars that the pack reads. What an app's cache
+ * had a part in is that app's alone: earlier builds of it, which ran its own code, may have left
+ * anything there, so only what began with an empty cache (buildpacks/cache.h) is for others.
  */
 #ifndef BUILDPACKS_BUILDER_H
 #define BUILDPACKS_BUILDER_H

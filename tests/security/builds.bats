@@ -1,0 +1,70 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# What an app can do to the builds of others: apps with the same inputs share what was compiled, so
+# nothing that only one of them has or made may be in it.
+
+# $app and $dir come from app.bash; some dollars are for the app
+# shellcheck disable=SC2154,SC2016
+load ../e2e/helper
+load ../e2e/app
+load ../e2e/index
+
+setup_file() {
+	WWW=$TEST_DIR/www-$RANDOM
+	mkdir -p "$WWW"
+	export WWW
+	index_up "$WWW"
+}
+
+teardown_file() {
+	index_down
+	rm -rf "$WWW"
+}
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+}
+
+teardown() {
+	destroy_new_apps
+}
+
+# The app of tests/apps/web with a gem beside it: ruby_app PREFIX GEM
+ruby_app() {
+	new_app "$1"
+	printf 'source "%s"\ngem "%s"\n' "$INDEX_URL" "$2" >"$dir/Gemfile"
+	printf 'GEM\n  remote: %s/\n  specs:\n    %s (1.0.0)\n\nPLATFORMS\n  ruby\n\nDEPENDENCIES\n  %s\n\nBUNDLED WITH\n   2.3.15\n' \
+		"$INDEX_URL" "$2" "$2" >"$dir/Gemfile.lock"
+}
+
+@test "what an app put into its cache reaches no other app with the same inputs" {
+	"$TEST_SOURCE/tests/tools/gem" "$WWW" greeting 1.0.0 'puts "the real one"'
+	ruby_app bad greeting
+	# a build that fills the cache with another gem of that name and version
+	mkdir -p "$dir/pack/bin"
+	printf '#!/bin/sh\n' >"$dir/pack/bin/detect"
+	cat >"$dir/pack/bin/compile" <<-'END'
+		#!/bin/bash
+		set -e
+		cd "$1"
+		bundle config set --local path vendor/bundle
+		bundle install
+		sed -i 's/the real one/another one/' vendor/bundle/ruby/*/gems/greeting-1.0.0/lib/greeting.rb
+		cp -RP vendor/bundle "$2/bundle"
+	END
+	chmod +x "$dir"/pack/bin/*
+	printf 'ruby\n' >"$dir/.ruby-version"
+	printf './pack\nruby\n' >"$dir/.buildpacks"
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	# and then one with the inputs of the app to come
+	rm -r "$dir/pack" "$dir/.buildpacks" "$dir/.ruby-version"
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	assert_equal "$(berth run "$app" bundle exec ruby -rgreeting -e '')" "another one"
+
+	ruby_app good greeting
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	assert_equal "$(berth run "$app" bundle exec ruby -rgreeting -e '')" "the real one"
+}
