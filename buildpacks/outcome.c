@@ -41,9 +41,10 @@ int outcome_save(const struct instance *inst, const char *key, const struct outc
 	_cleanup_free_ char *text = json_dumps(doc, JSON_COMPACT);
 	if (!text)
 		return error_set(err, ERROR_INVALID, 0, "a default process is not valid UTF-8");
-	if (file_make_dirs(folder, 0755, err) < 0)
+	/* a pack's config vars may be secrets */
+	if (file_make_dirs(folder, 0750, err) < 0)
 		return -1;
-	return file_replace(AT_FDCWD, path, text, strlen(text), 0644, err);
+	return file_replace(AT_FDCWD, path, text, strlen(text), 0640, err);
 }
 
 static void read_list(const json_t *v, struct strvec *out)

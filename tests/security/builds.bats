@@ -68,3 +68,25 @@ ruby_app() {
 	[ "$status" -eq 0 ]
 	assert_equal "$(berth run "$app" bundle exec ruby -rgreeting -e '')" "the real one"
 }
+
+@test "a secret that a build made is its own app's, and no file for everybody" {
+	local first
+	"$TEST_SOURCE/tests/tools/gem" "$WWW" railties 1.0.0 ''
+	ruby_app one railties
+	mkdir "$dir/config"
+	touch "$dir/config/application.rb"
+	push_app "$dir" "$app"
+	first=$(berth run "$app" printenv SECRET_KEY_BASE)
+	assert_equal "${#first}" 128
+	# it is the same in the next release
+	touch "$dir/more"
+	push_app "$dir" "$app"
+	assert_equal "$(berth run "$app" printenv SECRET_KEY_BASE)" "$first"
+	ruby_app two railties
+	mkdir "$dir/config"
+	touch "$dir/config/application.rb"
+	push_app "$dir" "$app"
+	[ "$(berth run "$app" printenv SECRET_KEY_BASE)" != "$first" ]
+	run setpriv --reuid 65534 --regid 65534 --clear-groups grep -rl "$first" "$TEST_ROOT/lib"
+	assert_equal "$(grep -v 'Permission denied' <<<"$output" || true)" ""
+}
