@@ -15,10 +15,14 @@
 #define DEPTH_MAX 5 /* as the driver looks */
 #define FILE_MAX (256u << 10)
 #define FOLDERS_MAX 5000
+/* A folder that lists more is no order of packs, and takes longer to look through than to build. */
+#define BYTES_MAX (4u << 20)
+#define LISTED_MAX 1000
 
 struct walk {
 	struct strvec listed, own;
 	unsigned folders;
+	size_t bytes;
 };
 
 static void add_order(const json_t *about, struct strvec *out)
@@ -31,7 +35,7 @@ static void add_order(const json_t *about, struct strvec *out)
 		json_array_foreach(json_object_get(group, "group"), k, row)
 		{
 			const char *id = json_string_value(json_object_get(row, "id"));
-			if (id && !strvec_has(out, id))
+			if (id && out->n < LISTED_MAX && !strvec_has(out, id))
 				strvec_push(out, id);
 		}
 	}
@@ -55,7 +59,10 @@ static bool look(struct walk *w, int dirfd)
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 	json_t *about = NULL;
 
-	if (read_file(dirfd, &text) < 0 || toml_parse(text.data, text.len, &about, NULL) < 0)
+	if (read_file(dirfd, &text) < 0)
+		return false;
+	w->bytes += text.len;
+	if (toml_parse(text.data, text.len, &about, NULL) < 0)
 		return false;
 	const char *id =
 		json_string_value(json_object_get(json_object_get(about, "buildpack"), "id"));
@@ -75,7 +82,8 @@ static void walk_below(struct walk *w, int fd, unsigned depth)
 		close_fd(fd);
 		return;
 	}
-	for (struct dirent *e; w->folders < FOLDERS_MAX && (e = readdir(dir));) {
+	for (struct dirent *e;
+	     w->folders < FOLDERS_MAX && w->bytes < BYTES_MAX && (e = readdir(dir));) {
 		if (e->d_name[0] == '.' || (e->d_type != DT_DIR && e->d_type != DT_UNKNOWN))
 			continue;
 		int below = openat(fd, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -93,7 +101,7 @@ static void walk_below(struct walk *w, int fd, unsigned depth)
 
 void composite_missing(int dirfd, struct strvec *out)
 {
-	struct walk w = {STRVEC_INIT, STRVEC_INIT, 0};
+	struct walk w = {STRVEC_INIT, STRVEC_INIT, 0, 0};
 
 	if (look(&w, dirfd) && w.listed.n > 0) {
 		int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -10,8 +10,8 @@
 #include "base/strvec.h"
 
 /* Adds the ids that the pack in the folder DIRFD lists, and those in it, which are in none of its
- * folders; each once. Somebody else's folder: no link out of it is followed, and a file that is not
- * as it should be lists nothing. */
+ * folders; each once. Somebody else's folder: no link out of it is followed, a file that is not as
+ * it should be lists nothing, and of a folder with very many only the first count. */
 void composite_missing(int dirfd, struct strvec *out);
 
 #endif

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/strbuf.h"
+#include "buildpacks/composite.h"
 #include "buildpacks/layerset.h"
 
 /* The real packs, from the source tree, in an instance that is only a share folder. */
@@ -241,6 +242,23 @@ static void test_composite(void **state)
 	assert_string_equal(packs.v[0].members.v[0].name, "nodejs");
 }
 
+/* Looking through a folder that lists very much ends early. */
+static void test_composite_bounds(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_strvec_ struct strvec ids = STRVEC_INIT;
+	for (int file = 0; file < 3; file++) {
+		_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+		_cleanup_free_ char *name = xasprintf("p%d/buildpack.toml", file);
+		strbuf_addstr(&text, "[[order]]\n");
+		for (int i = 0; i < 700; i++)
+			strbuf_addf(&text, "[[order.group]]\nid = 'x/%d-%d'\n", file, i);
+		put(f, file ? name : "buildpack.toml", text.data);
+	}
+	composite_missing(f->dirfd, &ids);
+	assert_int_equal(ids.n, 1000);
+}
+
 static void test_aptfile(void **state)
 {
 	_cleanup_strvec_ struct strvec names = STRVEC_INIT;
@@ -270,6 +288,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_links_are_not_followed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_configuration, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_composite, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_composite_bounds, setup, teardown),
 		cmocka_unit_test(test_aptfile),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
