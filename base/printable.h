@@ -16,4 +16,9 @@ size_t printable_control(const char *p);
 /* Appends S; each byte of a control character becomes "\xNN". */
 void printable_add(struct strbuf *out, const char *s);
 
+/* The length of the colour at P, ESC [ ... m; 0: none. */
+size_t printable_colour(const char *p);
+/* The same for the output of a program, whose colours and carriage returns stay. */
+void printable_add_output(struct strbuf *out, const char *s);
+
 #endif

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/colour.h"
 #include "base/file.h"
+#include "base/printable.h"
 #include "control/answer.h"
 #include "control/buildset.h"
 #include "control/tee.h"
@@ -429,13 +430,34 @@ bool build_is_finished(const struct build_row *row)
 	return row->finished_at != 0;
 }
 
+/* Shows whole lines of TEXT, which a build printed, or with ALL what follows them too, and takes
+ * them out of it. The first half of a character waits for the other. */
+static int show(struct context *c, struct strbuf *text, bool all, bool *mid_line, struct error *err)
+{
+	_cleanup_strbuf_ struct strbuf plain = STRBUF_INIT, painted = STRBUF_INIT;
+	const char *newline = text->len ? memrchr(text->data, '\n', text->len) : NULL;
+	size_t n = all ? text->len : newline ? (size_t)(newline - text->data) + 1 : 0;
+	if (n > 0 && (unsigned char)text->data[n - 1] == 0xc2)
+		n--;
+	if (n == 0)
+		return 0;
+	_cleanup_free_ char *part = xstrndup(text->data, n);
+	strbuf_consume(text, n);
+	printable_add_output(&plain, part);
+	bool colour = colour_on(fileno(c->out));
+	if (colour)
+		colour_paint(&painted, plain.data, plain.len, COLOUR_WARNING, mid_line);
+	return file_write_all(fileno(c->out), colour ? painted.data : plain.data,
+			      colour ? painted.len : plain.len, err);
+}
+
 int build_output(struct context *c, const struct build_row *row, bool follow, struct error *err)
 {
 	_cleanup_free_ char *path = log_path(c->inst, row->id);
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	_cleanup_strbuf_ struct strbuf painted = STRBUF_INIT;
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 	char buf[65536];
-	bool mid_line = false, colour = colour_on(fileno(c->out));
+	bool mid_line = false;
 	bool alive = follow && !build_is_finished(row);
 	if (fd < 0)
 		return error_set(err, ERROR_NOT_FOUND, errno, "the output of build %lld",
@@ -445,11 +467,9 @@ int build_output(struct context *c, const struct build_row *row, bool follow, st
 		ssize_t n = read(fd, buf, sizeof(buf));
 		if (n < 0)
 			return error_set(err, ERROR_SYSTEM, errno, "read '%s'", path);
-		strbuf_reset(&painted);
-		if (colour && n > 0)
-			colour_paint(&painted, buf, (size_t)n, COLOUR_WARNING, &mid_line);
-		if (n > 0 && file_write_all(fileno(c->out), colour ? painted.data : buf,
-					    colour ? painted.len : (size_t)n, err) < 0)
+		for (ssize_t i = 0; i < n; i++)
+			strbuf_addch(&text, buf[i] ? buf[i] : '?');
+		if (show(c, &text, n == 0 || text.len >= sizeof(buf), &mid_line, err) < 0)
 			return -1;
 		if (n > 0)
 			continue;

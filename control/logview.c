@@ -138,22 +138,13 @@ static int by_time(const void *a, const void *b)
 	return strncmp(x, y, 27);
 }
 
-/* The length of the colour at P, ESC [ ... m; 0: none. */
-static size_t colour(const char *p)
-{
-	if (p[0] != 27 || p[1] != '[')
-		return 0;
-	size_t len = 2 + strspn(p + 2, "0123456789;");
-	return p[len] == 'm' ? len + 1 : 0;
-}
-
 /* A line as a person may see it: what an app printed must not drive the terminal, which is there
  * also when this is no terminal but ssh's pipe. Colours are welcome. */
 static void print_line(struct context *c, const char *line)
 {
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 	while (*line) {
-		size_t len = colour(line);
+		size_t len = printable_colour(line);
 		if (len) {
 			strbuf_add(&out, line, len);
 			line += len;

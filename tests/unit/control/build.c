@@ -247,6 +247,34 @@ static void test_tee_lost(void **state)
 	assert_string_equal(text.data, "last words\n");
 }
 
+/* What a build printed must not drive the terminal of who looks at it later. */
+static void test_output(void **state)
+{
+	static const char said[] = "-----> Build \033[31mred\033[0m\r\n\033]52;c;ZXZpbA==\a"
+				   "\xc2\x9b\0 caf\xc3\xa9";
+	struct fixture *f = *state;
+	struct error err = ERROR_INIT;
+	struct build_row row = {0};
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	_cleanup_free_ char *folder = xasprintf("%s/build-logs", f->root);
+	_cleanup_free_ char *log = xasprintf("%s/1.log", folder);
+	_cleanup_free_ char *out = xasprintf("%s/out", f->root);
+	add_row(f, "failed");
+	assert_int_equal(file_make_dirs(folder, 0755, &err), 0);
+	assert_int_equal(file_replace(AT_FDCWD, log, said, sizeof(said) - 1, 0644, &err), 0);
+	assert_int_equal(build_find(&f->c, &f->app, 1, &row, &err), 0);
+	FILE *before = f->c.out;
+	f->c.out = fopen(out, "w");
+	assert_non_null(f->c.out);
+	assert_int_equal(build_output(&f->c, &row, false, &err), 0);
+	fclose(f->c.out);
+	f->c.out = before;
+	build_row_release(&row);
+	assert_int_equal(file_read(AT_FDCWD, out, 1000, &text, &err), 0);
+	assert_string_equal(text.data, "-----> Build \033[31mred\033[0m\r\n"
+				       "\\x1b]52;c;ZXZpbA==\\x07\\xc2\\x9b? caf\xc3\xa9");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -255,6 +283,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_reap, setup, fixture_drop),
 		cmocka_unit_test_setup_teardown(test_prune, setup, fixture_drop),
 		cmocka_unit_test(test_settings),
+		cmocka_unit_test_setup_teardown(test_output, setup, fixture_drop),
 		cmocka_unit_test_setup_teardown(test_tee, setup, fixture_drop),
 		cmocka_unit_test_setup_teardown(test_tee_lost, setup, fixture_drop),
 	};
