@@ -272,6 +272,11 @@ int runtime_layer_unpack(const struct instance *inst, const char *id, int fd, st
 	return send_archive(inst, WIRE_LAYER_UNPACK, id, fd, err);
 }
 
+int runtime_layer_pack(const struct instance *inst, const char *ref, int fd, struct error *err)
+{
+	return send_archive(inst, WIRE_LAYER_PACK, ref, fd, err);
+}
+
 int runtime_layer_list(const struct instance *inst, struct strvec *out, struct error *err)
 {
 	_cleanup_frame_ struct wire_frame answer;

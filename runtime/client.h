@@ -108,6 +108,9 @@ int runtime_layer_import(const struct instance *inst, const char *id, int fd, st
 /* The same for a layer of an image (runtime/unpack.h), which is left uncommitted: compare its
  * digest, then runtime_layer_commit or runtime_layer_remove. */
 int runtime_layer_unpack(const struct instance *inst, const char *id, int fd, struct error *err);
+/* Writes REF ("layer/ID" or "source/TREE") to FD as the tar of an image's layer (runtime/pack.h).
+ */
+int runtime_layer_pack(const struct instance *inst, const char *ref, int fd, struct error *err);
 int runtime_layer_list(const struct instance *inst, struct strvec *out, struct error *err);
 
 /* Empties and removes lib/cache/ID or lib/logs/ID. */

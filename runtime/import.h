@@ -17,8 +17,7 @@
 #include "runtime/unpack.h"
 
 #define IMPORT_MAX_ENTRIES 1000000u
-#define IMPORT_MAX_BYTES (16ull << 30)
-#define IMPORT_MAX_SECONDS 1800
+#define IMPORT_MAX_BYTES (16ull << 30) /* CELL_MAX_BYTES for one file */
 
 /* Unpacks the tar (plain, gzip, xz, zstd) that FD gives into the new layer ID, owned by RANGE, and
  * commits it. Nothing is left behind on failure. FD stays the caller's. */

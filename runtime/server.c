@@ -22,6 +22,7 @@
 #include "runtime/import.h"
 #include "runtime/layer.h"
 #include "runtime/network.h"
+#include "runtime/pack.h"
 #include "runtime/shim.h"
 #include "runtime/spec.h"
 #include "runtime/status.h"
@@ -462,6 +463,16 @@ static int serve_volume_size(const struct instance *inst, struct wire_reader *r,
 	return 0;
 }
 
+static int serve_layer_pack(const struct instance *inst, struct wire_frame *f,
+			    struct wire_reader *r, struct error *err)
+{
+	_cleanup_free_ char *ref = wire_get_str(r, NAME_ID_MAX + 8);
+
+	if (!ref || !wire_reader_done(r) || f->nfds != 1)
+		return error_set(err, ERROR_INVALID, 0, "the request is malformed");
+	return pack_layer(inst, ref, f->fds[0], err);
+}
+
 static int serve_layer_list(const struct instance *inst, struct strbuf *out, struct error *err)
 {
 	_cleanup_strvec_ struct strvec ids = STRVEC_INIT;
@@ -492,6 +503,8 @@ static int serve(const struct instance *inst, int conn, struct wire_frame *f, st
 		return serve_list(inst, &r, out, err);
 	case WIRE_LAYER_RENAME:
 		return serve_layer_rename(inst, &r, err);
+	case WIRE_LAYER_PACK:
+		return serve_layer_pack(inst, f, &r, err);
 	case WIRE_LAYER_LIST:
 		return serve_layer_list(inst, out, err);
 	case WIRE_VOLUME_RESTORE:
