@@ -14,6 +14,7 @@
 #include "control/listing.h"
 #include "control/oneoff.h"
 #include "control/registry.h"
+#include "control/shipping.h"
 #include "control/tenant.h"
 #include "runtime/intake.h"
 
@@ -238,6 +239,59 @@ static int registry_pull_command(struct context *c, struct request *rq, struct e
 	return keep(c, bare, &im, err);
 }
 
+/* --- out --- */
+
+static int export(struct context *c, struct request *rq, struct error *err)
+{
+	_cleanup_stage_ struct stage stage = STAGE_INIT;
+	_cleanup_layout_ struct layout layout = LAYOUT_INIT;
+	_cleanup_image_ struct image im;
+	_cleanup_close_ int hold = -1;
+	_cleanup_free_ char *name = NULL;
+	const char *format = request_value(rq, "--format");
+	image_init(&im);
+	if (format && strcmp(format, "oci") != 0 && strcmp(format, "docker") != 0)
+		return error_set(err, ERROR_USAGE, 0, "--format is oci or docker, not '%.40s'",
+				 format);
+	if (isatty(STDOUT_FILENO))
+		return error_set(err, ERROR_USAGE, 0,
+				 "the archive goes to stdout: 'image:export %.80s > FILE'",
+				 rq->args.v[0]);
+	/* stdout is the archive's */
+	c->out = stderr;
+	if (collect_hold(c->inst, &hold, err) < 0 ||
+	    shipping_image(c, rq->args.v[0], &im, &name, err) < 0 ||
+	    stage_make(c->inst, &stage, err) < 0)
+		return -1;
+	answer_step(c, "Packing %s", rq->args.v[0]);
+	_cleanup_free_ char *folder = xasprintf("%s/oci", stage.folder);
+	if (shipping_layout(c, &im, name, folder, &layout, err) < 0)
+		return -1;
+	return layout_archive(&layout, format && strcmp(format, "docker") == 0, name, STDOUT_FILENO,
+			      err);
+}
+
+static int push(struct context *c, struct request *rq, struct error *err)
+{
+	_cleanup_stage_ struct stage stage = STAGE_INIT;
+	_cleanup_layout_ struct layout layout = LAYOUT_INIT;
+	_cleanup_image_ struct image im;
+	_cleanup_close_ int hold = -1;
+	_cleanup_free_ char *name = NULL;
+	const char *what = rq->args.v[0], *ref = rq->args.n > 1 ? rq->args.v[1] : what;
+	image_init(&im);
+	if (check_name(ref, err) < 0 || collect_hold(c->inst, &hold, err) < 0 ||
+	    shipping_image(c, what, &im, &name, err) < 0 || stage_make(c->inst, &stage, err) < 0)
+		return -1;
+	_cleanup_free_ char *folder = xasprintf("%s/oci", stage.folder);
+	_cleanup_free_ char *full = imagetag_full(ref);
+	answer_step(c, "Packing %s", what);
+	if (shipping_layout(c, &im, NULL, folder, &layout, err) < 0)
+		return -1;
+	answer_step(c, "Pushing %s", full);
+	return registry_push(c, folder, full, err);
+}
+
 /* --- what is here --- */
 
 /* The image of NAME: an app's current one, a tag's, or an id. */
@@ -369,6 +423,8 @@ static const struct option_spec sbom_options[] = {
 	{"--type", NULL, "cdx|spdx|syft", "print the documents of this type"}, {0}};
 static const struct option_spec load_options[] = {
 	{"--name", NULL, "NAME", "which image of an archive that holds several"}, {0}};
+static const struct option_spec export_options[] = {
+	{"--format", NULL, "oci|docker", "an OCI archive, or what docker load reads (oci)"}, {0}};
 static const struct option_spec format_only[] = {OPTION_FORMAT, {0}};
 
 const struct command image_commands[] = {
@@ -378,6 +434,8 @@ const struct command image_commands[] = {
 	 load_options, load_image},
 	{"image:import", "NAME", "Take an image or a root file system from stdin", 0, 1, 1,
 	 load_options, import},
+	{"image:export", "APP|IMAGE", "Write an image to stdout, for Docker and others", 0, 1, 1,
+	 export_options, export},
 	{"image:list", "", "List the images that have a name", COMMAND_API, 0, 0, format_only,
 	 list},
 	{"image:info", "APP|IMAGE", "Show how an image starts and what it is made of", COMMAND_API,
@@ -390,6 +448,8 @@ const struct command image_commands[] = {
 	 COMMAND_API, 1, 1, NULL, forget},
 	{"image:sbom", "APP", "List or print the bills of materials that buildpacks left",
 	 COMMAND_APP, 0, 0, sbom_options, sbom},
+	{"registry:push", "APP|IMAGE [NAME]", "Send an image to its registry", COMMAND_API, 1, 2,
+	 NULL, push},
 	{"registry:pull", "IMAGE [NAME]", "Get an image from its registry and keep it", COMMAND_API,
 	 1, 2, NULL, registry_pull_command},
 	{0},

@@ -16,6 +16,7 @@ setup_file() {
 
 teardown_file() {
 	[ ! -e "$IMAGES/registry.pid" ] || kill "$(cat "$IMAGES/registry.pid")" || true
+	docker_down
 	rm -rf "$IMAGES"
 }
 
@@ -153,6 +154,45 @@ got_quit() {
 	[ "$(berth releases "$app" --format json | jq length)" = 0 ]
 }
 
+# A dockerd of this test's own, without bridge or firewall rules.
+docker_up() {
+	export DOCKER_HOST=unix://$IMAGES/docker/sock DOCKER_CONFIG=$IMAGES/docker
+	mkdir -p "$IMAGES/docker"
+	dockerd --data-root "$IMAGES/docker/data" --exec-root "$IMAGES/docker/exec" -H "$DOCKER_HOST" \
+		-p "$IMAGES/docker/pid" --bridge=none --iptables=false --ip6tables=false >"$IMAGES/docker/log" 2>&1 3>&- &
+	wait_for 30 docker info >/dev/null 2>&1
+}
+
+docker_down() {
+	[ -e "$IMAGES/docker/pid" ] || return 0
+	local pid
+	pid=$(cat "$IMAGES/docker/pid")
+	kill "$pid"
+	wait_for 20 test ! -e "/proc/$pid"
+	umount "$IMAGES/docker/exec/netns/default" 2>/dev/null || true
+}
+
+@test "docker loads and runs what is exported, and Berth what docker saves" {
+	command -v dockerd >/dev/null || skip "Docker is not installed"
+	local x=$BATS_TEST_TMPDIR
+	copy_example hello "$x/src"
+	push_app "$x/src" "$app" >/dev/null
+	berth image:import base:1 <"$IMAGES/docker.tar"
+	berth image:export base:1 --format docker >"$x/base"
+	berth image:export "$app" --format docker >"$x/app"
+	docker_up || skip "dockerd does not start here: $(tail -n 1 "$IMAGES/docker/log")"
+	docker load -i "$x/base"
+	docker load -i "$x/app"
+	run -0 docker run --rm --network none --entrypoint id base:1
+	assert_contains "$output" "uid=1000(app) gid=1001(app)"
+	run -0 docker run --rm --network none "$app:latest" sh -c 'touch new && pwd && id -u'
+	assert_equal "$output" $'/app\n1000'
+	docker save base:1 >"$x/saved"
+	docker_down
+	berth git:load-image "$app-b" <"$x/saved"
+	http "$(host_of "$app-b")" | grep -q "uid=1000 gid=1001 groups=1001 1002"
+}
+
 start_registry() {
 	local port
 	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
@@ -172,6 +212,82 @@ END
 	echo $! >"$IMAGES/registry.pid"
 	echo "127.0.0.1:$port" >"$IMAGES/registry.host"
 	wait_for 20 curl -s -o /dev/null "http://127.0.0.1:$port/v2/"
+}
+
+# The files of an unpacked layout: names, modes, owners, sizes and links; not times of folders that
+# only a whiteout changed.
+tree_of() {
+	(cd "$1" && find . -printf '%P %y %m %U:%G %l ' \( -type f -printf '%s %n' -o -true \) -printf '\n' | sort)
+}
+
+xattrs_of() {
+	python3 -IS - "$1" <<'END'
+import os, sys
+os.chdir(sys.argv[1])
+for top, dirs, files in os.walk("."):
+    dirs.sort()
+    for name in sorted(dirs + files):
+        path = os.path.join(top, name)
+        for x in sorted(os.listxattr(path, follow_symlinks=False)):
+            print(path, x, os.getxattr(path, x, follow_symlinks=False).hex())
+END
+}
+
+@test "what is exported is what came: skopeo and umoci read it, and it runs here again" {
+	local x=$BATS_TEST_TMPDIR
+	berth git:load-image "$app" <"$IMAGES/oci.tar"
+	berth image:export "$app" >"$x/oci" 2>"$x/said"
+	grep -q "Layer 4 of 4: layer/oci-" "$x/said"
+	berth image:export "$app" --format docker >"$x/docker"
+	# the same layers give the same bytes
+	berth image:export "$app" | cmp - "$x/oci"
+	skopeo copy -q "oci-archive:$x/oci" "oci:$x/layout:x"
+	umoci unpack --image "$x/layout:x" "$x/ours"
+	umoci unpack --image "$IMAGES/layout:busybox:1" "$x/theirs"
+	diff <(tree_of "$x/theirs/rootfs") <(tree_of "$x/ours/rootfs")
+	diff <(xattrs_of "$x/theirs/rootfs") <(xattrs_of "$x/ours/rootfs")
+	xattrs_of "$x/ours/rootfs" | grep -q user.kept
+	local wanted
+	wanted=$(skopeo inspect --config "oci:$IMAGES/layout:busybox:1" | jq -S .config)
+	for from in "oci-archive:$x/oci" "docker-archive:$x/docker"; do
+		assert_equal "$(skopeo inspect --config "$from" | jq -S .config)" "$wanted"
+	done
+	berth git:load-image "$app-b" <"$x/docker"
+	http "$(host_of "$app-b")" | grep -q "uid=1000 gid=1001 groups=1001 1002"
+	run -0 berth run "$app-b" ls /srv /srv/old
+	assert_equal "$output" $'/srv:\nold\nreplaced\nsparse\n\n/srv/old:\ntwo'
+}
+
+@test "an app that was pushed becomes a container image" {
+	local x=$BATS_TEST_TMPDIR
+	copy_example hello "$x/src"
+	push_app "$x/src" "$app" >/dev/null
+	berth config:set "$app" SECRET=hidden >/dev/null
+	berth image:export "$app" --format docker >"$x/app"
+	skopeo inspect --config "docker-archive:$x/app" >"$x/config"
+	assert_equal "$(jq -r '.config | .User, .WorkingDir, (.ExposedPorts | keys[0]), .Cmd[0], .Labels["berth.app"]' "$x/config")" \
+		$'1000:1000\n/app\n5000/tcp\nbash\n'"$app"
+	run ! grep -q hidden "$x/config"
+	berth git:load-image "$app-b" <"$x/app"
+	wait_http "$(host_of "$app-b")" "Hello from Berth"
+	# the folder that it had is its own to write in
+	berth run "$app-b" 'touch /app/new && id -u' | grep -qx 1000
+}
+
+# The tools that people have: their own words for what Berth wrote, and the other way.
+@test "podman loads what is exported, and Berth what podman saves" {
+	command -v podman >/dev/null || skip "podman is not installed"
+	local x=$BATS_TEST_TMPDIR
+	pod() {
+		podman --root "$x/root" --runroot "$x/run" --storage-driver vfs "$@"
+	}
+	berth image:import base:1 <"$IMAGES/oci.tar"
+	berth image:export base:1 --format docker >"$x/docker"
+	pod load -q -i "$x/docker"
+	pod save -q --format docker-archive base:1 >"$x/saved"
+	pod rmi -af >/dev/null
+	run -0 berth git:load-image "$app" <"$x/saved"
+	http "$(host_of "$app")" | grep -q uid=1000
 }
 
 @test "images come from a registry, with a password" {
@@ -194,6 +310,9 @@ END
 	run -0 berth registry:search "$host/team/busybox"
 	assert_contains "$output" 1
 	berth registry:pull "$host/team/busybox:1" mine:1
+	run -0 berth registry:push mine:1 "$host/team/other:2"
+	assert_contains "$output" "Pushing $host/team/other:2"
+	[ "$(skopeo inspect --tls-verify=false --creds me:secret "docker://$host/team/other:2" | jq '.Layers | length')" = 4 ]
 	[ "$(berth image:info mine:1 --format json | jq -r .source)" = "$host/team/busybox:1" ]
 	# the digest pins it
 	digest=$(skopeo inspect --tls-verify=false --creds me:secret "docker://$host/team/busybox:1" | jq -r .Digest)
