@@ -182,12 +182,13 @@ static const struct hint rows[] = {
 	 "look in the output above for the command that waits: a build must not ask questions or "
 	 "start a server"},
 	{"start-memory", STARTED, "MB of memory", NULL,
-	 "use fewer workers or threads for each process, look for a leak, or give it more memory"},
+	 "use fewer workers or threads for each process, look for a leak, or give it more memory "
+	 "with 'resource:limit'"},
 	{"start-alloc", STARTED, NULL, "MemoryError|annot allocate memory|std::bad_alloc",
 	 "there is not enough memory: use fewer workers or threads for each process"},
 	{"read-only", STARTED, NULL, "Read-only file system|EROFS",
-	 "that folder is not for writing: use /tmp for what may be lost, and a database for what "
-	 "may not"},
+	 "that folder is not for writing: use /tmp for what may be lost, and a volume "
+	 "('storage:create') or a database for what may not"},
 	{"name-lookup", STARTED, NULL,
 	 "EAI_AGAIN|ENOTFOUND|Temporary failure in name resolution|Name or service not "
 	 "known|could not translate host name",

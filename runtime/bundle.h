@@ -46,6 +46,7 @@ struct bundle {
 	unsigned n_rules;
 	struct sock_fprog filter;
 	const char *listener; /* path of a socket for the filter's listener */
+	const char *listener_metadata;
 	bool terminal;
 	bool mounts_cgroup; /* some mount shows the cgroups: bundle_cgroup_mounts */
 };

@@ -193,6 +193,7 @@ void bundle_seccomp(struct bundle *b, struct fields *f, json_t *seccomp)
 	fields_number(f, seccomp, "defaultErrnoRet", 0, 65535, &errnum);
 	fallback = action_of(f, fields_string(f, seccomp, "defaultAction"), errnum);
 	b->listener = fields_string(f, seccomp, "listenerPath");
+	b->listener_metadata = fields_string(f, seccomp, "listenerMetadata");
 	read_flags(b, f, seccomp);
 	if (f->bad)
 		return;

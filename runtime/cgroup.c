@@ -429,20 +429,28 @@ int cgroup_create(const char *id, const struct spec_limits *limits, struct cgrou
 	return 0;
 }
 
-int cgroup_enter(const struct cgroup *cg)
+int cgroup_move(const struct cgroup *cg, pid_t pid)
 {
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%d", pid);
+
 	for (unsigned i = 0; i < cg->n; i++) {
 		int fd = openat(cg->trees[i].dirfd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
 		ssize_t n;
 
 		if (fd < 0)
 			return -1;
-		n = write(fd, "0", 1);
+		n = write(fd, text, (size_t)len);
 		fd = close_fd(fd);
-		if (n != 1)
+		if (n != len)
 			return -1;
 	}
 	return 0;
+}
+
+int cgroup_enter(const struct cgroup *cg)
+{
+	return cgroup_move(cg, 0);
 }
 
 void cgroup_usage(const struct cgroup *cg, struct cgroup_usage *out)

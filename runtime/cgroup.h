@@ -68,6 +68,8 @@ int cgroup_open(const char *id, struct cgroup *out, struct error *err);
 void cgroup_close(struct cgroup *cg);
 /* Moves the calling process in. System calls only; 0 or -1 with errno. */
 int cgroup_enter(const struct cgroup *cg);
+/* The same with another process. */
+int cgroup_move(const struct cgroup *cg, pid_t pid);
 /* Reads what it can; missing figures are 0. */
 void cgroup_usage(const struct cgroup *cg, struct cgroup_usage *out);
 /* Kills every process in it and waits up to WAIT_MS until it is empty. */

@@ -65,13 +65,21 @@ static pid_t clone_first(void *data)
 		args.flags |= CLONE_PARENT;
 	} else {
 		args.exit_signal = SIGCHLD;
-		args.flags |= CLONE_INTO_CGROUP;
-		args.cgroup = (__u64)setup->cgroup->trees[0].dirfd;
+		if (setup->cgroup->v2) {
+			args.flags |= CLONE_INTO_CGROUP;
+			args.cgroup = (__u64)setup->cgroup->trees[0].dirfd;
+		}
 	}
 	pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 	if (pid == 0)
 		init_main(setup, b->pipes->sync[0], b->pipes->report[1], b->pipes->sync[1]);
 	return pid;
+}
+
+/* On version 1, while it builds its root. */
+static bool moves_late(const struct container_setup *setup)
+{
+	return !setup->cgroup->v2 && !setup->n_joins && setup->staged;
 }
 
 static int set_oom_score(pid_t pid, const char *score, struct error *err)
@@ -115,6 +123,8 @@ static int serve_first(const struct container_setup *setup, struct pipes *p, pid
 		return -1;
 	if (wake(p, err) < 0)
 		return -1;
+	if (moves_late(setup) && cgroup_move(setup->cgroup, pid) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "enter the cgroup");
 	if (setup->staged && await_step(p->report[0], STEP_BUILT, err) < 0)
 		return -1;
 	if (setup->serve && setup->serve(setup->data, pid, err) < 0)
@@ -184,7 +194,7 @@ int container_start(const struct container_setup *setup, struct container_run *o
 		if (home < 0)
 			return error_set(err, ERROR_SYSTEM, errno, "open '/proc/self/ns/mnt'");
 	}
-	if ((!setup->cgroup->v2 || setup->n_joins) && !setup->helper->pid &&
+	if ((!setup->cgroup->v2 || setup->n_joins) && !moves_late(setup) && !setup->helper->pid &&
 	    helper_start(setup->helper, setup->cgroup, err) < 0)
 		return -1;
 	if (pipes_open(&p, err) < 0)

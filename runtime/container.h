@@ -16,8 +16,9 @@
  * program). Killing it kills the namespace; the end of the caller kills it (prctl(2),
  * PR_SET_PDEATHSIG).
  *
- * On cgroup version 1, and where namespaces are joined, the first process is cloned by a helper
- * that stands in the group already (helper.h).
+ * Where namespaces are joined, and on cgroup version 1 unless STAGED, the first process is cloned
+ * by a helper that stands in the group already (helper.h). With STAGED it is moved into the group
+ * while it builds its root, which costs less than waiting for the kernel first.
  */
 #ifndef RUNTIME_CONTAINER_H
 #define RUNTIME_CONTAINER_H

@@ -59,7 +59,12 @@ static void take_ids(const struct first *f)
 		check(syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0 ||
 			      (!setup->program->keep_groups && syscall(SYS_setgroups, 0, NULL) < 0),
 		      f, STEP_IDS);
-	if (setup->namespaces & CLONE_NEWCGROUP)
+}
+
+/* Its root is the cgroup that the process is in: not before it is there for certain. */
+static void take_cgroup(const struct first *f)
+{
+	if (f->setup->namespaces & CLONE_NEWCGROUP)
 		check(unshare(CLONE_NEWCGROUP), f, STEP_CGROUP);
 }
 
@@ -113,6 +118,7 @@ static void build_root(struct first *f)
 	if (setup->staged) {
 		step_tell(f->report, STEP_BUILT, NULL, 0);
 		await(f);
+		take_cgroup(f);
 	}
 	if (setup->inside) {
 		step = setup->inside(setup->data, &subject);
@@ -280,6 +286,8 @@ void init_main(const struct container_setup *setup, int sync, int report, int ca
 	umask(0);
 	await(&f);
 	take_ids(&f);
+	if (!setup->staged)
+		take_cgroup(&f);
 	build_root(&f);
 	set_names(&f);
 	connect_stdio(&f);

@@ -38,6 +38,7 @@ struct creation {
 	/* Shared with the first process, which cannot know its pid: what its hooks are told. */
 	struct told {
 		char creating[STATE_TEXT_MAX], created[STATE_TEXT_MAX];
+		char listener[2 * STATE_TEXT_MAX]; /* what goes with the filter's */
 	} * told;
 };
 
@@ -50,6 +51,24 @@ static int tell(struct creation *x, enum oci_status status, char *out, struct er
 	if (strlen(text) >= STATE_TEXT_MAX)
 		return error_set(err, ERROR_INVALID, 0, "the annotations are too long");
 	memcpy(out, text, strlen(text) + 1);
+	return 0;
+}
+
+/* runtime-spec, config-linux.md, "The Container Process State". */
+static int tell_listener(struct creation *x, struct error *err)
+{
+	const char *metadata = x->bundle.listener_metadata;
+	_cleanup_free_ char *text = NULL;
+	json_t *json =
+		json_pack("{s:s, s:[s], s:i, s:s, s:o}", "ociVersion", BUNDLE_VERSION, "fds",
+			  "seccompFd", "pid", (int)x->oci.pid, "metadata", metadata ? metadata : "",
+			  "state", json_loads(x->told->created, 0, NULL));
+
+	text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	json_decref(json);
+	if (!text || strlen(text) >= sizeof(x->told->listener))
+		return error_set(err, ERROR_INVALID, 0, "'listenerMetadata' is too long");
+	memcpy(x->told->listener, text, strlen(text) + 1);
 	return 0;
 }
 
@@ -72,8 +91,8 @@ static int serve(void *data, pid_t pid, struct error *err)
 	x->oci.pid = pid;
 	x->oci.start = status_process_start(pid);
 	if (tell(x, OCI_CREATING, x->told->creating, err) < 0 ||
-	    tell(x, OCI_CREATED, x->told->created, err) < 0 || oci_save(&x->oci, err) < 0 ||
-	    limit(x, err) < 0)
+	    tell(x, OCI_CREATED, x->told->created, err) < 0 || tell_listener(x, err) < 0 ||
+	    oci_save(&x->oci, err) < 0 || limit(x, err) < 0)
 		return -1;
 	/* the oldest kind has always been told "created" */
 	if (hook_run_all(&x->bundle.hooks[HOOK_PRESTART], x->told->created, err) < 0)
@@ -207,22 +226,13 @@ static unsigned inherited_fds(struct creation *x)
 static int connect_listener(struct creation *x, struct error *err)
 {
 	struct bundle *b = &x->bundle;
-	_cleanup_free_ char *state = NULL;
-	json_t *json;
 
 	if (!b->listener)
 		return 0;
 	if (sock_connect(b->listener, SOCK_STREAM, &x->listener_to, err) < 0)
 		return error_wrap(err, "'listenerPath'");
-	/* runtime-spec, config-linux.md, "Container Process State" */
-	state = oci_state_text(&x->oci, OCI_CREATING, false);
-	json = json_pack("{s:s, s:[s], s:i, s:s, s:o}", "ociVersion", BUNDLE_VERSION, "fds",
-			 "seccompFd", "pid", 0, "metadata", "", "state",
-			 json_loads(state, 0, NULL));
-	b->program.listener_text = bundle_text(b, json_dumps(json, JSON_COMPACT));
-	b->program.listener_len = strlen(b->program.listener_text);
+	b->program.listener_text = x->told->listener;
 	b->program.listener_to = x->listener_to;
-	json_decref(json);
 	return 0;
 }
 

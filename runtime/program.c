@@ -50,7 +50,7 @@ static int install_filters(const struct program *p)
 			return -1;
 		if (listens) {
 			int failed = terminal_pass(p->listener_to, p->listener_text,
-						   p->listener_len, fd);
+						   strlen(p->listener_text), fd);
 			close(fd);
 			if (failed)
 				return -1;

@@ -44,7 +44,6 @@ struct program {
 	unsigned filter_flags; /* of seccomp(2) */
 	int listener_to;       /* a socket for the filter's listener, or -1 */
 	const char *listener_text;
-	size_t listener_len;
 };
 
 /* Finds argv[0] as execvp(3) would, in the root that the process has; OUT may be argv[0] itself.

@@ -29,10 +29,11 @@ void quota_begin(struct quota *q, const struct cgroup *cgroup)
 
 void quota_watch(struct quota *q, pid_t init)
 {
-	static const char *const places[] = {"app", "tmp"};
+	static const char *const places[] = {".", "tmp"};
 	char path[64];
 
-	/* both are mounts on a read-only root, which no tenant can replace */
+	/* the root tells of the folder that its overlay writes to; both are mounts, which no tenant
+	 * can replace */
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
 		snprintf(path, sizeof(path), "/proc/%d/root/%s", init, places[i]);
 		q->disks[i] = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

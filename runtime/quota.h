@@ -27,7 +27,7 @@ enum quota_hit {
 struct quota {
 	const struct cgroup *cgroup;
 	struct cgroup_usage before, last; /* at the start of the run, and at the last look */
-	int disks[2];                     /* /app and /tmp, held for statfs; -1: none */
+	int disks[2];                     /* the root and /tmp, held for statfs; -1: none */
 	int64_t next_ms;                  /* clock_ms of the next look; 0: only at the end */
 	int64_t told_ms[QUOTA_KINDS];
 };

@@ -349,8 +349,8 @@ static void say_quota(struct shim *s, unsigned hit)
 			    memory);
 	if (hit & QUOTA_DISK)
 		logfile_say(&s->log,
-			    "Error R81 (disk quota exceeded): /app or /tmp is full, the limit of "
-			    "each is %llu MB",
+			    "Error R81 (disk quota exceeded): its writable layer or /tmp is full, "
+			    "the limit of each is %llu MB",
 			    disk);
 	if (hit & QUOTA_PIDS)
 		logfile_say(&s->log,

@@ -44,18 +44,14 @@ static int storage_destroy(struct context *c, struct request *rq, struct error *
 	return 0;
 }
 
-static json_t *mount_text(const struct volume_mount *m, bool with_app)
-{
-	return json_sprintf("%s%s%s%s", with_app ? m->app : m->volume, ":", m->path,
-			    m->read_only ? ":ro" : "");
-}
-
 static json_t *mounts_of(const struct volume_mounts *all, const char *name)
 {
 	json_t *out = json_array();
 	for (size_t i = 0; i < all->n; i++)
 		if (strcmp(all->v[i].volume, name) == 0)
-			json_array_append_new(out, mount_text(&all->v[i], true));
+			json_array_append_new(out,
+					      json_sprintf("%s:%s%s", all->v[i].app, all->v[i].path,
+							   all->v[i].read_only ? ":ro" : ""));
 	return out;
 }
 
@@ -123,12 +119,14 @@ static int storage_report(struct context *c, struct request *rq, struct error *e
 	_cleanup_mounts_ struct volume_mounts all = VOLUME_MOUNTS_INIT;
 	if (volume_mounts(c, rq->app.id, NULL, &all, err) < 0)
 		return -1;
-	json_t *texts = json_array(), *out = json_object();
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 	for (size_t i = 0; i < all.n; i++)
-		json_array_append_new(texts, mount_text(&all.v[i], false));
-	json_object_set_new(out, "storage-build-mounts", json_array());
-	json_object_set(out, "storage-deploy-mounts", texts);
-	json_object_set_new(out, "storage-run-mounts", texts);
+		strbuf_addf(&text, "%s%s:%s%s", i ? " " : "", all.v[i].volume, all.v[i].path,
+			    all.v[i].read_only ? ":ro" : "");
+	json_t *out = json_object();
+	json_object_set_new(out, "storage-build-mounts", json_string(""));
+	json_object_set_new(out, "storage-deploy-mounts", json_string(text.data));
+	json_object_set_new(out, "storage-run-mounts", json_string(text.data));
 	listing_properties(c, rq, rq->app.name, "storage", out);
 	return 0;
 }
@@ -142,8 +140,13 @@ static void say_when(struct context *c, const struct app *app)
 
 static int storage_mount(struct context *c, struct request *rq, struct error *err)
 {
+	/* Dokku's two ways of saying it */
+	const char *where = request_value(rq, "--container-dir");
+	bool read_only = request_has(rq, "--volume-readonly");
+	_cleanup_free_ char *text = xasprintf("%s%s%s%s", rq->args.v[0], where ? ":" : "",
+					      where ? where : "", read_only ? ":ro" : "");
 	struct volume_mount m = {0};
-	if (volume_parse(rq->args.v[0], &m, err) < 0)
+	if (volume_parse(text, &m, err) < 0)
 		return -1;
 	int result = volume_mount(c, &rq->app, &m, err);
 	if (result == 0) {
@@ -211,6 +214,10 @@ static int storage_restore(struct context *c, struct request *rq, struct error *
 static const struct option_spec format_only[] = {OPTION_FORMAT, {0}};
 static const struct option_spec destroy_options[] = {
 	{"--force", NULL, NULL, "do not ask for the name"}, {0}};
+static const struct option_spec mount_options[] = {
+	{"--container-dir", NULL, "/PATH", "where, when the argument is the name alone"},
+	{"--volume-readonly", NULL, NULL, "the same as :ro"},
+	{0}};
 static const struct option_spec restore_options[] = {
 	{"--force", NULL, NULL, "replace the files that it has"}, {0}};
 static const struct option_spec report_options[] = {
@@ -231,7 +238,7 @@ const struct command storage_commands[] = {
 	{"storage:info", "NAME", "Show a volume: its size and who mounts it", COMMAND_API, 1, 1,
 	 format_only, storage_info},
 	{"storage:mount", "APP NAME:/PATH[:ro]", "Show a volume to the processes of an app",
-	 COMMAND_APP, 1, 1, NULL, storage_mount},
+	 COMMAND_APP, 1, 1, mount_options, storage_mount},
 	{"storage:unmount", "APP NAME:/PATH", "Take it away again; the files stay", COMMAND_APP, 1,
 	 1, NULL, storage_unmount},
 	{"storage:report", "APP", "Show an app's mounts", COMMAND_APP | COMMAND_API, 0, 0,

@@ -392,6 +392,24 @@ await_status() {
 	[[ $output = *"Operation not permitted"* ]]
 }
 
+@test "seccomp: decisions of an agent at a socket" {
+	local sock=$BATS_TEST_TMPDIR/agent out=$BATS_TEST_TMPDIR/agent.out agent
+	python3 "$TEST_SOURCE/tests/e2e/listener.py" "$sock" >"$out" 3>&- &
+	agent=$!
+	until grep -q ready "$out" 2>/dev/null; do sleep 0.05; done
+	config --arg sock "$sock" '.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", listenerPath: $sock,
+		listenerMetadata: "meta", syscalls: [{names: ["mkdir", "mkdirat"], action: "SCMP_ACT_NOTIFY"}]}'
+	script 'mkdir /tmp/x'
+	create
+	oci start "$ID"
+	wait "$agent"
+	await_status stopped
+	sed -n 2p "$out" | jq -e --arg id "$ID" '.fds == ["seccompFd"] and .metadata == "meta" and .pid > 1
+		and .state.id == $id and .state.pid == .pid'
+	[ "$(sed -n 3p "$out")" = 1 ]
+	grep 'Function not implemented' "$BATS_TEST_TMPDIR/err"
+}
+
 # Whether a controller is there, on either version
 has_controller() {
 	[ -d "/sys/fs/cgroup/$1" ] || grep -qw "$1" /sys/fs/cgroup/cgroup.controllers

@@ -29,6 +29,7 @@ teardown_file() {
 # Nothing of one test is left for the next.
 teardown() {
 	local type kind
+	berth resource:limit-clear --global >/dev/null
 	berth ps:scale "$APP" hog=0 parent=0 bomb=0 filler=0 spin=0 >/dev/null
 	berth resource:report "$APP" --format json |
 		jq -r 'to_entries[] | select(.value != "").key | sub("^resource-"; "") | split(".") | .[:2] | join(" ")' |
@@ -156,7 +157,7 @@ cgroup_file() {
 	berth resource:limit "$APP" --process-type filler --disk 16
 	berth ps:scale "$APP" filler=1
 	wait_for 20 log_has filler.1 "app[filler.1]: filled: No space left on device"
-	wait_for 20 log_has filler.1 "Error R81 (disk quota exceeded): /app or /tmp is full, the limit of each is 16 MB"
+	wait_for 20 log_has filler.1 "Error R81 (disk quota exceeded): its writable layer or /tmp is full, the limit of each is 16 MB"
 	assert_equal "$(ps_field filler.1 restarts)" 0
 }
 

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+#include "buildpacks/dockerfile.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/strbuf.h"
+#include "buildpacks/dockerignore.h"
+#include "buildpacks/dockervar.h"
+
+static void good(struct dockerfile *f, const char *text)
+{
+	struct error err = ERROR_INIT;
+
+	dockerfile_init(f);
+	if (dockerfile_parse(f, text, strlen(text), &err) < 0)
+		fail_msg("'%s': %s", text, err.message);
+}
+
+static void bad(const char *text, const char *part)
+{
+	_cleanup_dockerfile_ struct dockerfile f;
+	struct error err = ERROR_INIT;
+
+	dockerfile_init(&f);
+	assert_int_equal(dockerfile_parse(&f, text, strlen(text), &err), -1);
+	assert_int_equal(err.code, ERROR_INVALID);
+	assert_int_equal(f.n_stages, 0);
+	if (!strstr(err.message, part))
+		fail_msg("'%s' is not in '%s'", part, err.message);
+}
+
+static void is_words(const struct docker_step *step, size_t n, ...)
+{
+	va_list ap;
+
+	va_start(ap, n);
+	assert_int_equal(step->words.n, n);
+	for (size_t i = 0; i < n; i++)
+		assert_string_equal(step->words.v[i], va_arg(ap, const char *));
+	va_end(ap);
+}
+
+static void test_stages(void **state)
+{
+	_cleanup_dockerfile_ struct dockerfile f;
+	(void)state;
+	good(&f, "# syntax=docker/dockerfile:1\nARG V=12\nfrom --platform=linux/amd64 debian:$V as "
+		 "Base\nRUN a\nFROM base\nCOPY --from=0 /a /b\nFROM x@sha256:0123 AS last\n");
+	assert_int_equal(f.n_args, 1);
+	is_words(&f.args[0], 1, "V=12");
+	assert_int_equal(f.n_stages, 3);
+	assert_string_equal(f.stages[0].name, "base");
+	assert_string_equal(f.stages[0].from.words.v[0], "debian:$V");
+	assert_string_equal(docker_step_option(&f.stages[0].from, "platform"), "linux/amd64");
+	assert_int_equal(f.stages[1].steps[0].line, 6);
+	assert_int_equal(dockerfile_stage(&f, "BASE", 1, false), 0);
+	assert_int_equal(dockerfile_stage(&f, "last", 2, false), -1);
+	assert_int_equal(dockerfile_stage(&f, "1", 2, true), 1);
+	assert_int_equal(dockerfile_stage(&f, "1", 2, false), -1);
+}
+
+static void test_lines(void **state)
+{
+	_cleanup_dockerfile_ struct dockerfile f, back;
+	(void)state;
+	good(&f, "FROM x\r\nRUN a \\\r\n  # no\r\n\r\n   && b \\  \n && c\nENV A=1 \\\n  B=2\n");
+	is_words(&f.stages[0].steps[0], 1, "a    && b  && c");
+	assert_int_equal(f.stages[0].steps[0].line, 2);
+	is_words(&f.stages[0].steps[1], 2, "A=1", "B=2");
+	good(&back, "# escape=`\nFROM x\nRUN a \\`\n d\n");
+	assert_int_equal(back.escape, '`');
+	is_words(&back.stages[0].steps[0], 1, "a \\ d");
+}
+
+static void test_forms(void **state)
+{
+	_cleanup_dockerfile_ struct dockerfile f;
+	(void)state;
+	good(&f, "FROM x\nCMD [\"a b\", \"c\"]\nCMD [not json\nENTRYPOINT exec top -b\n"
+		 "ENV A the  rest\nENV B=\"x y\" C='$z'\nCOPY [\"a b\", \"/c\"]\n"
+		 "HEALTHCHECK --interval=3s CMD curl x\nhealthcheck none\nARG P Q=1\n"
+		 "LABEL \"a b\"=c\nMAINTAINER Me <me@example.org>\nVOLUME /a /b\n"
+		 "SHELL [\"/bin/bash\", \"-c\"]\nONBUILD COPY . /app\n");
+	const struct docker_step *s = f.stages[0].steps;
+	assert_true(s[0].exec);
+	is_words(&s[0], 2, "a b", "c");
+	assert_false(s[1].exec);
+	is_words(&s[1], 1, "[not json");
+	is_words(&s[2], 1, "exec top -b");
+	is_words(&s[3], 1, "A=the  rest");
+	is_words(&s[4], 2, "B=\"x y\"", "C='$z'");
+	is_words(&s[5], 2, "a b", "/c");
+	assert_string_equal(docker_step_option(&s[6], "interval"), "3s");
+	is_words(&s[6], 1, "curl x");
+	is_words(&s[7], 1, "NONE");
+	is_words(&s[8], 2, "P", "Q=1");
+	is_words(&s[13], 1, "COPY . /app");
+}
+
+static void test_heredocs(void **state)
+{
+	_cleanup_dockerfile_ struct dockerfile f;
+	(void)state;
+	good(&f, "FROM x\nRUN <<EOF\necho a\n# kept\nEOF\nRUN cat <<-X >y && z\n\tb\n\tX\n"
+		 "COPY <<one <<-'two' /d/\n$a\none\n\t$b\ntwo\nRUN cat <<<word\nRUN d\n");
+	const struct docker_step *s = f.stages[0].steps;
+	assert_int_equal(f.stages[0].n_steps, 5);
+	is_words(&s[0], 1, "echo a\n# kept\n");
+	is_words(&s[1], 1, "cat <<-X >y && z\nb\nX\n");
+	assert_int_equal(s[2].n_docs, 2);
+	assert_string_equal(s[2].docs[0].text, "$a\n");
+	assert_true(s[2].docs[0].expand);
+	assert_string_equal(s[2].docs[1].name, "two");
+	assert_string_equal(s[2].docs[1].text, "$b\n");
+	assert_false(s[2].docs[1].expand);
+	is_words(&s[3], 1, "cat <<<word");
+	is_words(&s[4], 1, "d");
+}
+
+static void test_errors(void **state)
+{
+	(void)state;
+	bad("", "there is no FROM");
+	bad("RUN a\nFROM x\n", "line 1, column 1: only ARG may come before FROM, not RUN");
+	bad("FROM x\n\n  RUNN a\n", "line 3, column 3: unknown instruction 'RUNN'");
+	bad("FROM x\nRUN\n", "line 2, column 1: RUN needs an argument");
+	bad("FROM x\nCOPY a\n", "line 2, column 6: COPY needs a source and a destination");
+	bad("FROM x\nCOPY a b c\n", "must end in /");
+	bad("FROM x\nCOPY --form=y a b\n", "line 2, column 6: COPY knows no option '--form'");
+	bad("FROM x\nCOPY --from a b\n", "needs a value");
+	bad("FROM x\nENV A=1 \\\n  B\n", "line 3, column 3: expected KEY=VALUE, not 'B'");
+	bad("FROM x\nENV A=\"b\n", "line 2, column 7: the quote has no end");
+	bad("FROM x\nENV A=1 B=${C\n", "line 2, column 11: '${' has no '}'");
+	bad("FROM x\nENV A=${B%c}\n", "expected one of }");
+	bad("FROM x AS 1a\n", "line 1, column 11: '1a' is no name of a stage");
+	bad("FROM x y\n", "expected 'FROM IMAGE'");
+	bad("FROM x AS a\nFROM y AS A\n", "line 2, column 1: a stage 'a' is there already");
+	bad("FROM x\nSHELL bash\n", "SHELL needs a list");
+	bad("FROM x\nONBUILD FROM y\n", "FROM may not follow ONBUILD");
+	bad("FROM x\nONBUILD RUNN y\n", "line 2, column 9: unknown instruction 'RUNN'");
+	bad("FROM x\nRUN <<A\nb\n", "line 2, column 5: no line 'A' ends");
+	bad("FROM x\nRUN --mount=type=ssh a\n", "not 'ssh'");
+	bad("FROM x\nRUN --mount=type=cache a\n", "needs target=PATH");
+	bad("FROM x\nRUN --security=insecure a\n", "no privileges");
+	bad("FROM x\nHEALTHCHECK curl\n", "expected 'HEALTHCHECK CMD");
+	bad("# escape=x\nFROM x\n", "the escape character is");
+}
+
+static void test_limits(void **state)
+{
+	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+	_cleanup_dockerfile_ struct dockerfile f;
+	(void)state;
+	strbuf_addstr(&sb, "FROM x\n");
+	for (int i = 0; i < DOCKERFILE_STEPS_MAX; i++)
+		strbuf_addstr(&sb, "RUN a\n");
+	bad(sb.data, "line 2001: more than 2000 instructions");
+	strbuf_reset(&sb);
+	for (int i = 0; i <= DOCKERFILE_STAGES_MAX; i++)
+		strbuf_addstr(&sb, "FROM x\n");
+	bad(sb.data, "more than 200 stages");
+	dockerfile_init(&f);
+	assert_int_equal(dockerfile_parse(&f, "FROM x\nRUN \0a\n", 14, &err), -1);
+	assert_non_null(strstr(err.message, "line 2: has a NUL byte"));
+}
+
+static void expand(const char *word, const char *expected)
+{
+	_cleanup_strvec_ struct strvec vars = STRVEC_INIT;
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	struct dockervar how = {.vars = &vars, .escape = '\\'};
+	struct error err = ERROR_INIT;
+	size_t at;
+
+	strvec_push(&vars, "a=1");
+	strvec_push(&vars, "e=");
+	if (dockervar_expand(&how, word, &out, &at, &err) < 0)
+		fail_msg("'%s': %s", word, err.message);
+	assert_string_equal(out.data, expected);
+}
+
+static void test_variables(void **state)
+{
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	struct dockervar how = {.escape = '\\'};
+	struct error err = ERROR_INIT;
+	size_t at;
+	(void)state;
+	expand("x$a-${a}y", "x1-1y");
+	expand("'$a' \"$a\" \\$a \\a", "$a 1 $a a");
+	expand("${a:-x}${b:-x y}${b:-${a}}${e:-z}${e-z}", "1x y1z");
+	expand("${a:+x}${b:+x}${e:+y}${e+y}", "xy");
+	expand("\"a \\\"b\\\" \\n\"", "a \"b\" \\n");
+	expand("$", "$");
+	expand("$1", "$1");
+	assert_int_equal(dockervar_expand(&how, "ab${c:?say it}", &out, &at, &err), -1);
+	assert_string_equal(err.message, "variable 'c': say it");
+	assert_int_equal(at, 2);
+	assert_int_equal(dockervar_word("a='b c' d", '\\'), 7);
+	assert_int_equal(dockervar_word("a\\ b c", '\\'), 4);
+}
+
+static void test_mounts(void **state)
+{
+	_cleanup_docker_mount_ struct docker_mount m = {0};
+	struct error err = ERROR_INIT;
+	(void)state;
+	assert_int_equal(docker_mount_parse(&m, "type=secret,id=k,required,env=K", &err), 0);
+	assert_int_equal(m.type, DOCKER_MOUNT_SECRET);
+	assert_string_equal(m.id, "k");
+	assert_string_equal(m.env, "K");
+	assert_true(m.required);
+	docker_mount_release(&m);
+	assert_int_equal(docker_mount_parse(&m, "source=a,target=/b,ro", &err), 0);
+	assert_int_equal(m.type, DOCKER_MOUNT_BIND);
+	docker_mount_release(&m);
+	assert_int_equal(docker_mount_parse(&m, "target=/b,bogus=1", &err), -1);
+	assert_string_equal(err.message, "--mount knows no 'bogus'");
+}
+
+static void test_patterns(void **state)
+{
+	static const struct {
+		const char *pattern, *path;
+		bool fits;
+	} rows[] = {
+		{"*.md", "a.md", true},      {"*.md", "x/a.md", false},
+		{"**/*.md", "a.md", true},   {"**/*.md", "x/y/a.md", true},
+		{"a/**", "a/b/c", true},     {"a/**", "b/a", false},
+		{"a**c", "a/b/c", true},     {"a/**/c", "a/c", true},
+		{"a/**/c", "a/b/b/c", true}, {"a/**/c", "a/bc", false},
+		{"?", "/", false},           {"a?c", "abc", true},
+		{"[a-c]x", "bx", true},      {"[^a-c]x", "bx", false},
+		{"[a", "[a", true},          {"\\*", "*", true},
+		{"\\*", "a", false},         {"**", "any/thing", true},
+		{"a", "a/b", false},         {"*", "a", true},
+		{"*a*b", "xaxb/ab", false},  {"*/*", "a/b", true},
+		{"*/*", "a/b/c", false},
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (dockerignore_match(rows[i].pattern, rows[i].path, false) != rows[i].fits)
+			fail_msg("'%s' and '%s'", rows[i].pattern, rows[i].path);
+	assert_true(dockerignore_match("a", "a/b/c", true));
+	assert_false(dockerignore_match("a", "ab/c", true));
+}
+
+static void test_ignore(void **state)
+{
+	_cleanup_dockerignore_ struct dockerignore ignore = DOCKERIGNORE_INIT;
+	static const char text[] = "# comment\n\n*.md\n!README.md\n /node_modules/ \n**/*.o\n"
+				   "./a/../b\n";
+	struct error err = ERROR_INIT;
+	(void)state;
+	assert_int_equal(dockerignore_parse(&ignore, text, strlen(text), &err), 0);
+	assert_true(ignore.takes_back);
+	assert_int_equal(ignore.patterns.n, 5);
+	assert_true(dockerignore_has(&ignore, "x.md"));
+	assert_false(dockerignore_has(&ignore, "README.md"));
+	assert_true(dockerignore_has(&ignore, "node_modules/x/y.js"));
+	assert_false(dockerignore_has(&ignore, "x/node_modules/y"));
+	assert_true(dockerignore_has(&ignore, "src/deep/a.o"));
+	assert_true(dockerignore_has(&ignore, "b"));
+	assert_false(dockerignore_has(&ignore, "a"));
+	assert_int_equal(dockerignore_parse(&ignore, "a\n!\n", 4, &err), -1);
+	assert_string_equal(err.message, "line 2: '!' has no pattern");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_stages),    cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_forms),     cmocka_unit_test(test_heredocs),
+		cmocka_unit_test(test_errors),    cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_variables), cmocka_unit_test(test_mounts),
+		cmocka_unit_test(test_patterns),  cmocka_unit_test(test_ignore),
+	};
+	return cmocka_run_group_tests_name("dockerfile", tests, NULL, NULL);
+}
