@@ -480,21 +480,35 @@ void cgroup_usage(const struct cgroup *cg, struct cgroup_usage *out)
 }
 
 /* Version 1 cannot kill a group at once: it is read and killed until it stays empty. A pid that was
- * read is the cgroup's at that moment; the pids controller keeps the list short. */
-static bool kill_listed(const struct cgroup *cg)
+ * read is the cgroup's at that moment; the pids controller keeps the list short. With SESSION (not
+ * 0) only its members; gives whether there were any. */
+static bool kill_listed(const struct cgroup *cg, pid_t session)
 {
+	bool any = false;
 	char buf[65536];
 	ssize_t n = read_at(cg->trees[0].dirfd, "cgroup.procs", buf, sizeof(buf));
 
 	for (char *p = buf; n > 0 && *p;) {
 		pid_t pid = (pid_t)strtol(p, &p, 10);
 
-		if (pid > 1)
+		if (pid > 1 && (!session || getsid(pid) == session)) {
 			kill(pid, SIGKILL);
+			any = true;
+		}
 		while (*p == '\n')
 			p++;
 	}
-	return n > 0;
+	return any;
+}
+
+void cgroup_kill_session(const struct cgroup *cg, pid_t session, int wait_ms)
+{
+	int64_t until = clock_ms() + wait_ms;
+
+	if (!cg->n || session <= 1)
+		return;
+	while (kill_listed(cg, session) && clock_ms() < until)
+		clock_sleep_ms(2);
 }
 
 void cgroup_kill(const struct cgroup *cg, int wait_ms)
@@ -505,7 +519,7 @@ void cgroup_kill(const struct cgroup *cg, int wait_ms)
 		return;
 	if (cg->v2)
 		write_at(cg->trees[0].dirfd, "cgroup.kill", "1");
-	while (kill_listed(cg) && clock_ms() < until)
+	while (kill_listed(cg, 0) && clock_ms() < until)
 		clock_sleep_ms(2);
 }
 

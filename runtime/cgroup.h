@@ -74,6 +74,8 @@ int cgroup_move(const struct cgroup *cg, pid_t pid);
 void cgroup_usage(const struct cgroup *cg, struct cgroup_usage *out);
 /* Kills every process in it and waits up to WAIT_MS until it is empty. */
 void cgroup_kill(const struct cgroup *cg, int wait_ms);
+/* The same for the processes of one session in it (setsid(2)), SESSION being its leader's pid. */
+void cgroup_kill_session(const struct cgroup *cg, pid_t session, int wait_ms);
 /* Removes the folders; waits a little for dying processes. Missing ones are no error. */
 int cgroup_remove(const char *id, struct error *err);
 

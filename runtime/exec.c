@@ -43,8 +43,12 @@ static int read_request(struct exec_request *q, struct wire_reader *r, struct er
 	return 0;
 }
 
-/* Until the program ends, or the client goes: then it is killed. */
-static void attend(int conn, const struct joined *s, struct runtime_result *result)
+#define KILL_WAIT_MS 2000
+
+/* Until the program ends, or the client goes: then it is killed with all that it started, but for
+ * what took leave with a setsid(2) of its own. */
+static void attend(int conn, const struct cgroup *cg, const struct joined *s,
+		   struct runtime_result *result)
 {
 	struct pollfd fds[2] = {{s->pidfd, POLLIN, 0}, {conn, POLLIN, 0}};
 	int status = 0;
@@ -55,12 +59,14 @@ static void attend(int conn, const struct joined *s, struct runtime_result *resu
 		if (fds[1].revents) {
 			int sig = shim_read_signal(conn);
 
-			if (sig == 0) {
-				syscall(SYS_pidfd_send_signal, s->pidfd, SIGKILL, NULL, 0);
+			if (sig >= 0)
+				syscall(SYS_pidfd_send_signal, s->pidfd, sig ? sig : SIGKILL, NULL,
+					0);
+			/* not reaped yet, so the number is still its session's */
+			if (sig == 0 || sig == SIGKILL)
+				cgroup_kill_session(cg, s->pid, KILL_WAIT_MS);
+			if (sig == 0)
 				fds[1].fd = -1;
-			} else if (sig > 0) {
-				syscall(SYS_pidfd_send_signal, s->pidfd, sig, NULL, 0);
-			}
 		}
 		if (fds[0].revents)
 			break;
@@ -108,7 +114,7 @@ int exec_main(const struct plan *plan, const struct container_run *container,
 	s.console = close_fd(s.console);
 	for (int i = 0; i < 3; i++)
 		close_fd(stdio[i]);
-	attend(conn, &s, &result);
+	attend(conn, plan->cgroup, &s, &result);
 	shim_send_result(conn, &result);
 	return 0;
 }
