@@ -9,6 +9,7 @@
 #include "base/sock.h"
 #include "control/app.h"
 #include "control/deploy.h"
+#include "control/detached.h"
 #include "control/process.h"
 #include "control/release.h"
 
@@ -120,17 +121,21 @@ static void check_apps(struct doctor *d)
 {
 	_cleanup_strvec_ struct strvec names = STRVEC_INIT;
 	_cleanup_free_ struct process *all = NULL;
+	_cleanup_free_ struct detached *oneoffs = NULL;
 	struct error err = ERROR_INIT;
-	size_t n = 0, before = d->wrong;
-	char text[64];
+	size_t n = 0, n_oneoffs = 0, run = 0, before = d->wrong;
+	char text[96];
 	if (app_names(&d->c->db, &names, &err) < 0 ||
-	    process_list(d->c->inst, 0, &all, &n, &err) < 0) {
+	    process_list(d->c->inst, 0, &all, &n, &err) < 0 ||
+	    detached_list(d->c->inst, 0, &oneoffs, &n_oneoffs, &err) < 0) {
 		note(d, "apps", "wrong", err.message);
 		return;
 	}
 	for (size_t i = 0; i < names.n; i++)
 		check_app(d, names.v[i], all, n);
-	snprintf(text, sizeof(text), "%zu apps, %zu processes", names.n, n);
+	for (size_t i = 0; i < n_oneoffs; i++)
+		run += oneoffs[i].status.state == CONTAINER_RUNNING;
+	snprintf(text, sizeof(text), "%zu apps, %zu processes, %zu one-offs", names.n, n, run);
 	if (d->wrong == before)
 		note(d, "apps", "ok", text);
 }

@@ -13,6 +13,9 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/printable.h"
+
+#define LABEL_COMMAND_MAX 160 /* of the command; a label has 255 bytes */
 
 /* Who gets the output: a terminal that the session has, or any place with a copy kept on the way.
  */
@@ -182,6 +185,28 @@ static int limit_error(const struct runtime_result *result, const struct oneoff 
 	return 0;
 }
 
+int oneoff_spec(struct context *c, const struct app *app, const struct release *r,
+		const struct image *im, const struct oneoff *one, char kind,
+		struct container_spec *out, struct error *err)
+{
+	_cleanup_strbuf_ struct strbuf shown = STRBUF_INIT;
+	if (process_spec(c, app, r, im, one->name, one->command, out, err) < 0)
+		return -1;
+	printable_add(&shown, one->command);
+	out->label = xasprintf("%c %lld %lld %u %s %.*s", kind, (long long)app->id,
+			       (long long)r->version, one->time_s, one->name, LABEL_COMMAND_MAX,
+			       shown.data);
+	out->tty = one->terminal;
+	out->limits.time_ms = one->time_s > 4000000 ? 4000000000u : one->time_s * 1000;
+	for (size_t i = 0; one->env && i < one->env->n; i++) {
+		const char *equals = strchr(one->env->v[i], '=');
+		_cleanup_free_ char *key =
+			xstrndup(one->env->v[i], (size_t)(equals - one->env->v[i]));
+		strvec_setenv(&out->env, key, equals + 1);
+	}
+	return 0;
+}
+
 int oneoff_run(struct context *c, const struct app *app, const struct release *r,
 	       const struct image *im, const struct oneoff *one, int *out_status, struct error *err)
 {
@@ -202,17 +227,8 @@ int oneoff_run(struct context *c, const struct app *app, const struct release *r
 			return -1;
 		stdio[1] = stdio[2] = writer;
 	}
-	if (process_spec(c, app, r, im, one->name, one->command, &spec, err) < 0)
+	if (oneoff_spec(c, app, r, im, one, 'r', &spec, err) < 0)
 		return -1;
-	spec.label = xasprintf("r %lld %s", (long long)app->id, one->name);
-	spec.tty = one->terminal;
-	spec.limits.time_ms = one->time_s > 4000000 ? 4000000000u : one->time_s * 1000;
-	for (size_t i = 0; one->env && i < one->env->n; i++) {
-		const char *equals = strchr(one->env->v[i], '=');
-		_cleanup_free_ char *key =
-			xstrndup(one->env->v[i], (size_t)(equals - one->env->v[i]));
-		strvec_setenv(&spec.env, key, equals + 1);
-	}
 	fflush(NULL);
 	block_signals(one->forward, &set, &old);
 	int done = runtime_attach(c->inst, &spec, stdio, &session, err);

@@ -24,6 +24,12 @@ struct oneoff {
 	unsigned time_s; /* 0: no limit */
 };
 
+/* The container of ONE: process_spec with what ONE adds. KIND is its label's first letter
+ * (control/detached.h). The caller releases *out, also after a failure. */
+int oneoff_spec(struct context *c, const struct app *app, const struct release *r,
+		const struct image *im, const struct oneoff *one, char kind,
+		struct container_spec *out, struct error *err);
+
 /* *out_status is the command's, 0 to 255. */
 int oneoff_run(struct context *c, const struct app *app, const struct release *r,
 	       const struct image *im, const struct oneoff *one, int *out_status,

@@ -2,7 +2,7 @@
 /*
  * Processes: the containers that run an app's process types. What exists is what berth-runtime
  * lists; each container carries its place in its label, "p APP GENERATION EPOCH TYPE N", so there
- * is no second record that could disagree. One-offs carry "r APP NAME".
+ * is no second record that could disagree. One-offs: control/detached.h.
  */
 #ifndef CONTROL_PROCESS_H
 #define CONTROL_PROCESS_H

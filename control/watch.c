@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "control/collect.h"
+#include "control/detached.h"
 #include "control/lock.h"
 #include "control/process.h"
 #include "control/rollout.h"
@@ -137,6 +138,25 @@ static void collect(const struct instance *inst)
 		log_info("removed %s", found.v[i]);
 }
 
+static void retire_oneoffs(const struct instance *inst)
+{
+	_cleanup_context_ struct context c = {.role = ROLE_ADMIN, .identity = "berthd"};
+	_cleanup_strvec_ struct strvec names = STRVEC_INIT;
+	struct error err = ERROR_INIT;
+	if (context_open(&c, inst, &err) < 0 || app_names(&c.db, &names, &err) < 0) {
+		log_warning("one-offs: %s", err.message);
+		return;
+	}
+	for (size_t i = 0; i < names.n; i++) {
+		struct error why = ERROR_INIT;
+		struct app app;
+		size_t n;
+		if (app_find(&c.db, names.v[i], &app, &why) == 0 &&
+		    detached_retire(&c, &app, false, &n, &why) < 0)
+			log_warning("one-offs of '%s': %s", app.name, why.message);
+	}
+}
+
 /* Each app in a child of its own, BATCH at a time: most of the time is spent waiting for apps to
  * listen. In a child, because the connection to the database must not be forked. */
 static void __attribute__((noreturn)) reconcile_all(const struct instance *inst, bool retry)
@@ -155,6 +175,7 @@ static void __attribute__((noreturn)) reconcile_all(const struct instance *inst,
 	while (running > 0 && wait(NULL) > 0)
 		running--;
 	collect(inst);
+	retire_oneoffs(inst);
 	_exit(0);
 }
 

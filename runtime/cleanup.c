@@ -22,7 +22,7 @@
 
 struct search {
 	const struct instance *inst;
-	const struct strvec *alive;
+	const struct strvec *alive, *known;
 	bool dry;
 	struct strvec *out;
 	struct error *err;
@@ -213,7 +213,7 @@ static void find_folders(struct search *s)
 	list(s, path, &names);
 	_cleanup_close_ int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	for (size_t i = 0; dir >= 0 && i < names.n; i++) {
-		if (strvec_has(s->alive, names.v[i]))
+		if (strvec_has(s->known, names.v[i]))
 			continue;
 		strvec_pushf(s->out, "container %s", names.v[i]);
 		if (!s->dry)
@@ -221,10 +221,10 @@ static void find_folders(struct search *s)
 	}
 }
 
-int cleanup_run(const struct instance *inst, const struct strvec *alive, bool dry,
-		struct strvec *out, struct error *err)
+int cleanup_run(const struct instance *inst, const struct strvec *alive, const struct strvec *known,
+		bool dry, struct strvec *out, struct error *err)
 {
-	struct search s = {inst, alive, dry, out, err, 0};
+	struct search s = {inst, alive, known, dry, out, err, 0};
 	/* processes first: they hold the rest */
 	find_cgroups(&s);
 	find_addresses(&s);

@@ -14,10 +14,10 @@
 #include "instance/instance.h"
 
 /* Everything of the instance that belongs to no container in ALIVE (their ids: those being started
- * included, so that nothing is taken from under them) is removed, or with DRY only named. One line
- * per finding goes to OUT: "interface b0-0102", "cgroup web.1", ... Goes on after a failure and
- * reports the first one. */
-int cleanup_run(const struct instance *inst, const struct strvec *alive, bool dry,
-		struct strvec *out, struct error *err);
+ * included, so that nothing is taken from under them) is removed, or with DRY only named; the
+ * folder of one in KNOWN stays too. One line per finding goes to OUT: "interface b0-0102", "cgroup
+ * web.1", ... Goes on after a failure and reports the first one. */
+int cleanup_run(const struct instance *inst, const struct strvec *alive, const struct strvec *known,
+		bool dry, struct strvec *out, struct error *err);
 
 #endif

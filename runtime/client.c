@@ -297,6 +297,18 @@ int runtime_logs_remove(const struct instance *inst, const char *id, struct erro
 	return ask_id(inst, WIRE_LOGS_REMOVE, id, err);
 }
 
+int runtime_log_remove(const struct instance *inst, const char *id, const char *name,
+		       struct error *err)
+{
+	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
+	_cleanup_frame_ struct wire_frame answer;
+
+	wire_frame_init(&answer);
+	wire_put_str(&sb, id);
+	wire_put_str(&sb, name);
+	return ask(inst, WIRE_LOG_REMOVE, &sb, NULL, 0, &answer, NULL, err);
+}
+
 int runtime_volume_remove(const struct instance *inst, const char *id, struct error *err)
 {
 	return ask_id(inst, WIRE_VOLUME_REMOVE, id, err);

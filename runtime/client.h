@@ -116,6 +116,10 @@ int runtime_layer_list(const struct instance *inst, struct strvec *out, struct e
 /* Empties and removes lib/cache/ID or lib/logs/ID. */
 int runtime_cache_remove(const struct instance *inst, const char *id, struct error *err);
 int runtime_logs_remove(const struct instance *inst, const char *id, struct error *err);
+/* Removes the log NAME of lib/logs/ID with those that it was rotated to; a missing one is no error.
+ */
+int runtime_log_remove(const struct instance *inst, const char *id, const char *name,
+		       struct error *err);
 /* ERROR_BUSY while a process uses it. */
 int runtime_volume_remove(const struct instance *inst, const char *id, struct error *err);
 /* Replaces what is in lib/volumes/ID by what the tar that FD gives holds, or leaves it as it was.

@@ -239,3 +239,23 @@ void logfile_close(struct logfile *lf)
 	free(lf->out);
 	lf->line = lf->out = NULL;
 }
+
+int logfile_remove(const char *logs, const char *app, const char *name, struct error *err)
+{
+	_cleanup_close_ int top = open(logs, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_close_ int dir =
+		top < 0 ? -1 : openat(top, app, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (dir < 0)
+		return errno == ENOENT
+			       ? 0
+			       : error_set(err, ERROR_SYSTEM, errno, "open '%s/%s'", logs, app);
+	for (int i = 0; i <= LOGFILE_KEPT; i++) {
+		_cleanup_free_ char *file =
+			i ? xasprintf("%s.log.%d", name, i) : xasprintf("%s.log", name);
+		if (unlinkat(dir, file, 0) < 0 && errno != ENOENT)
+			return error_set(err, ERROR_SYSTEM, errno, "remove '%s/%s/%s'", logs, app,
+					 file);
+	}
+	return 0;
+}

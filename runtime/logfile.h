@@ -49,4 +49,7 @@ void logfile_flush(struct logfile *lf);
 void logfile_say(struct logfile *lf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void logfile_close(struct logfile *lf);
 
+/* Removes NAME.log of APP and all that it was rotated to; a missing one is no error. */
+int logfile_remove(const char *logs, const char *app, const char *name, struct error *err);
+
 #endif

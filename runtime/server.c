@@ -21,6 +21,7 @@
 #include "runtime/cleanup.h"
 #include "runtime/import.h"
 #include "runtime/layer.h"
+#include "runtime/logfile.h"
 #include "runtime/network.h"
 #include "runtime/pack.h"
 #include "runtime/shim.h"
@@ -304,25 +305,38 @@ static int serve_list(const struct instance *inst, struct wire_reader *r, struct
 	return failed;
 }
 
-static void add_alive(struct container_status *s, void *data)
+struct owners {
+	struct strvec alive; /* theirs are mounts, groups, addresses */
+	struct strvec known; /* those, and what has ended and is kept for its exit status */
+};
+
+static void add_owner(struct container_status *s, void *data)
 {
+	struct owners *o = data;
+
 	if (is_alive(s))
-		strvec_push(data, s->id);
+		strvec_push(&o->alive, s->id);
+	if (is_alive(s) || s->state == CONTAINER_EXITED)
+		strvec_push(&o->known, s->id);
 }
 
 static int serve_cleanup(const struct instance *inst, struct wire_reader *r, struct strbuf *out,
 			 struct error *err)
 {
-	_cleanup_strvec_ struct strvec alive = STRVEC_INIT, found = STRVEC_INIT;
+	_cleanup_strvec_ struct strvec found = STRVEC_INIT;
+	struct owners o = {STRVEC_INIT, STRVEC_INIT};
 	uint32_t dry = wire_get_u32(r);
 
 	if (!wire_reader_done(r) || dry > 1)
 		return error_set(err, ERROR_INVALID, 0, "the request is malformed");
-	if (each_container(inst, "", add_alive, &alive, err) < 0 ||
-	    cleanup_run(inst, &alive, dry, &found, err) < 0)
-		return -1;
-	wire_put_list(out, &found);
-	return 0;
+	int failed = each_container(inst, "", add_owner, &o, err);
+	if (!failed)
+		failed = cleanup_run(inst, &o.alive, &o.known, dry, &found, err);
+	if (!failed)
+		wire_put_list(out, &found);
+	strvec_release(&o.alive);
+	strvec_release(&o.known);
+	return failed;
 }
 
 struct shims {
@@ -473,6 +487,18 @@ static int serve_layer_pack(const struct instance *inst, struct wire_frame *f,
 	return pack_layer(inst, ref, f->fds[0], err);
 }
 
+static int serve_log_remove(const struct instance *inst, struct wire_reader *r, struct error *err)
+{
+	char id[NAME_ID_MAX + 1], name[NAME_ID_MAX + 1];
+
+	if (take_id(r, id, err) < 0 || take_id(r, name, err) < 0)
+		return -1;
+	if (!wire_reader_done(r))
+		return error_set(err, ERROR_INVALID, 0, "the request is malformed");
+	_cleanup_free_ char *logs = instance_lib(inst, "logs");
+	return logfile_remove(logs, id, name, err);
+}
+
 static int serve_layer_list(const struct instance *inst, struct strbuf *out, struct error *err)
 {
 	_cleanup_strvec_ struct strvec ids = STRVEC_INIT;
@@ -505,6 +531,8 @@ static int serve(const struct instance *inst, int conn, struct wire_frame *f, st
 		return serve_layer_rename(inst, &r, err);
 	case WIRE_LAYER_PACK:
 		return serve_layer_pack(inst, f, &r, err);
+	case WIRE_LOG_REMOVE:
+		return serve_log_remove(inst, &r, err);
 	case WIRE_LAYER_LIST:
 		return serve_layer_list(inst, out, err);
 	case WIRE_VOLUME_RESTORE:

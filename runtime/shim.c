@@ -511,6 +511,9 @@ static void check_times(struct shim *s)
 	if (s->running && s->time_ms && now >= s->time_ms) {
 		s->timed_out = true;
 		s->time_ms = 0;
+		if (s->has_log)
+			logfile_say(&s->log, "Killed: it ran longer than %u s",
+				    s->setup.limits.time_ms / 1000);
 		container_signal(&s->run, SIGKILL);
 	}
 	if (s->running)

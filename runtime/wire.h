@@ -42,6 +42,7 @@ enum wire_type {
 	WIRE_VOLUME_SIZE,    /* id */
 	WIRE_LAYER_UNPACK,   /* id; fd: the archive */
 	WIRE_LAYER_PACK,     /* "layer/ID" or "source/TREE"; fd: for the archive */
+	WIRE_LOG_REMOVE,     /* id, name */
 	WIRE_OK = 100,       /* the answer's own payload */
 	WIRE_ERROR,          /* code, errno, message */
 	WIRE_RESULT,         /* the end of a session: struct runtime_result's fields */

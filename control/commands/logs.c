@@ -5,7 +5,8 @@
 #include "base/cleanup.h"
 #include "control/logview.h"
 
-static int logs(struct context *c, struct request *rq, struct error *err)
+int logview_command(struct context *c, const struct request *rq, const char *process,
+		    struct error *err)
 {
 	unsigned long long lines = 100;
 	const char *num = request_value(rq, "--num");
@@ -14,17 +15,34 @@ static int logs(struct context *c, struct request *rq, struct error *err)
 	struct logview view = {
 		.lines = (size_t)lines,
 		.follow = request_has(rq, "--tail"),
-		.process = request_value(rq, "--ps"),
+		.process = process,
 	};
 	return logview_run(c, &rq->app, &view, err);
 }
 
+static int logs(struct context *c, struct request *rq, struct error *err)
+{
+	return logview_command(c, rq, request_value(rq, "--ps"), err);
+}
+
+#define TAIL                                                                                       \
+	{                                                                                          \
+		"--tail", "-t", NULL, "go on as lines come, until Ctrl-C"                          \
+	}
+#define NUM                                                                                        \
+	{                                                                                          \
+		"--num", "-n", "N", "how many past lines (100)"                                    \
+	}
+#define QUIET                                                                                      \
+	{                                                                                          \
+		"--quiet", "-q", NULL, "accepted for compatibility"                                \
+	}
+
+const struct option_spec logview_options[] = {TAIL, NUM, QUIET, {0}};
+
 static const struct option_spec options[] = {
-	{"--tail", "-t", NULL, "go on as lines come, until Ctrl-C"},
-	{"--num", "-n", "N", "how many past lines (100)"},
-	{"--ps", "-p", "PROCESS", "only of web, web.1, router or api"},
-	{"--quiet", "-q", NULL, "accepted for compatibility"},
-	{0},
+	TAIL,  NUM, {"--ps", "-p", "PROCESS", "only of web, web.1, run.12ab, router or api"},
+	QUIET, {0},
 };
 
 const struct command logs_commands[] = {

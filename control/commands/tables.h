@@ -5,6 +5,12 @@
 
 #include "control/command.h"
 
+/* control/commands/logs.c, for every command that shows a log: its options, and the log of PROCESS
+ * as they say. */
+extern const struct option_spec logview_options[];
+int logview_command(struct context *c, const struct request *rq, const char *process,
+		    struct error *err);
+
 extern const struct command apps_commands[];
 extern const struct command builder_commands[];
 extern const struct command buildpacks_commands[];

@@ -79,7 +79,7 @@ static void finds_leftovers(void **state)
 	strvec_push(&alive, "alive");
 	for (int dry = 1; dry >= 0; dry--) {
 		strvec_release(&found);
-		if (cleanup_run(&fx.inst, &alive, dry, &found, &err) < 0)
+		if (cleanup_run(&fx.inst, &alive, &alive, dry, &found, &err) < 0)
 			fail_msg("%s", err.message);
 		assert_true(has_line(&found, "address "));
 		assert_true(has_line(&found, "interface "));
@@ -94,7 +94,7 @@ static void finds_leftovers(void **state)
 	assert_int_equal(if_nametoindex(dead_link), 0);
 	assert_int_equal(if_nametoindex(lost_link), 0);
 	strvec_release(&found);
-	assert_int_equal(cleanup_run(&fx.inst, &alive, false, &found, &err), 0);
+	assert_int_equal(cleanup_run(&fx.inst, &alive, &alive, false, &found, &err), 0);
 	assert_int_equal(found.n, 0);
 	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
 		close(kept[i]);
