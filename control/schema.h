@@ -69,8 +69,8 @@ static const char *const schema_migrations[] = {
 	" read_only INTEGER NOT NULL, PRIMARY KEY (app, path)) STRICT, WITHOUT ROWID;"
 	"CREATE INDEX mounts_volume ON mounts (volume);",
 	/* control/imagetag.h */
-	"CREATE TABLE image_tags (name TEXT PRIMARY KEY, image TEXT NOT NULL,"
-	" created_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
+	("CREATE TABLE image_tags (name TEXT PRIMARY KEY, image TEXT NOT NULL,"
+	 " created_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;"),
 };
 
 #endif

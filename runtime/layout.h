@@ -25,7 +25,7 @@ struct layout {
 
 #define LAYOUT_INIT                                                                                \
 	{                                                                                          \
-		NULL                                                                               \
+		.folder = NULL                                                                     \
 	}
 
 void layout_release(struct layout *l);
