@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/strbuf.h"
+#include "buildpacks/cache.h"
 #include "buildpacks/environment.h"
 #include "buildpacks/hint.h"
 #include "buildpacks/pump.h"
@@ -146,7 +147,7 @@ static int run(const struct build *b, const struct buildstep *step, struct repor
 	struct runtime_result result;
 	struct error why = ERROR_INIT;
 
-	if (b->turn && b->turn(b->turn_data, err) < 0)
+	if ((b->turn && b->turn(b->turn_data, err) < 0) || cache_note(b->inst, b->app, err) < 0)
 		return -1;
 	int64_t start = clock_ms();
 	fill_spec(b, step, &spec);

@@ -1,30 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 #include "buildpacks/cache.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
 
+static char *note_path(const struct instance *inst, const char *id)
+{
+	return instance_lib(inst, "builds/%s.cached", id);
+}
+
 bool cache_is_empty(const struct instance *inst, const char *id)
 {
-	_cleanup_free_ char *path = instance_lib(inst, "cache/%s", id);
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	unsigned entries = 0;
+	_cleanup_free_ char *path = note_path(inst, id);
 
-	if (!dir) {
-		bool missing = fd < 0 && errno == ENOENT;
-		close_fd(fd);
-		return missing;
-	}
-	errno = 0;
-	/* "." and ".." */
-	while (entries <= 2 && readdir(dir))
-		entries++;
-	bool whole = errno == 0;
-	closedir(dir);
-	return whole && entries <= 2;
+	return !file_exists(AT_FDCWD, path);
+}
+
+int cache_note(const struct instance *inst, const char *id, struct error *err)
+{
+	_cleanup_free_ char *folder = instance_lib(inst, "builds");
+	_cleanup_free_ char *path = note_path(inst, id);
+
+	if (file_exists(AT_FDCWD, path))
+		return 0;
+	return file_make_dirs(folder, 0750, err) < 0
+		       ? -1
+		       : file_replace(AT_FDCWD, path, "", 0, 0640, err);
 }

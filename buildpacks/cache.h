@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an app's builds keep for the next one, lib/cache/ID, /cache in their containers. It belongs
- * to the app: only its name and whether anything is in it are looked at from outside.
+ * What an app's builds keep for the next one, /cache in their containers. It is the app's and
+ * root's, and not looked into from outside: whether anything may be in it is noted in lib/builds.
  */
 #ifndef BUILDPACKS_CACHE_H
 #define BUILDPACKS_CACHE_H
 
 #include <stdbool.h>
 
+#include "base/error.h"
 #include "instance/instance.h"
 
-/* Whether no build of the app has left anything in its cache ID. One that cannot be looked into is
- * taken for full. */
+/* Whether no build has had the cache ID so far. */
 bool cache_is_empty(const struct instance *inst, const char *id);
+
+/* A build is about to have it. */
+int cache_note(const struct instance *inst, const char *id, struct error *err);
 
 #endif
