@@ -94,6 +94,7 @@ static bool address_holder(struct search *s, const char *address, char *out, siz
 	if (n < 0)
 		return false;
 	out[n] = '\0';
+	out[strcspn(out, ":")] = '\0';
 	return true;
 }
 
@@ -124,7 +125,7 @@ static void find_interfaces(struct search *s)
 	else if (instance_subnet(s->inst, &subnet, next_error(s)) < 0)
 		note(s, -1);
 	for (size_t i = 0; s->result == 0 && i < links.names.n; i++) {
-		char text[NETWORK_TEXT_MAX], holder[NAME_ID_MAX + 1];
+		char text[NETWORK_TEXT_MAX], holder[NAME_ID_MAX + 16];
 		unsigned low;
 		if (sscanf(links.names.v[i] + strlen(links.prefix), "%4x", &low) != 1)
 			continue;
@@ -144,7 +145,7 @@ static void find_addresses(struct search *s)
 	_cleanup_strvec_ struct strvec names = STRVEC_INIT;
 	list(s, path, &names);
 	for (size_t i = 0; i < names.n; i++) {
-		char holder[NAME_ID_MAX + 1];
+		char holder[NAME_ID_MAX + 16];
 		uint32_t addr;
 		if (network_parse(names.v[i], &addr) < 0 ||
 		    !address_holder(s, names.v[i], holder, sizeof(holder)) ||

@@ -345,6 +345,17 @@ int runtime_volume_size(const struct instance *inst, const char *id, uint64_t *o
 	return 0;
 }
 
+int runtime_set_policy(const struct instance *inst, const struct policy *p, struct error *err)
+{
+	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
+	_cleanup_frame_ struct wire_frame answer;
+
+	wire_frame_init(&answer);
+	if (policy_encode(p, &sb, err) < 0)
+		return -1;
+	return ask(inst, WIRE_POLICY, &sb, NULL, 0, &answer, NULL, err);
+}
+
 int runtime_cleanup(const struct instance *inst, bool dry, struct strvec *out, struct error *err)
 {
 	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;

@@ -16,6 +16,7 @@
 #include "base/strvec.h"
 #include "instance/instance.h"
 #include "instance/name.h"
+#include "runtime/policy.h"
 #include "runtime/spec.h"
 
 #define RUNTIME_ADDRESS_MAX 16 /* dotted quad */
@@ -129,6 +130,9 @@ int runtime_volume_restore(const struct instance *inst, const char *id, unsigned
 /* Its bytes on disk; ERROR_NOT_FOUND before anything mounted it. */
 int runtime_volume_size(const struct instance *inst, const char *id, uint64_t *out,
 			struct error *err);
+
+/* Replaces the whole of which apps may reach which, and what outside. Takes effect at once. */
+int runtime_set_policy(const struct instance *inst, const struct policy *p, struct error *err);
 
 /* Removes what dead containers left: mounts, cgroups, interfaces, addresses, folders. With DRY,
  * only lists them. One line per finding goes to OUT. */

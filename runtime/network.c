@@ -2,6 +2,7 @@
 #include "runtime/network.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if.h>
@@ -18,8 +19,11 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "instance/name.h"
 #include "runtime/netlink.h"
 #include "runtime/nft.h"
+#include "runtime/owner.h"
+#include "runtime/wire.h"
 
 #define LO_INDEX 1
 #define ETH0_INDEX 2
@@ -65,6 +69,42 @@ int network_gateway(const struct instance *inst, uint32_t *out, struct error *er
 	return 0;
 }
 
+/* What the rules look up, and the two questions that are asked there. The marks are those of a
+ * packet on its way between chains, and are 0 when it goes on. */
+static void write_policy(struct strbuf *sb)
+{
+	strbuf_addstr(sb,
+		      "map owners {\ntype ipv4_addr : mark\n}\n"
+		      "set links {\ntype mark . mark\n}\n"
+		      "set closed {\ntype mark\n}\n"
+		      "set nets {\ntype mark . ipv4_addr\nflags interval\n}\n"
+		      "set ports {\ntype mark . ipv4_addr . inet_service\nflags interval\n}\n"
+		      /* from one container to another; what was opened is asked again with each of its
+		       * packets, so that a link that is cut is cut for open connections too */
+		      "chain between {\n"
+		      "ct direction reply ct state established,related accept\n"
+		      "meta mark set 0\n"
+		      "ct mark set 0\n"
+		      /* of an address that nobody owns the mark stays 0, which is in no pair */
+		      "meta mark set ip saddr map @owners\n"
+		      "ct mark set ip daddr map @owners\n"
+		      "meta mark . ct mark @links meta mark set 0 accept\n"
+		      "jump refuse\n"
+		      "}\n"
+		      /* from a container to elsewhere: refuses what its app's egress policy does not
+		       * allow */
+		      "chain outside {\n"
+		      "ct direction reply return\n"
+		      "meta mark set 0\n"
+		      "meta mark set ip saddr map @owners\n"
+		      "meta mark != @closed meta mark set 0 return\n"
+		      "meta mark . ip daddr @nets meta mark set 0 return\n"
+		      "meta l4proto { tcp, udp } meta mark . ip daddr . th dport @ports "
+		      "meta mark set 0 return\n"
+		      "jump refuse\n"
+		      "}\n");
+}
+
 /* The rules: see network.h. */
 static void write_rules(struct strbuf *sb, const struct instance *inst, uint32_t subnet,
 			const char *resolvers)
@@ -90,11 +130,13 @@ static void write_rules(struct strbuf *sb, const struct instance *inst, uint32_t
 			"meta l4proto tcp reject with tcp reset\n"
 			"reject with icmp type admin-prohibited\n"
 			"}\n");
+	write_policy(sb);
 	strbuf_addf(sb,
 		    "chain input {\n"
 		    "type filter hook input priority filter; policy accept;\n"
 		    "iifname != \"b%u-*\" accept\n"
 		    "ct state established,related accept\n"
+		    "jump outside\n"
 		    "ip daddr @resolvers meta l4proto { tcp, udp } th dport 53 accept\n"
 		    "jump refuse\n"
 		    "}\n",
@@ -104,6 +146,8 @@ static void write_rules(struct strbuf *sb, const struct instance *inst, uint32_t
 		"chain forward {\n"
 		"type filter hook forward priority filter; policy accept;\n"
 		"iifname != \"b%u-*\" oifname != \"b%u-*\" accept\n"
+		"iifname \"b%u-*\" oifname \"b%u-*\" goto between\n"
+		"iifname \"b%u-*\" jump outside\n"
 		"ct state established,related accept\n"
 		"oifname \"b%u-*\" jump refuse\n"
 		/* what a published port of the host was turned into (Docker) is the host's too */
@@ -115,7 +159,7 @@ static void write_rules(struct strbuf *sb, const struct instance *inst, uint32_t
 		"ip daddr { 10.200.0.0-10.%u.255.255 } jump refuse\n"
 		"ip daddr %s/16 jump refuse\n"
 		"}\n",
-		n, n, n, 200 + INSTANCE_NUMBERS - 1, net);
+		n, n, n, n, n, n, 200 + INSTANCE_NUMBERS - 1, net);
 	strbuf_addf(sb,
 		    "chain leave {\n"
 		    "type nat hook postrouting priority srcnat; policy accept;\n"
@@ -244,8 +288,82 @@ static int change_dead_end(const struct instance *inst, uint32_t subnet, uint16_
 	return 0;
 }
 
+/* Who has each address is written in run/addresses/ADDRESS: "ID", or "ID:RANGE". */
+static void each_owner(const struct instance *inst,
+		       void (*each)(const struct instance *inst, uint32_t addr, unsigned range,
+				    void *data),
+		       void *data)
+{
+	_cleanup_free_ char *path = instance_run(inst, "addresses");
+	DIR *dir = opendir(path);
+	struct dirent *e;
+	while (dir && (e = readdir(dir))) {
+		char holder[NAME_ID_MAX + 16];
+		unsigned long long range;
+		uint32_t addr;
+		ssize_t n = network_parse(e->d_name, &addr) == 0
+				    ? readlinkat(dirfd(dir), e->d_name, holder, sizeof(holder) - 1)
+				    : -1;
+		holder[n < 0 ? 0 : n] = '\0';
+		const char *colon = strchr(holder, ':');
+		if (colon && str_to_u64(colon + 1, 1, INSTANCE_RANGES - 1, &range) == 0)
+			each(inst, addr, (unsigned)range, data);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+static void write_owner(const struct instance *inst, uint32_t addr, unsigned range, void *data)
+{
+	char text[NETWORK_TEXT_MAX];
+	network_text(addr, text);
+	strbuf_addf(data, "add element inet berth-%u owners { %s : %u }\n", inst->number, text,
+		    range);
+}
+
+static void tell_owner(const struct instance *inst, uint32_t addr, unsigned range, void *data)
+{
+	(void)data;
+	owner_set(inst, addr, range);
+}
+
+/* The policy that was sent last; a machine that was started has none before berthd sends it. */
+static int restore_policy(const struct instance *inst, const char *table, struct strbuf *rules,
+			  struct error *err)
+{
+	_cleanup_free_ char *path = instance_run(inst, "policy");
+	_cleanup_strbuf_ struct strbuf file = STRBUF_INIT;
+	_cleanup_policy_ struct policy policy = POLICY_INIT;
+	struct error why = ERROR_INIT;
+	if (file_read(AT_FDCWD, path, WIRE_MAX_BYTES, &file, &why) < 0) {
+		if (why.code == ERROR_NOT_FOUND)
+			return 0;
+		*err = why;
+		return -1;
+	}
+	/* an earlier Berth's: berthd sends it anew */
+	if (policy_decode(&policy, file.data, file.len, NULL) < 0)
+		return 0;
+	policy_write_nft(&policy, table, rules);
+	return 0;
+}
+
+int network_set_policy(const struct instance *inst, const struct policy *p, struct error *err)
+{
+	_cleanup_free_ char *path = instance_run(inst, "policy");
+	_cleanup_free_ char *table = xasprintf("berth-%u", inst->number);
+	_cleanup_strbuf_ struct strbuf file = STRBUF_INIT;
+	_cleanup_strbuf_ struct strbuf commands = STRBUF_INIT;
+	if (policy_encode(p, &file, err) < 0 ||
+	    file_replace(AT_FDCWD, path, file.data, file.len, 0600, err) < 0)
+		return -1;
+	policy_write_nft(p, table, &commands);
+	return nft_run(commands.data, err);
+}
+
 int network_init(const struct instance *inst, struct error *err)
 {
+	_cleanup_free_ char *table = xasprintf("berth-%u", inst->number);
 	uint32_t subnet;
 	if (instance_subnet(inst, &subnet, err) < 0)
 		return -1;
@@ -259,9 +377,14 @@ int network_init(const struct instance *inst, struct error *err)
 		servers.len ? xasprintf("elements = { %s }\n", servers.data) : xstrdup("");
 	_cleanup_strbuf_ struct strbuf rules = STRBUF_INIT;
 	write_rules(&rules, inst, subnet, elements);
+	each_owner(inst, write_owner, &rules);
+	if (restore_policy(inst, table, &rules, err) < 0)
+		return -1;
 	/* the rules stand before the first packet can be forwarded */
 	if (nft_run(rules.data, err) < 0)
-		return error_wrap(err, "load the table 'berth-%u'", inst->number);
+		return error_wrap(err, "load the table '%s'", table);
+	/* those that came while the rules were written */
+	each_owner(inst, tell_owner, NULL);
 	if (change_dead_end(inst, subnet, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, err) < 0 ||
 	    change_gateway(inst, subnet + 1, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, err) < 0)
 		return -1;
@@ -300,9 +423,24 @@ static uint32_t hash(const char *s)
 	return h ^ (h >> 16);
 }
 
-int network_allocate(const struct instance *inst, const char *id, uint32_t *out_addr,
-		     struct error *err)
+/* Says whose ADDR is from now on. */
+static int own_address(const struct instance *inst, uint32_t addr, unsigned range,
+		       struct error *err)
 {
+	int result = owner_set(inst, addr, range);
+	/* somebody flushed the host's tables: nothing would keep apart what this starts */
+	if (result == -ENOENT)
+		return network_init(inst, err);
+	if (result < 0)
+		return error_set(err, ERROR_SYSTEM, -result,
+				 "say in table 'berth-%u' whose an address is", inst->number);
+	return 0;
+}
+
+int network_allocate(const struct instance *inst, const char *id, unsigned range,
+		     uint32_t *out_addr, struct error *err)
+{
+	_cleanup_free_ char *holder = range ? xasprintf("%s:%u", id, range) : xstrdup(id);
 	uint32_t subnet;
 	if (instance_subnet(inst, &subnet, err) < 0)
 		return -1;
@@ -317,7 +455,11 @@ int network_allocate(const struct instance *inst, const char *id, uint32_t *out_
 		uint32_t addr = subnet + 2 + (start + i) % usable;
 		char text[NETWORK_TEXT_MAX];
 		network_text(addr, text);
-		if (symlinkat(id, dir, text) == 0) {
+		if (symlinkat(holder, dir, text) == 0) {
+			if (range && own_address(inst, addr, range, err) < 0) {
+				unlinkat(dir, text, 0);
+				return -1;
+			}
 			*out_addr = addr;
 			return 0;
 		}
@@ -345,6 +487,13 @@ int network_release(const struct instance *inst, uint32_t addr, struct error *er
 	char text[NETWORK_TEXT_MAX];
 	network_text(addr, text);
 	_cleanup_free_ char *path = instance_run(inst, "addresses/%s", text);
+	char holder[NAME_ID_MAX + 16] = "";
+	/* before another can have it; not in vain, which would cost the kernel 15 ms */
+	if (readlink(path, holder, sizeof(holder) - 1) > 0 && strchr(holder, ':')) {
+		int result = owner_remove(inst, addr);
+		if (result < 0)
+			return error_set(err, ERROR_SYSTEM, -result, "disown '%s'", text);
+	}
 	if (unlink(path) < 0 && errno != ENOENT)
 		return error_set(err, ERROR_SYSTEM, errno, "free '%s'", path);
 	return 0;

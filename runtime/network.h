@@ -8,11 +8,15 @@
  *
  * One nftables table "berth-N" (family inet) is loaded when berth-runtime starts, through
  * libnftables; starting a container changes no rule, because rules match the interfaces' prefix and
- * spoofed sources are found by reverse path (nft(8), fib). What it says:
+ * spoofed sources are found by reverse path (nft(8), fib). It adds one element to a map that says
+ * which app has the address (runtime/owner.h). What the table says:
  *   from a container  the source must be routed back to the same interface; no IPv6; not to the
- *                     host itself (but replies), to another container, instance or link-local and
- *                     multicast addresses; DNS to the host's resolvers; the rest leaves by NAT
- *   to a container    from the host itself (the router), and replies; nothing that was forwarded
+ *                     host itself (but replies), to another instance or link-local and multicast
+ *                     addresses; to another container only when the policy (runtime/policy.h) has
+ *                     the pair of their apps; DNS to the host's resolvers; the rest leaves by NAT,
+ *                     as far as the policy lets the app out
+ *   to a container    from the host itself (the router), replies, and those pairs; nothing else
+ *                     that was forwarded
  *
  * Other tables: an accept here does not undo a drop elsewhere. Docker sets the policy of FORWARD to
  * DROP; there, containers have no egress until DOCKER-USER accepts "bN-+" both ways. Connections
@@ -31,6 +35,7 @@
 #include "base/error.h"
 #include "base/strbuf.h"
 #include "instance/instance.h"
+#include "runtime/policy.h"
 
 /* Addresses are uint32_t in host byte order. */
 #define NETWORK_TEXT_MAX 16 /* dotted quad and NUL */
@@ -42,10 +47,14 @@ int network_init(const struct instance *inst, struct error *err);
 /* Removes the table, the gateway address and every interface of this instance. */
 int network_destroy(const struct instance *inst, struct error *err);
 
-/* Reserves a free address for container ID: run/addresses/ADDRESS is a link whose text is ID.
- * The search starts at a random place, so an address is seldom used again soon. */
-int network_allocate(const struct instance *inst, const char *id, uint32_t *out_addr,
-		     struct error *err);
+/* Replaces the policy in one transaction, for the containers that run too. */
+int network_set_policy(const struct instance *inst, const struct policy *p, struct error *err);
+
+/* Reserves a free address for container ID of the app with RANGE: run/addresses/ADDRESS is a link
+ * whose text is "ID:RANGE", and "ID" for RANGE 0: what makes layers and builds is in no app's name
+ * on the network. The search starts at a random place, so an address is seldom used again soon. */
+int network_allocate(const struct instance *inst, const char *id, unsigned range,
+		     uint32_t *out_addr, struct error *err);
 /* Frees the address of a container that has ended. The interface goes with its network namespace,
  * some milliseconds later; waiting for the kernel here would cost 25 ms. */
 int network_release(const struct instance *inst, uint32_t addr, struct error *err);

@@ -499,6 +499,15 @@ static int serve_log_remove(const struct instance *inst, struct wire_reader *r, 
 	return logfile_remove(logs, id, name, err);
 }
 
+static int serve_policy(const struct instance *inst, const struct wire_frame *f, struct error *err)
+{
+	_cleanup_policy_ struct policy policy = POLICY_INIT;
+
+	if (policy_decode(&policy, f->payload.data, f->payload.len, err) < 0)
+		return -1;
+	return network_set_policy(inst, &policy, err);
+}
+
 static int serve_layer_list(const struct instance *inst, struct strbuf *out, struct error *err)
 {
 	_cleanup_strvec_ struct strvec ids = STRVEC_INIT;
@@ -539,6 +548,8 @@ static int serve(const struct instance *inst, int conn, struct wire_frame *f, st
 		return serve_volume_restore(inst, f, &r, err);
 	case WIRE_VOLUME_SIZE:
 		return serve_volume_size(inst, &r, out, err);
+	case WIRE_POLICY:
+		return serve_policy(inst, f, err);
 	case WIRE_CLEANUP:
 		return serve_cleanup(inst, &r, out, err);
 	default:

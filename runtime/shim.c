@@ -153,7 +153,9 @@ static int make_network(struct shim *s, struct error *err)
 	if (s->spec->network != SPEC_NET_EGRESS)
 		return 0;
 	if (network_gateway(s->inst, &s->setup.gateway, err) < 0 ||
-	    network_allocate(s->inst, s->spec->id, &s->setup.address, err) < 0)
+	    network_allocate(s->inst, s->spec->id,
+			     s->spec->profile == SPEC_APP ? s->spec->range : 0, &s->setup.address,
+			     err) < 0)
 		return -1;
 	network_text(s->setup.address, s->address);
 	memcpy(s->status.address, s->address, sizeof(s->address));

@@ -8,6 +8,7 @@
  *   container --root DIR stop ID [MS] | list | cleanup [--dry]
  *   container --root DIR import ID FILE | layers | commit ID | remove ID
  *   container --root DIR volume-restore ID <TAR | volume-remove ID
+ *   container --root DIR policy [FROM:TO | closed:RANGE | allow:RANGE:ADDR:BITS:PORT]...
  *
  * OPTIONS: --layer REF (topmost first), --upper ID, --range N, --profile app|build|layer,
  * --net none|egress, --env K=V, --cwd DIR, --memory BYTES, --pids N, --disk BYTES, --nofile N,
@@ -274,6 +275,26 @@ static int do_layers(const struct instance *inst, struct error *err)
 	return 0;
 }
 
+static int do_policy(const struct instance *inst, char **args, struct error *err)
+{
+	_cleanup_policy_ struct policy p = POLICY_INIT;
+	for (; *args; args++) {
+		unsigned a, b, c, d, bits, port, range, to;
+		if (sscanf(*args, "allow:%u:%u.%u.%u.%u:%u:%u", &range, &a, &b, &c, &d, &bits,
+			   &port) == 7)
+			policy_add_rule(&p, &(struct policy_rule){range,
+								  a << 24 | b << 16 | c << 8 | d,
+								  bits, port});
+		else if (sscanf(*args, "closed:%u", &range) == 1)
+			policy_add_closed(&p, range);
+		else if (sscanf(*args, "%u:%u", &range, &to) == 2)
+			policy_add_link(&p, range, to);
+		else
+			return usage(err, *args);
+	}
+	return runtime_set_policy(inst, &p, err);
+}
+
 static int dispatch(const struct instance *inst, char **args, int *out_status, struct error *err)
 {
 	const char *verb = *args++;
@@ -290,6 +311,8 @@ static int dispatch(const struct instance *inst, char **args, int *out_status, s
 		return do_layers(inst, err);
 	if (str_equal(verb, "cleanup"))
 		return do_cleanup(inst, str_equal(args[0], "--dry"), err);
+	if (str_equal(verb, "policy"))
+		return do_policy(inst, args, err);
 	if (!args[0])
 		return usage(err, verb);
 	if (str_equal(verb, "import"))

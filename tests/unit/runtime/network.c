@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
@@ -21,7 +22,9 @@
 #include "base/clock.h"
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "runtime/netlink.h"
 #include "runtime/nft.h"
+#include "runtime/owner.h"
 #include "tests/unit/runtime/instance.h"
 
 static struct fixture fx;
@@ -75,7 +78,7 @@ static int try_reach(int type, uint32_t from, uint32_t to, uint16_t port)
 	if (type == SOCK_DGRAM)
 		return send(fd, "x", 1, 0) == 1 ? 0 : errno;
 	struct pollfd p = {.fd = fd, .events = POLLOUT};
-	if (poll(&p, 1, 300) <= 0)
+	if (poll(&p, 1, 1000) <= 0)
 		return ETIMEDOUT;
 	int e = 0;
 	socklen_t len = sizeof(e);
@@ -111,7 +114,7 @@ static void guest_start_at(struct guest *g, const char *id, uint32_t fixed)
 	assert_int_equal(network_gateway(&fx.inst, &gateway, &err), 0);
 	g->addr = fixed;
 	if (!fixed)
-		assert_int_equal(network_allocate(&fx.inst, id, &g->addr, &err), 0);
+		assert_int_equal(network_allocate(&fx.inst, id, 0, &g->addr, &err), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
 	g->pid = fork();
 	if (g->pid == 0) {
@@ -162,8 +165,8 @@ static void addresses(void **state)
 	uint32_t subnet, addr, again;
 	char text[NETWORK_TEXT_MAX], held[32] = "";
 	assert_int_equal(instance_subnet(&fx.inst, &subnet, &err), 0);
-	assert_int_equal(network_allocate(&fx.inst, "web.1", &addr, &err), 0);
-	assert_int_equal(network_allocate(&fx.inst, "web.1", &again, &err), 0);
+	assert_int_equal(network_allocate(&fx.inst, "web.1", 0, &addr, &err), 0);
+	assert_int_equal(network_allocate(&fx.inst, "web.1", 0, &again, &err), 0);
 	assert_int_not_equal(addr, again);
 	assert_true(addr >= subnet + 2 && addr <= subnet + 65534);
 	network_text(addr, text);
@@ -187,9 +190,17 @@ static void many_addresses(void **state)
 	for (int i = 0; i < 1000; i++) {
 		char id[16];
 		snprintf(id, sizeof(id), "app.%d", i);
-		assert_int_equal(network_allocate(&fx.inst, id, &got[i], &err), 0);
+		assert_int_equal(network_allocate(&fx.inst, id, 0, &got[i], &err), 0);
 	}
 	print_message("1000 addresses: %lld us each\n", (long long)(clock_us() - began) / 1000);
+	began = clock_us();
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(owner_set(&fx.inst, got[i], 5), 0);
+	print_message("1000 owners: %lld us each\n", (long long)(clock_us() - began) / 1000);
+	began = clock_us();
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(owner_remove(&fx.inst, got[i]), 0);
+	print_message("and removed: %lld us each\n", (long long)(clock_us() - began) / 20);
 	for (int i = 0; i < 1000; i++) {
 		char text[NETWORK_TEXT_MAX];
 		network_text(got[i], text);
@@ -313,6 +324,124 @@ static void reuse_at_once(void **state)
 	guest_stop(&again);
 }
 
+/* Replaces the policy by one that has the pair FROM, TO (0: none) and, with BITS not 0, closes app
+ * FROM but for a rule. */
+static void set_policy(uint32_t from, uint32_t to, uint32_t addr, uint32_t bits, uint32_t port)
+{
+	struct error err = ERROR_INIT;
+	_cleanup_policy_ struct policy p = POLICY_INIT;
+	if (to)
+		policy_add_link(&p, from, to);
+	if (bits) {
+		struct policy_rule rule = {from, addr, bits, port};
+		policy_add_closed(&p, from);
+		policy_add_rule(&p, &rule);
+	}
+	if (network_set_policy(&fx.inst, &p, &err) < 0)
+		fail_msg("%s", err.message);
+}
+
+static void guest_start_of(struct guest *g, const char *id, unsigned range)
+{
+	struct error err = ERROR_INIT;
+	uint32_t addr;
+	assert_int_equal(network_allocate(&fx.inst, id, range, &addr, &err), 0);
+	guest_start_at(g, id, addr);
+}
+
+static void linked_apps(void **state)
+{
+	(void)state;
+	struct guest a, b, c, builder;
+	struct error err = ERROR_INIT;
+	assert_int_equal(network_init(&fx.inst, &err), 0);
+	guest_start_of(&a, "a", 5);
+	guest_start_of(&b, "b", 6);
+	guest_start_of(&c, "c", 7);
+	guest_start_of(&builder, "builder", 0);
+	struct guest *all[] = {&a, &b, &c, &builder};
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+		assert_true(ask(all[i], 0, 0, 0, 7001) >= 0);
+	set_policy(0, 0, 0, 0, 0);
+	assert_int_not_equal(ask(&a, SOCK_STREAM, 0, b.addr, 7001), 0);
+	set_policy(5, 6, 0, 0, 0);
+	/* in the link's direction, and nowhere else */
+	assert_int_equal(ask(&a, SOCK_STREAM, 0, b.addr, 7001), 0);
+	assert_int_not_equal(ask(&b, SOCK_STREAM, 0, a.addr, 7001), 0);
+	assert_int_not_equal(ask(&a, SOCK_STREAM, 0, c.addr, 7001), 0);
+	assert_int_not_equal(ask(&c, SOCK_STREAM, 0, b.addr, 7001), 0);
+	assert_int_not_equal(ask(&builder, SOCK_STREAM, 0, b.addr, 7001), 0);
+	assert_int_not_equal(ask(&a, SOCK_STREAM, 0, builder.addr, 7001), 0);
+	/* one app in the name of another: dropped before anybody asks whose it is */
+	assert_int_not_equal(ask(&c, SOCK_STREAM, a.addr, b.addr, 7001), 0);
+	/* berth-runtime starts again: the same holds */
+	assert_int_equal(network_init(&fx.inst, &err), 0);
+	assert_int_equal(ask(&a, SOCK_STREAM, 0, b.addr, 7001), 0);
+	assert_int_not_equal(ask(&c, SOCK_STREAM, 0, b.addr, 7001), 0);
+	/* somebody flushed the host's tables: the next container brings them back */
+	assert_int_equal(nft_run("delete table inet berth-9", &err), 0);
+	assert_int_equal(ask(&c, SOCK_STREAM, 0, b.addr, 7001), 0);
+	struct guest late;
+	guest_start_of(&late, "late", 8);
+	assert_int_equal(ask(&a, SOCK_STREAM, 0, b.addr, 7001), 0);
+	assert_int_not_equal(ask(&c, SOCK_STREAM, 0, b.addr, 7001), 0);
+	guest_stop(&late);
+	/* the next holder of an address does not get what the last one had */
+	uint32_t addr = a.addr;
+	guest_stop(&a);
+	guest_start_at(&a, "heir", addr);
+	assert_int_not_equal(ask(&a, SOCK_STREAM, 0, b.addr, 7001), 0);
+	guest_stop(&a);
+	set_policy(0, 0, 0, 0, 0);
+	guest_stop(&b);
+	guest_stop(&c);
+	guest_stop(&builder);
+}
+
+/* An interface on which nobody answers plays the outside. */
+static void egress_policy(void **state)
+{
+	(void)state;
+	struct guest a, b;
+	struct error err = ERROR_INIT;
+	const uint32_t outside = 0xc6336401; /* the host's address 198.51.100.1 */
+	_cleanup_policy_ struct policy none = POLICY_INIT;
+	assert_int_equal(network_init(&fx.inst, &err), 0);
+	guest_start_of(&a, "a", 5);
+	guest_start_of(&b, "b", 6);
+	/* what the host refuses stays refused, whatever a rule says */
+	int host = listen_on(0, 7000);
+	set_policy(5, 0, outside, 32, 7000);
+	assert_int_not_equal(ask(&a, SOCK_STREAM, 0, outside, 7000), 0);
+	close(host);
+	/* an address on the way out: TEST-NET-3, which a route takes to where nothing answers; so
+	 * refused (by the table) and unanswered (let out) are told apart */
+	_cleanup_close_ int fd = netlink_open();
+	struct netlink_batch batch;
+	netlink_init(&batch);
+	struct nlmsghdr *m =
+		netlink_link(&batch, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 77, IFF_UP | IFF_NOARP);
+	mnl_attr_put_strz(m, IFLA_IFNAME, "outside");
+	struct nlattr *info = mnl_attr_nest_start(m, IFLA_LINKINFO);
+	mnl_attr_put_strz(m, IFLA_INFO_KIND, "veth");
+	mnl_attr_nest_end(m, info);
+	netlink_route(&batch, NLM_F_CREATE, 0xcb007000, 22, RT_SCOPE_LINK, 77);
+	assert_int_equal(netlink_commit(fd, &batch, NULL), 0);
+	const uint32_t there = 0xcb007109; /* 203.0.113.9 */
+	set_policy(0, 0, 0, 0, 0);
+	assert_int_equal(ask(&a, SOCK_STREAM, 0, there, 80), ETIMEDOUT);
+	set_policy(5, 0, there, 32, 443);
+	assert_int_equal(ask(&a, SOCK_STREAM, 0, there, 80), ECONNREFUSED);
+	assert_int_equal(ask(&a, SOCK_STREAM, 0, there, 443), ETIMEDOUT);
+	assert_int_equal(ask(&b, SOCK_STREAM, 0, there, 80), ETIMEDOUT);
+	set_policy(5, 0, there & 0xffffff00, 24, 0);
+	assert_int_equal(ask(&a, SOCK_STREAM, 0, there, 80), ETIMEDOUT);
+	assert_int_equal(ask(&a, SOCK_STREAM, 0, there + 0x100, 80), ECONNREFUSED);
+	assert_int_equal(network_set_policy(&fx.inst, &none, &err), 0);
+	guest_stop(&a);
+	guest_stop(&b);
+}
+
 static void destroy_removes_all(void **state)
 {
 	(void)state;
@@ -371,6 +500,7 @@ int main(void)
 		cmocka_unit_test(init_twice),          cmocka_unit_test(addresses),
 		cmocka_unit_test(many_addresses),      cmocka_unit_test(host_and_guest),
 		cmocka_unit_test(egress_and_spoofing), cmocka_unit_test(reuse_at_once),
+		cmocka_unit_test(linked_apps),         cmocka_unit_test(egress_policy),
 		cmocka_unit_test(destroy_removes_all), cmocka_unit_test(resolv_conf),
 	};
 	return cmocka_run_group_tests_name("network", tests, set_up, tear_down);

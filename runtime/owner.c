@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+#include "runtime/owner.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+
+#define BATCH_BYTES 512
+#define SEQ_BEGIN 1
+#define SEQ_ELEMENT 2
+#define SEQ_END 3
+
+static struct nlmsghdr *put_header(char *at, uint16_t type, uint16_t flags, uint8_t family,
+				   uint16_t res_id, uint32_t seq)
+{
+	struct nlmsghdr *m = mnl_nlmsg_put_header(at);
+	m->nlmsg_type = type;
+	m->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
+	m->nlmsg_seq = seq;
+	struct nfgenmsg *nfg = mnl_nlmsg_put_extra_header(m, sizeof(*nfg));
+	nfg->nfgen_family = family;
+	nfg->version = NFNETLINK_V0;
+	nfg->res_id = htons(res_id);
+	return m;
+}
+
+static void put_value(struct nlmsghdr *m, uint16_t attr, uint32_t value)
+{
+	struct nlattr *nest = mnl_attr_nest_start(m, attr);
+	mnl_attr_put_u32(m, NFTA_DATA_VALUE, value);
+	mnl_attr_nest_end(m, nest);
+}
+
+/* What the kernel says of the element: the first error of the batch. */
+static int read_answer(int fd)
+{
+	_Alignas(8) char answer[4096];
+	for (;;) {
+		ssize_t n = recv(fd, answer, sizeof(answer), 0);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		int left = (int)n;
+		for (struct nlmsghdr *m = (struct nlmsghdr *)answer; mnl_nlmsg_ok(m, left);
+		     m = mnl_nlmsg_next(m, &left)) {
+			const struct nlmsgerr *e = mnl_nlmsg_get_payload(m);
+			if (m->nlmsg_type == NLMSG_ERROR)
+				return e->error;
+		}
+	}
+}
+
+/* One transaction with one element; RANGE 0 removes it. */
+static int change(const struct instance *inst, uint32_t addr, unsigned range)
+{
+	_Alignas(8) char batch[BATCH_BYTES];
+	char table[24];
+	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
+	if (fd < 0)
+		return -errno;
+	snprintf(table, sizeof(table), "berth-%u", inst->number);
+	size_t used = 0;
+	struct nlmsghdr *m = put_header(batch, NFNL_MSG_BATCH_BEGIN, 0, AF_UNSPEC,
+					NFNL_SUBSYS_NFTABLES, SEQ_BEGIN);
+	used += MNL_ALIGN(m->nlmsg_len);
+	m = put_header(batch + used,
+		       (NFNL_SUBSYS_NFTABLES << 8) |
+			       (range ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM),
+		       (uint16_t)(NLM_F_ACK | (range ? NLM_F_CREATE : 0)), NFPROTO_INET, 0,
+		       SEQ_ELEMENT);
+	mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_TABLE, table);
+	mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_SET, "owners");
+	struct nlattr *elements = mnl_attr_nest_start(m, NFTA_SET_ELEM_LIST_ELEMENTS);
+	struct nlattr *element = mnl_attr_nest_start(m, NFTA_LIST_ELEM);
+	put_value(m, NFTA_SET_ELEM_KEY, htonl(addr));
+	if (range)
+		put_value(m, NFTA_SET_ELEM_DATA, range); /* a mark: in the host's order */
+	mnl_attr_nest_end(m, element);
+	mnl_attr_nest_end(m, elements);
+	used += MNL_ALIGN(m->nlmsg_len);
+	m = put_header(batch + used, NFNL_MSG_BATCH_END, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES,
+		       SEQ_END);
+	used += MNL_ALIGN(m->nlmsg_len);
+	ssize_t sent;
+	do {
+		sent = sendto(fd, batch, used, 0, (struct sockaddr *)&kernel, sizeof(kernel));
+	} while (sent < 0 && errno == EINTR);
+	return sent < 0 ? -errno : read_answer(fd);
+}
+
+int owner_set(const struct instance *inst, uint32_t addr, unsigned range)
+{
+	int result = change(inst, addr, range);
+	if (result != -EEXIST && result != -EBUSY)
+		return result;
+	result = change(inst, addr, 0);
+	return result < 0 && result != -ENOENT ? result : change(inst, addr, range);
+}
+
+int owner_remove(const struct instance *inst, uint32_t addr)
+{
+	int result = change(inst, addr, 0);
+	return result == -ENOENT ? 0 : result;
+}
