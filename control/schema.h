@@ -71,6 +71,18 @@ static const char *const schema_migrations[] = {
 	/* control/imagetag.h */
 	("CREATE TABLE image_tags (name TEXT PRIMARY KEY, image TEXT NOT NULL,"
 	 " created_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;"),
+	"CREATE TABLE image_tags (name TEXT PRIMARY KEY, image TEXT NOT NULL,"
+	" created_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
+	/* control/appnet.h; a link lets app open connections to target */
+	"CREATE TABLE networks (name TEXT PRIMARY KEY, created_at INTEGER NOT NULL) STRICT;"
+	"CREATE TABLE attachments (network TEXT NOT NULL REFERENCES networks (name),"
+	" app INTEGER NOT NULL REFERENCES apps (id) ON DELETE CASCADE,"
+	" PRIMARY KEY (network, app)) STRICT, WITHOUT ROWID;"
+	"CREATE INDEX attachments_app ON attachments (app);"
+	"CREATE TABLE links (app INTEGER NOT NULL REFERENCES apps (id) ON DELETE CASCADE,"
+	" target INTEGER NOT NULL REFERENCES apps (id) ON DELETE CASCADE,"
+	" PRIMARY KEY (app, target)) STRICT, WITHOUT ROWID;"
+	"CREATE INDEX links_target ON links (target);",
 };
 
 #endif

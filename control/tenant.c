@@ -7,8 +7,9 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "control/collect.h"
 #include "control/answer.h"
+#include "control/appnet.h"
+#include "control/collect.h"
 #include "control/domain.h"
 #include "control/lock.h"
 #include "control/rollout.h"
@@ -112,7 +113,8 @@ int tenant_destroy(struct context *c, const struct app *app, struct error *err)
 		return -1;
 	_cleanup_free_ char *logs = app_text_id(app);
 	if (runtime_cache_remove(c->inst, logs, err) < 0 ||
-	    runtime_logs_remove(c->inst, logs, err) < 0 || app_remove(&c->db, app, err) < 0)
+	    runtime_logs_remove(c->inst, logs, err) < 0 || app_remove(&c->db, app, err) < 0 ||
+	    appnet_apply(c, err) < 0)
 		return -1;
 	move_logs(c, app->name, NULL);
 	return collect_run(c, err);

@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "control/appnet.h"
 #include "control/collect.h"
 #include "control/detached.h"
 #include "control/lock.h"
@@ -204,14 +205,25 @@ static void forget_routes_of_before(const struct instance *inst)
 		log_warning("routes: %s", err.message);
 }
 
+/* After a boot berth-runtime knows of no link. */
+static void tell_policy(const struct instance *inst)
+{
+	_cleanup_context_ struct context c = {.role = ROLE_ADMIN, .identity = "berthd"};
+	struct error err = ERROR_INIT;
+	if (context_open(&c, inst, &err) < 0 || appnet_apply(&c, &err) < 0)
+		log_error("networks: %s", err.message);
+}
+
 /* Before anything else, so that what a reboot left is started BATCH at a time. */
 static void reconcile_at_start(const struct instance *inst)
 {
 	repair_routes(inst);
 	forget_routes_of_before(inst);
 	pid_t pid = fork();
-	if (pid == 0)
+	if (pid == 0) {
+		tell_policy(inst);
 		reconcile_all(inst, true);
+	}
 	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
 }

@@ -79,8 +79,8 @@ static void write_policy(struct strbuf *sb)
 		      "set closed {\ntype mark\n}\n"
 		      "set nets {\ntype mark . ipv4_addr\nflags interval\n}\n"
 		      "set ports {\ntype mark . ipv4_addr . inet_service\nflags interval\n}\n"
-		      /* from one container to another; what was opened is asked again with each of its
-		       * packets, so that a link that is cut is cut for open connections too */
+		      /* from one container to another; what was opened is asked again with each of
+		       * its packets, so that a link that is cut is cut for open connections too */
 		      "chain between {\n"
 		      "ct direction reply ct state established,related accept\n"
 		      "meta mark set 0\n"
@@ -91,8 +91,8 @@ static void write_policy(struct strbuf *sb)
 		      "meta mark . ct mark @links meta mark set 0 accept\n"
 		      "jump refuse\n"
 		      "}\n"
-		      /* from a container to elsewhere: refuses what its app's egress policy does not
-		       * allow */
+		      /* from a container to elsewhere: refuses what its app's egress policy does
+		       * not allow */
 		      "chain outside {\n"
 		      "ct direction reply return\n"
 		      "meta mark set 0\n"

@@ -72,11 +72,10 @@ static int change(const struct instance *inst, uint32_t addr, unsigned range)
 	struct nlmsghdr *m = put_header(batch, NFNL_MSG_BATCH_BEGIN, 0, AF_UNSPEC,
 					NFNL_SUBSYS_NFTABLES, SEQ_BEGIN);
 	used += MNL_ALIGN(m->nlmsg_len);
-	m = put_header(batch + used,
-		       (NFNL_SUBSYS_NFTABLES << 8) |
-			       (range ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM),
-		       (uint16_t)(NLM_F_ACK | (range ? NLM_F_CREATE : 0)), NFPROTO_INET, 0,
-		       SEQ_ELEMENT);
+	m = put_header(
+		batch + used,
+		(NFNL_SUBSYS_NFTABLES << 8) | (range ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM),
+		(uint16_t)(NLM_F_ACK | (range ? NLM_F_CREATE : 0)), NFPROTO_INET, 0, SEQ_ELEMENT);
 	mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_TABLE, table);
 	mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_SET, "owners");
 	struct nlattr *elements = mnl_attr_nest_start(m, NFTA_SET_ELEM_LIST_ELEMENTS);

@@ -21,6 +21,7 @@ extern const struct command git_commands[];
 extern const struct command image_commands[];
 extern const struct command keys_commands[];
 extern const struct command logs_commands[];
+extern const struct command network_commands[];
 extern const struct command plugin_commands[];
 extern const struct command ps_commands[];
 extern const struct command registry_commands[];

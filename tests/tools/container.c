@@ -282,9 +282,9 @@ static int do_policy(const struct instance *inst, char **args, struct error *err
 		unsigned a, b, c, d, bits, port, range, to;
 		if (sscanf(*args, "allow:%u:%u.%u.%u.%u:%u:%u", &range, &a, &b, &c, &d, &bits,
 			   &port) == 7)
-			policy_add_rule(&p, &(struct policy_rule){range,
-								  a << 24 | b << 16 | c << 8 | d,
-								  bits, port});
+			policy_add_rule(&p,
+					&(struct policy_rule){range, a << 24 | b << 16 | c << 8 | d,
+							      bits, port});
 		else if (sscanf(*args, "closed:%u", &range) == 1)
 			policy_add_closed(&p, range);
 		else if (sscanf(*args, "%u:%u", &range, &to) == 2)

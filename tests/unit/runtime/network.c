@@ -78,7 +78,8 @@ static int try_reach(int type, uint32_t from, uint32_t to, uint16_t port)
 	if (type == SOCK_DGRAM)
 		return send(fd, "x", 1, 0) == 1 ? 0 : errno;
 	struct pollfd p = {.fd = fd, .events = POLLOUT};
-	if (poll(&p, 1, 1000) <= 0)
+	/* long enough for a first packet to be sent again: a link just made may drop it */
+	if (poll(&p, 1, 1500) <= 0)
 		return ETIMEDOUT;
 	int e = 0;
 	socklen_t len = sizeof(e);
@@ -419,8 +420,8 @@ static void egress_policy(void **state)
 	_cleanup_close_ int fd = netlink_open();
 	struct netlink_batch batch;
 	netlink_init(&batch);
-	struct nlmsghdr *m =
-		netlink_link(&batch, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 77, IFF_UP | IFF_NOARP);
+	struct nlmsghdr *m = netlink_link(&batch, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 77,
+					  IFF_UP | IFF_NOARP);
 	mnl_attr_put_strz(m, IFLA_IFNAME, "outside");
 	struct nlattr *info = mnl_attr_nest_start(m, IFLA_LINKINFO);
 	mnl_attr_put_strz(m, IFLA_INFO_KIND, "veth");

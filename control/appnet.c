@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+#include "control/appnet.h"
+
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "control/egress.h"
+#include "runtime/client.h"
+
+/* Both ends of what is allowed, each pair once. */
+#define PAIRS                                                                                      \
+	"SELECT a.range, b.range FROM"                                                             \
+	" (SELECT x.app AS f, y.app AS t FROM attachments x JOIN attachments y USING (network)"    \
+	" UNION SELECT app, target FROM links) JOIN apps a ON a.id = f JOIN apps b ON b.id = t"
+
+static int load_policy(struct context *c, struct policy *p, struct error *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *pairs = NULL;
+	_cleanup_stmt_ sqlite3_stmt *settings = NULL;
+	int got;
+	if (db_query(&c->db, &pairs, err, PAIRS, "") < 0)
+		return -1;
+	while ((got = db_next(&c->db, pairs, err)) > 0)
+		policy_add_link(p, (uint32_t)db_int(pairs, 0), (uint32_t)db_int(pairs, 1));
+	if (got < 0 || db_query(&c->db, &settings, err,
+				"SELECT range, value FROM settings JOIN apps ON apps.id = app"
+				" WHERE key = ?",
+				"s", EGRESS_KEY) < 0)
+		return -1;
+	while ((got = db_next(&c->db, settings, err)) > 0)
+		if (egress_add(p, (unsigned)db_int(settings, 0), db_text(settings, 1), err) < 0)
+			return -1;
+	return got;
+}
+
+/* Within a transaction: only one at a time sends, and what is sent is what is committed. */
+static int send_policy(struct context *c, struct error *err)
+{
+	_cleanup_policy_ struct policy p = POLICY_INIT;
+	return load_policy(c, &p, err) < 0 ? -1 : runtime_set_policy(c->inst, &p, err);
+}
+
+int appnet_apply(struct context *c, struct error *err)
+{
+	if (db_begin(&c->db, err) < 0)
+		return -1;
+	int result = send_policy(c, err);
+	db_rollback(&c->db);
+	return result;
+}
+
+/* Ends the transaction in which a change was made with RESULT. */
+static int finish(struct context *c, int result, struct error *err)
+{
+	struct error ignored = ERROR_INIT;
+	if (result == 0 && send_policy(c, err) == 0 && db_commit(&c->db, err) == 0)
+		return 0;
+	db_rollback(&c->db);
+	/* it may have been told of what is not so now */
+	if (result == 0)
+		appnet_apply(c, &ignored);
+	return -1;
+}
+
+static int check_name(const char *name, struct error *err)
+{
+	if (!name_is_id(name) || strlen(name) > APPNET_NAME_MAX)
+		return error_set(err, ERROR_INVALID, 0,
+				 "'%.80s' is no name of a network: at most %d lower-case letters, "
+				 "digits, '-', '_' and '.', the first a letter or digit",
+				 name, APPNET_NAME_MAX);
+	return 0;
+}
+
+int appnet_create(struct context *c, const char *name, struct error *err)
+{
+	if (check_name(name, err) < 0)
+		return -1;
+	if (db_run(&c->db, err, "INSERT INTO networks (name, created_at) VALUES (?, ?)", "si", name,
+		   clock_unix_us()) == 0)
+		return 0;
+	if (db_is_duplicate(&c->db))
+		error_set(err, ERROR_EXISTS, 0, "network '%s' exists already", name);
+	return -1;
+}
+
+int appnet_find(struct context *c, const char *name, int64_t *out_created_at, struct error *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	if (check_name(name, err) < 0 ||
+	    db_query(&c->db, &stmt, err, "SELECT created_at FROM networks WHERE name = ?", "s",
+		     name) < 0)
+		return -1;
+	int got = db_next(&c->db, stmt, err);
+	if (got == 0)
+		return error_set(err, ERROR_NOT_FOUND, 0,
+				 "network '%s' does not exist: 'network:create %s' makes it", name,
+				 name);
+	if (got > 0 && out_created_at)
+		*out_created_at = db_int(stmt, 0);
+	return got < 0 ? -1 : 0;
+}
+
+/* The first column of what SQL gives for one text or number. */
+static int collect(struct context *c, struct strvec *out, struct error *err, sqlite3_stmt *stmt)
+{
+	int got;
+	while ((got = db_next(&c->db, stmt, err)) > 0)
+		strvec_push(out, db_text(stmt, 0));
+	return got;
+}
+
+int appnet_list(struct context *c, struct strvec *out, struct error *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	if (db_query(&c->db, &stmt, err, "SELECT name FROM networks ORDER BY name", "") < 0)
+		return -1;
+	return collect(c, out, err, stmt);
+}
+
+int appnet_apps(struct context *c, const char *name, struct strvec *out, struct error *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	if (db_query(&c->db, &stmt, err,
+		     "SELECT name FROM attachments JOIN apps ON id = app WHERE network = ?"
+		     " ORDER BY name",
+		     "s", name) < 0)
+		return -1;
+	return collect(c, out, err, stmt);
+}
+
+int appnet_of(struct context *c, const struct app *app, struct strvec *out, struct error *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	if (db_query(&c->db, &stmt, err,
+		     "SELECT network FROM attachments WHERE app = ? ORDER BY network", "i",
+		     app->id) < 0)
+		return -1;
+	return collect(c, out, err, stmt);
+}
+
+int appnet_destroy(struct context *c, const char *name, struct error *err)
+{
+	_cleanup_strvec_ struct strvec apps = STRVEC_INIT;
+	if (appnet_find(c, name, NULL, err) < 0 || appnet_apps(c, name, &apps, err) < 0)
+		return -1;
+	if (apps.n)
+		return error_set(err, ERROR_BUSY, 0,
+				 "app '%s' is attached to network '%s': 'network:detach %s %s' "
+				 "first",
+				 apps.v[0], name, apps.v[0], name);
+	/* one that an app was attached to meanwhile stays: its row is referred to */
+	return db_run(&c->db, err, "DELETE FROM networks WHERE name = ?", "s", name);
+}
+
+int appnet_join(struct context *c, const struct app *app, const char *name, struct error *err)
+{
+	if (db_begin(&c->db, err) < 0)
+		return -1;
+	int result = appnet_find(c, name, NULL, err);
+	if (result == 0 &&
+	    db_run(&c->db, err, "INSERT INTO attachments (network, app) VALUES (?, ?)", "si", name,
+		   app->id) < 0) {
+		if (db_is_duplicate(&c->db))
+			error_set(err, ERROR_EXISTS, 0, "app '%s' is attached to '%s' already",
+				  app->name, name);
+		result = -1;
+	}
+	return finish(c, result, err);
+}
+
+int appnet_leave(struct context *c, const struct app *app, const char *name, struct error *err)
+{
+	if (db_begin(&c->db, err) < 0)
+		return -1;
+	int result = appnet_find(c, name, NULL, err);
+	if (result == 0)
+		result =
+			db_run(&c->db, err, "DELETE FROM attachments WHERE network = ? AND app = ?",
+			       "si", name, app->id);
+	if (result == 0 && db_changes(&c->db) == 0)
+		result = error_set(err, ERROR_NOT_FOUND, 0,
+				   "app '%s' is not attached to network '%s': 'network:report %s' "
+				   "shows its networks",
+				   app->name, name, app->name);
+	return finish(c, result, err);
+}
+
+static int change_links(struct context *c, const struct app *app, const struct strvec *names,
+			const char *sql, struct error *err)
+{
+	int result = 0;
+	if (db_begin(&c->db, err) < 0)
+		return -1;
+	for (size_t i = 0; result == 0 && i < names->n; i++) {
+		struct app target;
+		result = app_find(&c->db, names->v[i], &target, err);
+		if (result == 0)
+			result = db_run(&c->db, err, sql, "ii", app->id, target.id);
+	}
+	return finish(c, result, err);
+}
+
+int appnet_link(struct context *c, const struct app *app, const struct strvec *names,
+		struct error *err)
+{
+	return change_links(c, app, names,
+			    "INSERT OR IGNORE INTO links (app, target) VALUES (?, ?)", err);
+}
+
+int appnet_unlink(struct context *c, const struct app *app, const struct strvec *names,
+		  struct error *err)
+{
+	return change_links(c, app, names, "DELETE FROM links WHERE app = ? AND target = ?", err);
+}
+
+int appnet_links(struct context *c, const struct app *app, bool incoming, struct strvec *out,
+		 struct error *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	if (db_query(&c->db, &stmt, err,
+		     incoming ? "SELECT name FROM links JOIN apps ON id = app WHERE target = ?"
+				" ORDER BY name"
+			      : "SELECT name FROM links JOIN apps ON id = target WHERE app = ?"
+				" ORDER BY name",
+		     "i", app->id) < 0)
+		return -1;
+	return collect(c, out, err, stmt);
+}
+
+int appnet_set_egress(struct context *c, const struct app *app, const char *value,
+		      struct error *err)
+{
+	if (db_begin(&c->db, err) < 0)
+		return -1;
+	return finish(c, setting_set(&c->db, app->id, EGRESS_KEY, value, err), err);
+}
