@@ -71,8 +71,6 @@ static const char *const schema_migrations[] = {
 	/* control/imagetag.h */
 	("CREATE TABLE image_tags (name TEXT PRIMARY KEY, image TEXT NOT NULL,"
 	 " created_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;"),
-	"CREATE TABLE image_tags (name TEXT PRIMARY KEY, image TEXT NOT NULL,"
-	" created_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
 	/* control/appnet.h; a link lets app open connections to target */
 	"CREATE TABLE networks (name TEXT PRIMARY KEY, created_at INTEGER NOT NULL) STRICT;"
 	"CREATE TABLE attachments (network TEXT NOT NULL REFERENCES networks (name),"
