@@ -10,6 +10,7 @@
 #include "control/confirm.h"
 #include "control/egress.h"
 #include "control/listing.h"
+#include "control/process.h"
 
 static json_t *names_json(const struct strvec *names)
 {
@@ -100,6 +101,20 @@ static int detach(struct context *c, struct request *rq, struct error *err)
 	return 0;
 }
 
+/* "web.1 ADDRESS" for each process that runs now. */
+static int add_addresses(struct context *c, const struct app *app, json_t *out, struct error *err)
+{
+	_cleanup_free_ struct process *all = NULL;
+	size_t n = 0;
+	if (process_list(c->inst, app->id, &all, &n, err) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (all[i].status.state == CONTAINER_RUNNING && *all[i].status.address)
+			json_array_append_new(out, json_sprintf("%s.%u %s", all[i].type, all[i].n,
+								all[i].status.address));
+	return 0;
+}
+
 static int report(struct context *c, struct request *rq, struct error *err)
 {
 	_cleanup_strvec_ struct strvec networks = STRVEC_INIT, to = STRVEC_INIT, from = STRVEC_INIT;
@@ -109,7 +124,13 @@ static int report(struct context *c, struct request *rq, struct error *err)
 	    appnet_links(c, &rq->app, true, &from, err) < 0 ||
 	    setting_own(&c->db, rq->app.id, EGRESS_KEY, &egress, err) < 0)
 		return -1;
+	json_t *addresses = json_array();
+	if (add_addresses(c, &rq->app, addresses, err) < 0) {
+		json_decref(addresses);
+		return -1;
+	}
 	json_t *out = json_object();
+	json_object_set_new(out, "network-addresses", addresses);
 	json_object_set_new(out, "network-attached", names_json(&networks));
 	json_object_set_new(out, "network-links-to", names_json(&to));
 	json_object_set_new(out, "network-links-from", names_json(&from));
@@ -182,6 +203,7 @@ static const struct option_spec destroy_options[] = {
 	{"--force", NULL, NULL, "do not ask for the name"}, {0}};
 static const struct option_spec report_options[] = {
 	OPTION_FORMAT,
+	{"--network-addresses", NULL, NULL, "only this: where its processes are now"},
 	{"--network-attached", NULL, NULL, "only this: the networks that it is attached to"},
 	{"--network-links-to", NULL, NULL, "only this: the apps that it reaches by a link"},
 	{"--network-links-from", NULL, NULL, "only this: the apps that reach it by a link"},

@@ -64,6 +64,7 @@ app_reaches() {
 	[ "$status" -ne 0 ]
 	assert_equal "$(berth links "$A" --format json | jq -c .)" "[{\"app\":\"$A\",\"target\":\"$B\"}]"
 	assert_equal "$(berth network:report "$B" --network-links-from)" "$A"
+	assert_equal "$(berth network:report "$B" --network-addresses)" "web.1 $(address_of "$B")"
 	# an open connection ends with the link: the next line is not answered
 	berth enter "$A" web.1 perl -MIO::Socket::INET -e '
 		$| = 1;
