@@ -4,6 +4,7 @@
 #include <jansson.h>
 
 #include "base/cleanup.h"
+#include "base/schedule.h"
 #include "base/strbuf.h"
 #include "buildpacks/jsonc.h"
 #include "buildpacks/source.h"
@@ -48,6 +49,11 @@ void appjson_release(struct appjson *aj)
 	free(aj->predeploy);
 	free(aj->dokku_postdeploy);
 	free(aj->postdeploy);
+	for (size_t i = 0; i < aj->n_cron; i++) {
+		free(aj->cron[i].command);
+		free(aj->cron[i].schedule);
+		free(aj->cron[i].concurrency);
+	}
 	free(aj->cron);
 	strvec_release(&aj->buildpacks);
 	appjson_init(aj);
@@ -392,17 +398,52 @@ static int parse_scripts(struct appjson *aj, const struct field *root, struct er
 	return get_text(&post, &aj->postdeploy, err);
 }
 
+static int parse_task(struct appjson_cron *t, const struct field *f, struct error *err)
+{
+	struct field command = sub(f, "command"), schedule = sub(f, "schedule");
+	struct field policy = sub(f, "concurrency_policy"), paused = sub(f, "maintenance");
+	struct schedule checked;
+
+	if (!json_is_object(f->v))
+		return wrong(f, "an object", err);
+	if (!policy.v)
+		policy = sub(f, "concurrency");
+	if (get_text(&command, &t->command, err) < 0 ||
+	    get_text(&schedule, &t->schedule, err) < 0 ||
+	    get_text(&policy, &t->concurrency, err) < 0 ||
+	    get_bool(&paused, &t->maintenance, err) < 0)
+		return -1;
+	if (!t->command || !*t->command)
+		return wrong(&command, "a command", err);
+	if (!t->schedule)
+		return wrong(&schedule, "a schedule, such as \"0 3 * * *\" or \"@daily\"", err);
+	if (schedule_parse(t->schedule, &checked, err) < 0)
+		return error_wrap(err, "'%s'", schedule.at);
+	if (!t->concurrency)
+		t->concurrency = xstrdup("forbid");
+	if (!str_equal(t->concurrency, "allow") && !str_equal(t->concurrency, "forbid") &&
+	    !str_equal(t->concurrency, "replace"))
+		return wrong(&policy, "\"allow\", \"forbid\" or \"replace\"", err);
+	return 0;
+}
+
 static int parse_cron(struct appjson *aj, const struct field *root, struct error *err)
 {
-	struct field cron = sub(root, "cron");
+	struct field all = sub(root, "cron");
 
-	if (!cron.v)
-		return 0;
-	if (check_kind(&cron, false, err) < 0)
+	if (check_kind(&all, false, err) < 0)
 		return -1;
-	aj->cron = json_dumps(cron.v, JSON_COMPACT);
-	if (!aj->cron)
-		return wrong(&cron, "valid JSON", err);
+	aj->cron = xcalloc(json_array_size(all.v) + 1, sizeof(*aj->cron));
+	for (size_t i = 0; i < json_array_size(all.v); i++) {
+		struct field f = item(&all, i);
+		struct appjson_cron *t = &aj->cron[aj->n_cron++];
+		if (parse_task(t, &f, err) < 0)
+			return -1;
+		for (size_t k = 0; k < i; k++)
+			if (str_equal(aj->cron[k].command, t->command) &&
+			    str_equal(aj->cron[k].schedule, t->schedule))
+				return wrong(&f, "another task than one before it", err);
+	}
 	return 0;
 }
 

@@ -60,6 +60,14 @@ struct appjson_check {
 	char *on_failure_url;
 };
 
+/* A task that runs at its times. */
+struct appjson_cron {
+	char *command;
+	char *schedule;    /* base/schedule.h takes it */
+	char *concurrency; /* "allow", "forbid" or "replace", when the one before still runs */
+	bool maintenance;  /* begins suspended */
+};
+
 struct appjson {
 	char *name;
 	struct appjson_env *env;
@@ -72,7 +80,8 @@ struct appjson {
 	char *predeploy;          /* scripts.dokku.predeploy */
 	char *dokku_postdeploy;   /* scripts.dokku.postdeploy: on every deploy */
 	char *postdeploy;         /* scripts.postdeploy: on the first deploy only */
-	char *cron;               /* the value of `cron` as JSON text, or NULL */
+	struct appjson_cron *cron;
+	size_t n_cron;
 };
 
 void appjson_init(struct appjson *aj);

@@ -177,6 +177,9 @@ int detached_retire(struct context *c, const struct app *app, bool all, size_t *
 		return -1;
 	for (size_t i = 0; i < n; i++) {
 		_cleanup_free_ char *path = log_path(c->inst, app, list[i].name);
+		/* a task's end is noted by control/cron.c */
+		if (str_starts(list[i].name, "cron."))
+			continue;
 		if ((list[i].status.state != CONTAINER_EXITED &&
 		     list[i].status.state != CONTAINER_LOST) ||
 		    written(path) >= before)

@@ -81,6 +81,14 @@ static const char *const schema_migrations[] = {
 	" target INTEGER NOT NULL REFERENCES apps (id) ON DELETE CASCADE,"
 	" PRIMARY KEY (app, target)) STRICT, WITHOUT ROWID;"
 	"CREATE INDEX links_target ON links (target);",
+	/* control/cron.h; *_at: unix seconds. The trees that the tasks were read from. */
+	("CREATE TABLE cron_tasks (app INTEGER NOT NULL REFERENCES apps (id) ON DELETE CASCADE,"
+	 " id TEXT NOT NULL, place INTEGER NOT NULL, command TEXT NOT NULL, schedule TEXT NOT NULL,"
+	 " concurrency TEXT NOT NULL, suspended INTEGER NOT NULL DEFAULT 0,"
+	 " checked_at INTEGER NOT NULL, started_at INTEGER NOT NULL DEFAULT 0,"
+	 " result TEXT NOT NULL DEFAULT '', PRIMARY KEY (app, id)) STRICT, WITHOUT ROWID;"
+	 "CREATE TABLE cron_trees (app INTEGER PRIMARY KEY REFERENCES apps (id) ON DELETE CASCADE,"
+	 " tree TEXT NOT NULL) STRICT;"),
 };
 
 #endif

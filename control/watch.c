@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "control/appnet.h"
 #include "control/collect.h"
+#include "control/cron.h"
 #include "control/detached.h"
 #include "control/lock.h"
 #include "control/process.h"
@@ -241,6 +242,22 @@ static void sweep(struct watch *w)
 	sweeper = pid > 0 ? pid : 0;
 }
 
+/* What is due in this minute; in a process of its own. */
+static void tick(const struct instance *inst, int64_t minute)
+{
+	pid_t pid = fork();
+	if (pid != 0)
+		return;
+	_cleanup_context_ struct context c = {.role = ROLE_ADMIN, .identity = "cron"};
+	struct error err = ERROR_INIT;
+	let_children_be_waited_for();
+	if (context_open(&c, inst, &err) < 0 || cron_tick(&c, minute * 60, &err) < 0)
+		log_warning("cron: %s", err.message);
+	if (minute % 60 == 0)
+		retire_oneoffs(inst);
+	_exit(0);
+}
+
 static void forget(struct watch *w)
 {
 	for (size_t i = 0; i < w->n; i++)
@@ -356,7 +373,7 @@ void watch_run(const struct instance *inst, int nudge_fd)
 	struct watch w = {.inst = inst};
 	struct error ignored = ERROR_INIT;
 	sigset_t waiting;
-	int64_t look_at = 0, rotate_at = 0;
+	int64_t look_at = 0, rotate_at = 0, minute = 0;
 	prctl(PR_SET_NAME, "berthd-watch");
 	raise_limits();
 	reconcile_at_start(inst);
@@ -374,6 +391,13 @@ void watch_run(const struct instance *inst, int nudge_fd)
 			router_rotate_logs(inst, ROUTER_LOG_MAX, &ignored);
 			rotate_at = clock_ms() + LOOK_MS;
 		}
+		int64_t now = clock_unix_us() / 1000;
+		if (now / 60000 != minute) {
+			minute = now / 60000;
+			tick(inst, minute);
+		}
+		if (left > (minute + 1) * 60000 - now)
+			left = (minute + 1) * 60000 - now;
 		if (w.sweep_again)
 			sweep(&w);
 		w.polls[0] = (struct pollfd){.fd = nudge_fd, .events = POLLIN};

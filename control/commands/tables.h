@@ -16,6 +16,7 @@ extern const struct command builder_commands[];
 extern const struct command buildpacks_commands[];
 extern const struct command builds_commands[];
 extern const struct command config_commands[];
+extern const struct command cron_commands[];
 extern const struct command domains_commands[];
 extern const struct command git_commands[];
 extern const struct command image_commands[];

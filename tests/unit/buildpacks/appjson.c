@@ -72,7 +72,11 @@ static void test_whole(void **state)
 	assert_string_equal(aj.postdeploy, "p1");
 	assert_string_equal(aj.predeploy, "p2");
 	assert_string_equal(aj.dokku_postdeploy, "p3");
-	assert_non_null(strstr(aj.cron, "@daily"));
+	assert_int_equal(aj.n_cron, 1);
+	assert_string_equal(aj.cron[0].command, "c");
+	assert_string_equal(aj.cron[0].schedule, "@daily");
+	assert_string_equal(aj.cron[0].concurrency, "forbid");
+	assert_false(aj.cron[0].maintenance);
 }
 
 static void test_checks(void **state)
@@ -125,6 +129,16 @@ static void test_errors(void **state)
 	    "httpHeaders[0].value");
 	bad("{\"scripts\": {\"dokku\": \"x\"}}", "'scripts.dokku' must be an object");
 	bad("{\"cron\": {}}", "'cron' must be a list");
+	bad("{\"cron\": [5]}", "'cron[0]' must be an object");
+	bad("{\"cron\": [{\"schedule\": \"@daily\"}]}", "'cron[0].command' must be a command");
+	bad("{\"cron\": [{\"command\": \"c\"}]}", "'cron[0].schedule' must be a schedule");
+	bad("{\"cron\": [{\"command\": \"c\", \"schedule\": \"61 * * * *\"}]}",
+	    "'cron[0].schedule': the minute '61'");
+	bad("{\"cron\": [{\"command\": \"c\", \"schedule\": \"@daily\", \"concurrency\": \"x\"}]}",
+	    "'cron[0].concurrency' must be \"allow\"");
+	bad("{\"cron\": [{\"command\": \"c\", \"schedule\": \"@daily\"}, {\"command\": \"c\", "
+	    "\"schedule\": \"@daily\"}]}",
+	    "'cron[1]' must be another task");
 }
 
 static void test_comments(void **state)
