@@ -69,10 +69,16 @@ $(B)/bin/berth-web: $(B)/obj/control/web/berth-web.o $(call lib,control instance
 $(B)/bin/berth-plugins: $(B)/obj/plugins/berth-plugins.o $(call lib,plugins instance base)
 	$(LINK) -lyaml -ljansson
 
+# runs in containers of any image, so it needs nothing there
+$(B)/static/copy: $(B)/obj/buildpacks/berth-copy.o $(call lib,buildpacks runtime base)
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(CC) $(CFLAGS) -static -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
+
 # what the programs read at run time, laid out as it will be installed
 .PHONY: share
-share:
-	@scripts/stage-share $(B)/share/berth
+share: $(B)/static/copy
+	@scripts/stage-share $(B)/share/berth $(B)/static/copy
 
 # --- tests ---
 
@@ -187,7 +193,7 @@ MAN := $(wildcard man/*.[1578])
 install: all
 	install -d $(BINDIR) $(UNITDIR) $(SYSUSERSDIR) $(TMPFILESDIR)
 	install -m 755 $(PROGRAMS:%=$(B)/bin/%) $(BINDIR)
-	scripts/stage-share $(DESTDIR)$(PREFIX)/share/berth
+	scripts/stage-share $(DESTDIR)$(PREFIX)/share/berth $(B)/static/copy
 	for m in $(MAN); do install -D -m 644 $$m $(MANDIR)/man$${m##*.}/$${m##*/} || exit 1; done
 	for u in $(UNITS); do sed 's,@PREFIX@,$(PREFIX),g' packaging/systemd/$$u >$(UNITDIR)/$$u && \
 		chmod 644 $(UNITDIR)/$$u || exit 1; done

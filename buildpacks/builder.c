@@ -13,6 +13,7 @@
 #include "buildpacks/content.h"
 #include "buildpacks/environment.h"
 #include "buildpacks/hash.h"
+#include "buildpacks/imagebuild.h"
 #include "buildpacks/layerset.h"
 #include "buildpacks/outcome.h"
 #include "buildpacks/pack.h"
@@ -560,6 +561,8 @@ int builder_run(const struct build *b, struct image *out, struct error *err)
 		.report = REPORT_INIT,
 	};
 
+	if (b->dockerfile)
+		return imagebuild_run(b, out, err);
 	int64_t start = clock_ms();
 	if (look_at_source(&w, err) < 0 || make_runtime(&w, err) < 0)
 		return -1;

@@ -44,7 +44,12 @@ struct build {
 	const struct strvec *config; /* "K=V", the app's over the global ones; or NULL */
 	const struct strvec *packs;  /* configured buildpacks; NULL or empty: detect */
 	const char *previous_image; /* the image that runs now, or NULL; only to say what changed */
-	const char *salt;    /* an app's that purged its cache: it shares with no other; or NULL */
+	const char *salt; /* an app's that purged its cache: it shares with no other; or NULL */
+	const char *dockerfile;    /* path in the source: built from it (imagebuild.h); or NULL */
+	const struct strvec *args; /* for its ARGs, "K=V"; or NULL */
+	/* Fills OUT, initialised and empty, with the image that FROM and COPY --from call NAME. */
+	int (*base)(void *data, const char *name, struct image *out, struct error *err);
+	void *base_data;
 	bool reproducible;   /* the same source, packs, stack and config give the same image id */
 	uint64_t cache_size; /* bytes that the build cache may have afterwards; 0: no limit */
 	struct spec_limits limits;

@@ -13,7 +13,7 @@
 
 #define SAY_TIME_MS 1000 /* shorter steps need no time of their own in the output */
 
-static struct spec_limits build_limits(const struct build *b)
+struct spec_limits buildstep_limits(const struct build *b)
 {
 	struct spec_limits l = b->limits;
 
@@ -39,7 +39,7 @@ static void fill_spec(const struct build *b, const struct buildstep *step,
 	spec->hostname = xstrdup("build");
 	spec->network = SPEC_NET_EGRESS;
 	spec->restart = SPEC_RESTART_NO;
-	spec->limits = build_limits(b);
+	spec->limits = buildstep_limits(b);
 	container_spec_add_mount(spec, SPEC_MOUNT_PACKS, "bundled", "/packs", true);
 	for (size_t i = 0; i < step->packs->n; i++)
 		if (step->packs->v[i].mount)
@@ -74,10 +74,9 @@ static char *more_than(uint64_t bytes, const char *what)
 			 what);
 }
 
-/* The limit that ended the build, in words; NULL when none did. */
-static char *limit_hit(const struct build *b, const struct runtime_result *r)
+char *buildstep_limit_hit(const struct build *b, const struct runtime_result *r)
 {
-	struct spec_limits l = build_limits(b);
+	struct spec_limits l = buildstep_limits(b);
 
 	if (r->timed_out)
 		return l.time_ms >= 120000
@@ -96,7 +95,7 @@ static int check_result(const struct build *b, const struct buildstep *step,
 {
 	if (result->exit_code == 0 && !report->failed_step && !result->timed_out)
 		return 0;
-	_cleanup_free_ char *limit = limit_hit(b, result);
+	_cleanup_free_ char *limit = buildstep_limit_hit(b, result);
 	if (limit)
 		return error_set(err, ERROR_FAILED, 0, "Build %s", limit);
 	if (!report->failed_step || report->failed_pack >= step->packs->n)

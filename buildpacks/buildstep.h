@@ -10,6 +10,7 @@
 #include "buildpacks/pack.h"
 #include "buildpacks/report.h"
 #include "buildpacks/stage.h"
+#include "runtime/client.h"
 
 struct buildstep {
 	const struct packs *packs;
@@ -20,6 +21,12 @@ struct buildstep {
 	bool more;                  /* its inputs were compiled into one of the layers before */
 	bool filtered;              /* project.toml says which files are part of the app */
 };
+
+/* The caps of each container of a build. */
+struct spec_limits buildstep_limits(const struct build *b);
+/* The limit that ended a container of B's, in words ("took longer than 30 minutes"), which the
+ * caller frees; NULL when none did. */
+char *buildstep_limit_hit(const struct build *b, const struct runtime_result *result);
 
 int buildstep_run(const struct build *b, const struct buildstep *step, struct report *out,
 		  struct error *err);

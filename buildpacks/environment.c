@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/random.h"
+#include "runtime/spec.h"
 
 static const char *const ca_names[] = {
 	"SSL_CERT_FILE",      "CURL_CA_BUNDLE",    "NODE_EXTRA_CA_CERTS", "PIP_CERT",
@@ -35,6 +36,14 @@ void environment_common(const struct instance *inst, struct strvec *env)
 	strvec_setenv(env, "LANG", "C.UTF-8");
 	for (size_t i = 0; i < ARRAY_SIZE(ca_names); i++)
 		strvec_setenv(env, ca_names[i], ENVIRONMENT_CA_BUNDLE);
+	environment_registries(inst, env);
+}
+
+void environment_step(const struct instance *inst, struct strvec *env)
+{
+	strvec_setenv(env, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+	for (size_t i = 0; i < ARRAY_SIZE(ca_names); i++)
+		strvec_setenv(env, ca_names[i], SPEC_STEP_CA);
 	environment_registries(inst, env);
 }
 

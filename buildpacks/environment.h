@@ -16,6 +16,9 @@
 /* Adds the instance's package registries. A build depends on them, so its key has them. */
 void environment_registries(const struct instance *inst, struct strvec *env);
 
+/* What a step of a Dockerfile has besides its image's own: only what building here needs. */
+void environment_step(const struct instance *inst, struct strvec *env);
+
 void environment_common(const struct instance *inst, struct strvec *env);
 
 /* Adds what contracts of the buildpack API promise: STACK, SOURCE_VERSION, REQUEST_ID, HOME, ... */

@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "buildpacks/fetched.h"
+#include "buildpacks/imagebuild.h"
 #include "control/imagetag.h"
 #include "control/packlist.h"
 #include "receiver/export.h"
@@ -66,6 +67,8 @@ static int load_kept(struct context *c, struct kept *k, struct error *err)
 
 static int load_layers(struct context *c, struct kept *k, struct error *err)
 {
+	if (imagebuild_kept(c->inst, &k->layers, err) < 0)
+		return -1;
 	for (size_t i = 0; i < k->images.n; i++) {
 		_cleanup_image_ struct image im;
 		struct error gone = ERROR_INIT;
@@ -111,7 +114,7 @@ static void remove_images(struct context *c, const struct kept *k)
 static bool is_own(const char *layer)
 {
 	return str_starts(layer, "deps-") || str_starts(layer, "app-") ||
-	       str_starts(layer, IMAGE_OCI_LAYER);
+	       str_starts(layer, IMAGE_OCI_LAYER) || str_starts(layer, IMAGEBUILD_LAYER);
 }
 
 static int remove_rest(struct context *c, const struct kept *k, struct error *err)

@@ -14,6 +14,7 @@
 #include "control/buildset.h"
 #include "control/collect.h"
 #include "control/config.h"
+#include "control/dockerfile.h"
 #include "control/domain.h"
 #include "control/lock.h"
 #include "control/packlist.h"
@@ -88,11 +89,12 @@ static int build_image(struct context *c, const struct app *app, const struct re
 		       const char *previous_image, struct image *im, int64_t *out_runtime_ms,
 		       struct error *err)
 {
-	_cleanup_free_ char *stack = NULL, *stack_name = NULL;
+	_cleanup_free_ char *stack = NULL, *stack_name = NULL, *dockerfile = NULL;
 	_cleanup_strvec_ struct strvec packs = STRVEC_INIT;
 	if (deploy_stack(c, app, &stack, err) < 0 ||
 	    packlist_load(&c->db, app->id, &packs, err) < 0 ||
 	    setting_get(&c->db, app->id, "stack-name", NULL, &stack_name, err) < 0 ||
+	    dockerfile_choose(c, app, r->tree, &packs, &dockerfile, err) < 0 ||
 	    trigger_run(c, app, "pre-build", NULL, err) < 0)
 		return -1;
 	_cleanup_free_ char *id = app_text_id(app);
@@ -110,6 +112,9 @@ static int build_image(struct context *c, const struct app *app, const struct re
 		.stack_name = stack_name,
 		.config = &r->config,
 		.packs = &packs,
+		.dockerfile = dockerfile,
+		.base = dockerfile_base,
+		.base_data = c,
 		.previous_image = previous_image,
 		.out = fileno(c->out),
 		.err = STDERR_FILENO,

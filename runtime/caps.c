@@ -19,7 +19,7 @@ void caps_of_profile(enum spec_profile profile, struct caps *out)
 			BIT(CAP_CHOWN) | BIT(CAP_DAC_OVERRIDE) | BIT(CAP_FOWNER) | BIT(CAP_FSETID) |
 			BIT(CAP_KILL) | BIT(CAP_SETGID) | BIT(CAP_SETUID) |
 			BIT(CAP_NET_BIND_SERVICE);
-	if (profile != SPEC_LAYER)
+	if (profile != SPEC_LAYER && profile != SPEC_STEP)
 		return;
 	out->bounding = out->effective = out->permitted =
 		BIT(CAP_CHOWN) | BIT(CAP_DAC_OVERRIDE) | BIT(CAP_FOWNER) | BIT(CAP_FSETID) |

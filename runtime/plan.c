@@ -76,7 +76,7 @@ void plan_program(const struct plan *plan, struct program *out)
 
 	memset(out, 0, sizeof(*out));
 	out->uid = out->gid = app ? INSTANCE_APP_UID : 0;
-	if (spec->profile == SPEC_IMAGE)
+	if (spec->profile == SPEC_IMAGE || spec->profile == SPEC_STEP)
 		out->user = spec->user ? spec->user : "";
 	out->cwd = spec->cwd ? spec->cwd : (app ? "/app" : "/");
 	out->umask = 022;

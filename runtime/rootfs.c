@@ -47,7 +47,7 @@ uid_t rootfs_user(const struct container_spec *spec, uid_t base)
 
 	if (spec->profile == SPEC_LAYER)
 		return base;
-	if (spec->profile != SPEC_IMAGE)
+	if (spec->profile != SPEC_IMAGE && spec->profile != SPEC_STEP)
 		return base + INSTANCE_APP_UID;
 	const char *text = spec->user ? spec->user : "0";
 	_cleanup_free_ char *user = xstrndup(text, strcspn(text, ":"));
@@ -443,6 +443,12 @@ static int make_cwd(const struct container_spec *spec, int root, uid_t user, str
 	return spec->cwd ? place_open(root, spec->cwd, false, user, &at, err) : 0;
 }
 
+/* An image brings a /tmp and certificates of its own, or means to have none. */
+static bool own_tmp(const struct container_spec *spec)
+{
+	return spec->profile == SPEC_IMAGE || spec->profile == SPEC_STEP;
+}
+
 /* What the first process mounts on must be folders, not links of the image. */
 static int check_places(const struct container_spec *spec, int root, uid_t base, struct error *err)
 {
@@ -456,8 +462,7 @@ static int check_places(const struct container_spec *spec, int root, uid_t base,
 			continue;
 		if (errno != ENOENT)
 			return fail(err, "use the image's folder", places[i]);
-		mode_t mode =
-			spec->profile == SPEC_IMAGE && !strcmp(places[i], "tmp") ? 01777 : 0755;
+		mode_t mode = own_tmp(spec) && !strcmp(places[i], "tmp") ? 01777 : 0755;
 		if (mkdirat(root, places[i], mode) < 0 ||
 		    fchownat(root, places[i], base, base, AT_SYMLINK_NOFOLLOW) < 0)
 			return fail(err, "make", places[i]);
@@ -475,19 +480,21 @@ static int mount_root(const struct container_spec *spec, const struct rootfs_vie
 
 	if (root < 0)
 		return fail(err, "open", "r");
-	bool image = spec->profile == SPEC_IMAGE;
+	bool image = own_tmp(spec);
 	bool writable = image || spec->profile == SPEC_LAYER;
 
 	if (check_places(spec, root, view->base, err) < 0 || mount_dev(root, view->base, err) < 0)
 		return -1;
 	snprintf(options, sizeof(options), "mode=1777,size=%llu,uid=%u,gid=%u",
 		 (unsigned long long)view->disk, view->base, view->base);
-	/* an image brings a /tmp and certificates of its own, or means to have none */
 	if (!image && mount_new_at("tmpfs", root, "/tmp", SAFE, options, view->base, NULL, err) < 0)
 		return -1;
 	if (mount_etc(spec, root, view, err) < 0)
 		return -1;
 	if (!image && c->ca >= 0 && place_mount(c->ca, root, CA_BUNDLE, true, view->base, err) < 0)
+		return -1;
+	if (spec->profile == SPEC_STEP && c->ca >= 0 &&
+	    place_mount(c->ca, root, SPEC_STEP_CA, true, view->base, err) < 0)
 		return -1;
 	if (!writable && mount_app(root, user, err) < 0)
 		return -1;

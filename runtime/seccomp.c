@@ -386,7 +386,7 @@ static const char *const refused[] = {
 	"chroot",
 };
 
-static struct seccomp_filter filters[SPEC_IMAGE + 1];
+static struct seccomp_filter filters[SPEC_STEP + 1];
 
 static int add_names(scmp_filter_ctx ctx, uint32_t action, const char *const *names, size_t n,
 		     struct error *err)
@@ -520,7 +520,8 @@ int seccomp_init_filters(struct error *err)
 	    build_arguments(&arguments, err) < 0)
 		return -1;
 	filters[SPEC_BUILD].calls = filters[SPEC_IMAGE].calls = filters[SPEC_APP].calls;
-	for (int p = SPEC_APP; p <= SPEC_IMAGE; p++)
+	filters[SPEC_STEP].calls = filters[SPEC_LAYER].calls;
+	for (int p = SPEC_APP; p <= SPEC_STEP; p++)
 		filters[p].arguments = arguments;
 	return 0;
 }

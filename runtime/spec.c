@@ -177,7 +177,8 @@ static int check_program(const struct container_spec *spec, struct error *err)
 	}
 	if (spec->cwd && !is_path_inside(spec->cwd))
 		return invalid(err, "working folder", spec->cwd);
-	if (spec->user && (spec->profile != SPEC_IMAGE || !identity_is_user(spec->user)))
+	bool has_user = spec->profile == SPEC_IMAGE || spec->profile == SPEC_STEP;
+	if (spec->user && (!has_user || !identity_is_user(spec->user)))
 		return invalid(err, "user", spec->user);
 	if (spec->stop_signal > 64)
 		return error_set(err, ERROR_INVALID, 0, "container stop signal %u is not known",
@@ -245,13 +246,14 @@ int container_spec_check(const struct container_spec *spec, struct error *err)
 		return invalid(err, "id", spec->id);
 	if (spec->label && strlen(spec->label) > LABEL_MAX)
 		return invalid(err, "label", spec->label);
-	if (spec->profile < SPEC_APP || spec->profile > SPEC_IMAGE)
+	if (spec->profile < SPEC_APP || spec->profile > SPEC_STEP)
 		return error_set(err, ERROR_INVALID, 0, "container profile %d is not known",
 				 (int)spec->profile);
 	if (spec->range >= INSTANCE_RANGES)
 		return error_set(err, ERROR_INVALID, 0, "container range %u is not below %d",
 				 spec->range, INSTANCE_RANGES);
-	if ((spec->profile == SPEC_LAYER) != (spec->range == 0))
+	bool makes = spec->profile == SPEC_LAYER || spec->profile == SPEC_STEP;
+	if (makes != (spec->range == 0))
 		return error_set(err, ERROR_INVALID, 0,
 				 "range 0 is for containers that make layers, and only for them");
 	if (spec->network < SPEC_NET_NONE || spec->network > SPEC_NET_EGRESS)

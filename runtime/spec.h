@@ -32,7 +32,13 @@ enum spec_profile {
 			 * its user namespace has the capabilities with which programs start
 			 * themselves as another user, others have none; root writable, counted
 			 * and gone with the container; any port may be listened on */
+	SPEC_STEP = 5,  /* builds a layer of a container image: as `user` of the files below it,
+			 * root with the capabilities of SPEC_LAYER; /tmp is the image's own, and
+			 * the host's certificates are at SPEC_STEP_CA, so that neither is in the
+			 * way of what becomes the layer */
 };
+
+#define SPEC_STEP_CA "/dev/shm/ca-certificates.crt"
 
 enum spec_network {
 	SPEC_NET_NONE = 1,   /* loopback only */
@@ -80,7 +86,7 @@ struct container_spec {
 	char *id;    /* name_is_id; unique on the instance while the container exists */
 	char *label; /* at most 255 bytes that mean nothing here and come back in its status */
 	enum spec_profile profile;
-	uint32_t range; /* index of its id range: the app's own; 0 for SPEC_LAYER */
+	uint32_t range; /* index of its id range: the app's own; 0 for SPEC_LAYER and SPEC_STEP */
 	/* Overlay layers, topmost first: "layer/ID" or "source/TREE". A layer remembers the range
 	 * that owns it on disk and is mounted idmapped where that differs. */
 	struct strvec layers;
@@ -89,8 +95,8 @@ struct container_spec {
 	char *upper;
 	struct strvec argv; /* argv[0] is looked up in env's PATH inside */
 	struct strvec env;  /* "KEY=VALUE" */
-	char *user; /* SPEC_IMAGE only: as its configuration says it (runtime/identity.h); NULL:
-		       root */
+	char *user;         /* SPEC_IMAGE and SPEC_STEP only: as its configuration says it
+			       (runtime/identity.h); NULL:	 root */
 	char *cwd; /* NULL: /app for APP and BUILD, / for the others; made when missing for IMAGE */
 	char *hostname; /* NULL: the id */
 	enum spec_network network;

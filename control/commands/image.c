@@ -10,6 +10,7 @@
 #include "control/answer.h"
 #include "control/collect.h"
 #include "control/deploy.h"
+#include "control/imagepull.h"
 #include "control/imagetag.h"
 #include "control/listing.h"
 #include "control/oneoff.h"
@@ -59,54 +60,12 @@ static int sbom(struct context *c, struct request *rq, struct error *err)
 
 /* --- in --- */
 
-/* "12.3 MB"; "" for nothing. */
-static char *size_text(uint64_t bytes)
-{
-	if (bytes == 0)
-		return xstrdup("");
-	if (bytes < 1000000)
-		return xasprintf("%.1f kB", (double)bytes / 1e3);
-	return xasprintf("%.1f MB", (double)bytes / 1e6);
-}
-
-static void say_layer(void *data, size_t i, size_t n, const char *digest, uint64_t bytes, bool here)
-{
-	struct context *c = data;
-	_cleanup_free_ char *size = size_text(here ? 0 : bytes);
-	answer_detail(c, "Layer %zu of %zu: %.12s%s%s%s", i, n, digest, *size ? ", " : "", size,
-		      here ? " is here already" : "");
-	fflush(c->out);
-}
-
-static struct intake intake_of(struct context *c, const char *name)
-{
-	return (struct intake){.inst = c->inst, .name = name, .progress = say_layer, .data = c};
-}
-
 /* Where an image comes from: a registry, or stdin. */
 struct origin {
 	const char *ref;  /* the registry's, or NULL */
 	const char *name; /* which of several in an archive, or NULL */
 	struct strvec tags;
 };
-
-static int pull(struct context *c, const char *ref, struct image *im, struct error *err)
-{
-	_cleanup_stage_ struct stage stage = STAGE_INIT;
-	_cleanup_parcel_ struct parcel parcel = PARCEL_INIT;
-	struct intake in = intake_of(c, NULL);
-	if (stage_make(c->inst, &stage, err) < 0)
-		return -1;
-	_cleanup_free_ char *folder = xasprintf("%s/oci", stage.folder);
-	answer_step(c, "Pulling %s", ref);
-	if (registry_pull(c, ref, folder, err) < 0 || parcel_open_folder(folder, &parcel, err) < 0)
-		return -1;
-	im->source = xstrdup(ref);
-	answer_step(c, "Unpacking %s", ref);
-	if (intake_image(&in, &parcel, im, NULL, err) < 0)
-		return error_wrap(err, "image '%s'", ref);
-	return 0;
-}
 
 static int check_stdin(const char *command, struct error *err)
 {
@@ -122,12 +81,12 @@ static int load(struct context *c, struct origin *o, bool root_too, struct image
 		struct error *err)
 {
 	_cleanup_parcel_ struct parcel parcel = PARCEL_INIT;
-	struct intake in = intake_of(c, o->name);
+	struct intake in = imagepull_intake(c, o->name);
 	answer_step(c, "Receiving the image");
 	fflush(c->out);
 	if (parcel_receive(c->inst, STDIN_FILENO, &parcel, err) < 0)
 		return -1;
-	_cleanup_free_ char *size = size_text(parcel.bytes);
+	_cleanup_free_ char *size = imagepull_size(parcel.bytes);
 	answer_step(c, "Unpacking the image (%s)", size);
 	int result = parcel.kind == PARCEL_ROOT && root_too
 			     ? intake_root(&in, &parcel, im, err)
@@ -138,7 +97,7 @@ static int load(struct context *c, struct origin *o, bool root_too, struct image
 static int get_image(struct context *c, struct image *im, void *data, struct error *err)
 {
 	struct origin *o = data;
-	return o->ref ? pull(c, o->ref, im, err) : load(c, o, false, im, err);
+	return o->ref ? imagepull_run(c, o->ref, im, err) : load(c, o, false, im, err);
 }
 
 static int use_local(struct context *c, struct image *im, void *data, struct error *err)
@@ -234,7 +193,7 @@ static int registry_pull_command(struct context *c, struct request *rq, struct e
 	if (!imagetag_is_name(ref))
 		return error_set(err, ERROR_INVALID, 0, "'%.200s' is no name of an image", ref);
 	if (check_name(bare, err) < 0 || collect_hold(c->inst, &hold, err) < 0 ||
-	    pull(c, ref, &im, err) < 0)
+	    imagepull_run(c, ref, &im, err) < 0)
 		return -1;
 	return keep(c, bare, &im, err);
 }

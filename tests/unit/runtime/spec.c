@@ -221,6 +221,9 @@ static void spoil(struct container_spec *s, int what)
 	case 40:
 		s->stop_signal = 65;
 		break;
+	case 41:
+		s->profile = SPEC_STEP; /* its layers are range 0's */
+		break;
 	default:
 		fail();
 	}
@@ -229,7 +232,7 @@ static void spoil(struct container_spec *s, int what)
 static void test_refusals(void **state)
 {
 	(void)state;
-	for (int i = 0; i <= 40; i++) {
+	for (int i = 0; i <= 41; i++) {
 		struct container_spec s;
 		_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
 		struct error err = ERROR_INIT;

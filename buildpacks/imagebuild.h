@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From a Dockerfile to a container image. Only the stages that the last one needs are built. Each
+ * RUN, COPY and ADD is a container whose writable folder becomes a layer, named IMAGEBUILD_LAYER
+ * and a hash of all that it depends on: the layers below, the instruction with its variables
+ * replaced, and for COPY and ADD the content that is copied. A layer that is there is not made
+ * again, in any app; what an app's builds used is in lib/dockerfiles/APP, so that it is kept.
+ *
+ * RUN sees the config vars of the app only as secrets: --mount=type=secret,id=KEY.
+ */
+#ifndef BUILDPACKS_IMAGEBUILD_H
+#define BUILDPACKS_IMAGEBUILD_H
+
+#include "base/error.h"
+#include "buildpacks/builder.h"
+#include "runtime/image.h"
+
+#define IMAGEBUILD_LAYER "df-"
+
+/* Builds b->dockerfile and saves the image into OUT (initialised, empty). */
+int imagebuild_run(const struct build *b, struct image *out, struct error *err);
+
+/* Appends the layers that the last builds of all apps used. */
+int imagebuild_kept(const struct instance *inst, struct strvec *out, struct error *err);
+/* Forgets those of APP, and empties the caches of its RUN --mount=type=cache. */
+void imagebuild_forget(const struct instance *inst, const char *app);
+
+#endif

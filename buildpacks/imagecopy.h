@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * COPY and ADD: one container sends files, another receives them into a new layer, through a pipe
+ * that nobody else reads (buildpacks/berth-copy.c). Neither is more than root of its own user
+ * namespace.
+ */
+#ifndef BUILDPACKS_IMAGECOPY_H
+#define BUILDPACKS_IMAGECOPY_H
+
+#include "base/error.h"
+#include "buildpacks/builder.h"
+#include "buildpacks/hash.h"
+
+/* Where the program is in every container of a step. */
+#define IMAGECOPY_TOOLS "/dev/shm/.berth"
+
+struct imagecopy {
+	struct strvec from;        /* layers that have the sources, topmost first */
+	const char *root;          /* the folder there: "/app" for the app's source */
+	const char *docs;          /* a stage that is mounted at ROOT, or NULL */
+	bool keep_owner;           /* as in FROM, not root's */
+	bool unpack;               /* archives are unpacked, URLs fetched */
+	struct strvec exclude;     /* patterns */
+	struct strvec sources;     /* expanded */
+	struct strvec onto;        /* the layers that the new one lies on */
+	const char *to;            /* absolute */
+	bool into;                 /* TO is a folder */
+	const char *chown, *chmod; /* or NULL */
+};
+
+/* A digest of all that is sent: names, modes, owners, contents. */
+int imagecopy_digest(const struct build *b, const struct imagecopy *copy, char out[HASH_TEXT],
+		     struct error *err);
+/* Makes the layer UPPER, which stays uncommitted; the caller removes it on failure. */
+int imagecopy_run(const struct build *b, const struct imagecopy *copy, const char *upper,
+		  struct error *err);
+
+/* A container of a build: SPEC_STEP, with what every one has. */
+void imagecopy_spec(const struct build *b, const struct strvec *layers, const char *upper,
+		    struct container_spec *spec);
+
+#endif
