@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* room: runtime */
 /* An image's /etc/passwd and /etc/group, and the user that it names: "USER\0PASSWD\0GROUP". */
 #include "runtime/identity.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* room: runtime */
 /* The documents of container images: an index or manifest, docker's manifest.json, and an image's
  * configuration, which is written again as an image of Berth's own and means the same. */
