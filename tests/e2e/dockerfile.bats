@@ -149,3 +149,23 @@ END
 	run -1 push_app "$src" "$app"
 	assert_contains "$output" "the source has no file 'deploy/Dockerfile'"
 }
+
+@test "nothing outside of the source is copied, no step reaches the host" {
+	ln -s /etc/shadow "$src/link"
+	printf 'FROM debian-12\nCOPY link /got\n' >"$src/Dockerfile"
+	run -1 push_app "$src" "$app"
+	assert_contains "$output" "COPY link /got: 'link' is not there"
+	printf 'FROM debian-12\nCOPY ../../../etc/shadow /got\n' >"$src/Dockerfile"
+	run -1 push_app "$src" "$app"
+	assert_contains "$output" "is not there"
+	# as root of its own user namespace a step reaches nothing of the host
+	cat >"$src/Dockerfile" <<'END'
+FROM debian-12
+RUN ! mount -t tmpfs none /mnt && ! mknod /null c 1 3 && ! unshare -m true && ! ls /var/lib/berth
+RUN --mount=type=secret,id=NAME,env=NAME test "$NAME" = value
+RUN exit 7
+END
+	berth config:set "$app" NAME=value
+	run -1 push_app "$src" "$app"
+	assert_contains "$output" "Dockerfile line 4: RUN exit 7: ended with status 7"
+}
