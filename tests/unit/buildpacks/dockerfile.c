@@ -146,6 +146,9 @@ static void test_errors(void **state)
 	bad("FROM x\nRUN --mount=type=ssh a\n", "not 'ssh'");
 	bad("FROM x\nRUN --mount=type=cache a\n", "needs target=PATH");
 	bad("FROM x\nRUN --security=insecure a\n", "no privileges");
+	bad("FROM x\nADD --checksum=sha256:0 a b\n",
+	    "line 2, column 5: --checksum is not supported");
+	bad("FROM x\nADD --unpack=false a b\n", "--unpack is not supported");
 	bad("FROM x\nHEALTHCHECK curl\n", "expected 'HEALTHCHECK CMD");
 	bad("# escape=x\nFROM x\n", "the escape character is");
 }
