@@ -58,6 +58,16 @@ static int read_answer(int fd)
 	}
 }
 
+/* Closing a socket waits until the kernel has freed all that was removed (nft_rcv_nl_event in
+ * nf_tables_api.c), 14 ms and more. Who removes an element ends soon, so the socket stays until
+ * then or until the next removal. */
+static void close_later(int *fd)
+{
+	static int kept = -1;
+	close_fd(kept);
+	kept = TAKE_FD(*fd);
+}
+
 /* One transaction with one element; RANGE 0 removes it. */
 static int change(const struct instance *inst, uint32_t addr, unsigned range)
 {
@@ -93,7 +103,10 @@ static int change(const struct instance *inst, uint32_t addr, unsigned range)
 	do {
 		sent = sendto(fd, batch, used, 0, (struct sockaddr *)&kernel, sizeof(kernel));
 	} while (sent < 0 && errno == EINTR);
-	return sent < 0 ? -errno : read_answer(fd);
+	int result = sent < 0 ? -errno : read_answer(fd);
+	if (range == 0 && result == 0)
+		close_later(&fd);
+	return result;
 }
 
 int owner_set(const struct instance *inst, uint32_t addr, unsigned range)

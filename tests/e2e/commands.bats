@@ -106,8 +106,9 @@ own_commands() {
 	local name usage
 	while read -r name; do
 		usage=$(berth help "$name" | head -n 1)
-		[[ $usage =~ ^usage:\ berth\ $name\ (\[OPTIONS\]\ )?APP ]] || continue
-		[[ $name != apps:create && $name != git:from-archive && $name != git:sync ]] || continue
+		[[ "$usage " =~ ^usage:\ berth\ $name\ (\[OPTIONS\]\ )?APP\  ]] || continue
+		# these make the app
+		[[ ! $name =~ ^(apps:create|git:from-archive|git:from-image|git:load-image|git:sync)$ ]] || continue
 		run berth "$name" nosuchapp a b c
 		assert_equal "$name $status" "$name 20"
 		assert_contains "$output" "'nosuchapp'"

@@ -92,6 +92,10 @@ teardown_file() {
 @test "9: from the outside no route leads to a container" {
 	# a namespace behind the host, as a machine of the same network would be
 	ns=berth-sec-$$
+	# another run on this machine may be at it
+	for _ in $(seq 300); do
+		if ip -o -4 addr | grep -qF " 198.18.7.1/"; then sleep 0.2; else break; fi
+	done
 	ip netns add "$ns"
 	ip link add "bsec$$" type veth peer name eth0 netns "$ns"
 	ip addr add 198.18.7.1/30 dev "bsec$$"
@@ -103,7 +107,9 @@ teardown_file() {
 	# and a container reaches that machine: egress
 	ip netns exec "$ns" "$BUILD/tests/probe" listen 7700 </dev/null >/dev/null 2>&1 3>&- &
 	there=$!
-	sleep 0.3
+	for _ in $(seq 100); do
+		if ip netns exec "$ns" ss -Hltn | grep -q :7700; then break; else sleep 0.1; fi
+	done
 	egress=$(probe --net egress -- net 198.18.7.2:7700 198.18.7.1:7799)
 	kill "$there"
 	ip link del "bsec$$"
