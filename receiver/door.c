@@ -303,9 +303,9 @@ int door_run(const struct instance *inst, const char *key_name)
 		return run_help(inst, key_name);
 	if (door_parse_git(&words, &service, &app, &err))
 		return door_fail(&err);
-	/* ssh has taken the quotes that its user typed: what the command line of `run` was meant to
-	 * be, only the line itself tells */
+	/* ssh has taken the quotes that its user typed: what the command line of `run` and
+	 * `run:detached` was meant to be, only the line itself tells */
+	bool takes_line = strvec_has(&words, "run") || strvec_has(&words, "run:detached");
 	return service ? serve_git(inst, key_name, service, app)
-		       : run_command(inst, key_name, &words,
-				     strvec_has(&words, "run") ? line : NULL);
+		       : run_command(inst, key_name, &words, takes_line ? line : NULL);
 }

@@ -91,6 +91,12 @@ inside() {
 	log_has "$name" '$HOME|'
 	wait_for 20 is_state "$name" exited
 	assert_equal "$(field "$name" exit_code)" 0
+	# over ssh, which has taken the quotes, it is all that stands behind the app's name
+	# shellcheck disable=SC2016
+	name=$(bssh run:detached "$APP" 'echo I am $DYNO; exit 4')
+	wait_for 20 is_state "$name" exited
+	assert_equal "$(field "$name" exit_code)" 4
+	log_has "$name" "I am $name"
 	name=$(berth run:detached "$APP" 'echo out; echo err >&2; exit 7')
 	wait_for 20 is_state "$name" exited
 	assert_equal "$(field "$name" exit_code)" 7
