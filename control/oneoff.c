@@ -60,10 +60,19 @@ static void terminal_raw(struct caller *t)
 	t->raw = tcsetattr(t->in, TCSADRAIN, &raw) == 0;
 }
 
+/* All 0 when it is not known. */
+static struct winsize size_of(int terminal)
+{
+	struct winsize size = {0};
+	if (ioctl(terminal, TIOCGWINSZ, &size) < 0)
+		size = (struct winsize){0};
+	return size;
+}
+
 static void copy_size(const struct caller *t, int console)
 {
-	struct winsize size;
-	if (ioctl(t->out, TIOCGWINSZ, &size) == 0)
+	struct winsize size = size_of(t->out);
+	if (size.ws_row || size.ws_col)
 		ioctl(console, TIOCSWINSZ, &size);
 }
 
@@ -229,6 +238,11 @@ int oneoff_run(struct context *c, const struct app *app, const struct release *r
 	}
 	if (oneoff_spec(c, app, r, im, one, 'r', &spec, err) < 0)
 		return -1;
+	if (one->terminal) {
+		struct winsize size = size_of(caller.out);
+		spec.rows = size.ws_row;
+		spec.columns = size.ws_col;
+	}
 	fflush(NULL);
 	block_signals(one->forward, &set, &old);
 	int done = runtime_attach(c->inst, &spec, stdio, &session, err);
@@ -249,12 +263,14 @@ int oneoff_enter(struct context *c, const char *id, const struct strvec *argv, b
 	_cleanup_strvec_ struct strvec env = STRVEC_INIT;
 	struct caller caller = {.in = stdio[0], .out = stdio[1], .pipe = -1};
 	struct runtime_result result = {0};
+	struct winsize size = size_of(caller.out);
 	sigset_t set, old;
 	if (terminal)
 		strvec_push(&env, "TERM=xterm-256color");
 	fflush(NULL);
 	block_signals(true, &set, &old);
-	int done = runtime_exec(c->inst, id, argv, &env, terminal, stdio, &session, err);
+	int done = runtime_exec(c->inst, id, argv, &env, terminal ? &size : NULL, stdio, &session,
+				err);
 	if (done == 0)
 		done = attend(&session, terminal, &caller, &set, &result, err);
 	sigprocmask(SIG_SETMASK, &old, NULL);

@@ -132,19 +132,20 @@ int runtime_attach(const struct instance *inst, const struct container_spec *spe
 }
 
 int runtime_exec(const struct instance *inst, const char *id, const struct strvec *argv,
-		 const struct strvec *env, bool tty, const int stdio[3],
+		 const struct strvec *env, const struct winsize *terminal, const int stdio[3],
 		 struct runtime_session *out, struct error *err)
 {
 	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
 
 	wire_put_str(&sb, id);
-	wire_put_u32(&sb, tty);
+	wire_put_u32(&sb, terminal != NULL);
+	wire_put_u32(&sb, terminal ? (uint32_t)terminal->ws_row << 16 | terminal->ws_col : 0);
 	wire_put_list(&sb, argv);
 	if (env)
 		wire_put_list(&sb, env);
 	else
 		wire_put_u32(&sb, 0);
-	return open_session(inst, WIRE_EXEC, &sb, tty, stdio, out, err);
+	return open_session(inst, WIRE_EXEC, &sb, terminal != NULL, stdio, out, err);
 }
 
 int runtime_session_signal(struct runtime_session *s, int sig, struct error *err)

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <sys/types.h>
 
 #include "base/cleanup.h"
@@ -67,9 +68,10 @@ struct runtime_session {
 /* Starts SPEC with STDIO[3] (ignored when spec->tty) as its descriptors. */
 int runtime_attach(const struct instance *inst, const struct container_spec *spec,
 		   const int stdio[3], struct runtime_session *out, struct error *err);
-/* Runs argv inside the running container ID, as its user and with its environment plus ENV. */
+/* Runs argv inside the running container ID, as its user and with its environment plus ENV. With
+ * TERMINAL (NULL: none) on a terminal of its own of that size, and STDIO is not used. */
 int runtime_exec(const struct instance *inst, const char *id, const struct strvec *argv,
-		 const struct strvec *env, bool tty, const int stdio[3],
+		 const struct strvec *env, const struct winsize *terminal, const int stdio[3],
 		 struct runtime_session *out, struct error *err);
 int runtime_session_signal(struct runtime_session *s, int sig, struct error *err);
 

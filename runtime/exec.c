@@ -17,6 +17,7 @@
 struct exec_request {
 	struct strvec argv, env;
 	bool tty;
+	uint32_t size; /* of the terminal: rows << 16 | columns */
 };
 
 static int read_request(struct exec_request *q, struct wire_reader *r, struct error *err)
@@ -24,6 +25,7 @@ static int read_request(struct exec_request *q, struct wire_reader *r, struct er
 	struct strvec extra = STRVEC_INIT;
 	uint32_t tty = wire_get_u32(r);
 
+	q->size = wire_get_u32(r);
 	wire_get_list(r, &q->argv, SPEC_MAX_ARGS, 1u << 20);
 	wire_get_list(r, &extra, SPEC_MAX_ARGS, 1u << 20);
 	q->tty = tty != 0;
@@ -106,6 +108,8 @@ int exec_main(const struct plan *plan, const struct container_run *container,
 	program.argv = q.argv.v;
 	program.env = q.env.v;
 	join.tty = q.tty;
+	join.rows = (unsigned short)(q.size >> 16);
+	join.columns = (unsigned short)q.size;
 	if (join_start(&join, &s, &err) < 0) {
 		wire_send_error(conn, &err);
 		return 1;

@@ -153,6 +153,8 @@ int plan_start(const struct plan *plan, struct container_run *out, int *out_cons
 		.reaper = true,
 		.stdio = {plan->stdio[0], plan->stdio[1], plan->stdio[2]},
 		.tty = spec->tty,
+		.rows = spec->rows,
+		.columns = spec->columns,
 		.console_to = -1,
 		.personality = ~0ul,
 		.gate = -1,

@@ -38,6 +38,7 @@ enum tag {
 	TAG_RATES,
 	TAG_USER,
 	TAG_STOP_SIGNAL,
+	TAG_SIZE,
 	TAG_END_
 };
 
@@ -394,6 +395,7 @@ int container_spec_encode(const struct container_spec *spec, struct strbuf *out,
 	for (size_t i = 0; i < spec->n_mounts; i++)
 		put_mount(&sb, &spec->mounts[i]);
 	put_u32_field(&sb, TAG_TTY, spec->tty);
+	put_u32_field(&sb, TAG_SIZE, (uint32_t)spec->rows << 16 | spec->columns);
 	put_log(&sb, spec);
 	put_restart(&sb, spec);
 	put_u32_field(&sb, TAG_STOP_MS, spec->stop_ms);
@@ -488,6 +490,12 @@ static void get_field(struct wire_reader *r, uint32_t tag, struct container_spec
 	case TAG_TTY:
 		spec->tty = get_bool(r);
 		break;
+	case TAG_SIZE: {
+		uint32_t size = wire_get_u32(r);
+		spec->rows = (uint16_t)(size >> 16);
+		spec->columns = (uint16_t)size;
+		break;
+	}
 	case TAG_LOG:
 		spec->log_app = wire_get_str(r, NAME_ID_MAX);
 		spec->log_name = wire_get_str(r, NAME_ID_MAX);

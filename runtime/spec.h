@@ -103,7 +103,8 @@ struct container_spec {
 	struct spec_limits limits;
 	struct spec_mount *mounts;
 	size_t n_mounts;
-	bool tty; /* attached only: a terminal of its own */
+	bool tty;               /* attached only: a terminal of its own */
+	uint16_t rows, columns; /* its size when the program starts; 0: not known */
 	/* detached only: where its output goes: lib/logs/LOG_APP/LOG_NAME.log, and how it is named
 	 * in the lines: "TIME app[LOG_NAME]: ..." */
 	char *log_app;

@@ -24,7 +24,7 @@
 enum wire_type {
 	WIRE_START = 1, /* spec */
 	WIRE_ATTACH,    /* spec; fds: stdin, stdout, stderr unless tty */
-	WIRE_EXEC,      /* id, tty, argv, env; fds as above */
+	WIRE_EXEC,      /* id, tty, its rows << 16 | columns, argv, env; fds as above */
 	WIRE_STOP,      /* id, timeout_ms */
 	WIRE_LIST,
 	WIRE_LAYER_COMMIT, /* id */

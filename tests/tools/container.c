@@ -222,7 +222,7 @@ static int do_exec(const struct instance *inst, char **args, int *out_status, st
 	if (!args[0] || !str_equal(args[1], "--") || !args[2])
 		return usage(err, "ID -- ARGV...");
 	strvec_push_all(&argv, args + 2);
-	if (runtime_exec(inst, args[0], &argv, &env, false, stdio, &session, err) < 0)
+	if (runtime_exec(inst, args[0], &argv, &env, NULL, stdio, &session, err) < 0)
 		return -1;
 	return wait_session(&session, out_status, err);
 }

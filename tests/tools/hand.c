@@ -255,7 +255,9 @@ static int run(const struct instance *inst, const char *verb, int argc, char **a
 	if (!strcmp(verb, "bench"))
 		return bench(inst, &spec, (int)strtol(spec.id, NULL, 10));
 	if (!strcmp(verb, "exec")) {
-		if (runtime_exec(inst, spec.id, &spec.argv, NULL, spec.tty, stdio, &session, &err))
+		const struct winsize size = {0};
+		if (runtime_exec(inst, spec.id, &spec.argv, NULL, spec.tty ? &size : NULL, stdio,
+				 &session, &err))
 			return fail(&err);
 		return finish(&session, false);
 	}

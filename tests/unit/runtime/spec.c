@@ -44,6 +44,8 @@ static void fill(struct container_spec *s)
 	container_spec_add_mount(s, SPEC_MOUNT_CACHE, "cache-1", "/cache", false);
 	container_spec_add_mount(s, SPEC_MOUNT_PACKS, "bundled", "/packs/a", true);
 	s->tty = true;
+	s->rows = 33;
+	s->columns = 65535;
 	s->log_app = xstrdup("hello");
 	s->log_name = xstrdup("Web_x.1");
 	s->log_max = 1 << 20;
@@ -71,6 +73,8 @@ static void test_round_trip(void **state)
 	assert_int_equal(b.n_mounts, 2);
 	assert_string_equal(b.user, "app:1000");
 	assert_int_equal(b.stop_signal, 3);
+	assert_int_equal(b.rows, 33);
+	assert_int_equal(b.columns, 65535);
 	assert_true(b.mounts[1].read_only);
 	assert_memory_equal(&a.limits, &b.limits, sizeof(a.limits));
 	assert_int_equal(container_spec_encode(&b, &two, &err), 0);
