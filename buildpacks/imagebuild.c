@@ -455,6 +455,9 @@ static int add_one_mount(struct work *w, size_t n, struct run *r, const struct d
 	if (r->n_mounts + 1 >= DOCKERFILE_MOUNTS_MAX)
 		return error_set(err, ERROR_INVALID, 0, "more than %d mounts",
 				 DOCKERFILE_MOUNTS_MAX - 1);
+	/* what the app alone has, and may have filled as it likes, must reach no other */
+	if (m->type == DOCKER_MOUNT_SECRET || m->type == DOCKER_MOUNT_CACHE)
+		hash_addstr(key, w->b->app);
 	if (m->type == DOCKER_MOUNT_SECRET)
 		return add_secret(w, r, m, err);
 	if (m->type == DOCKER_MOUNT_BIND)

@@ -3,8 +3,9 @@
  * From a Dockerfile to a container image. Only the stages that the last one needs are built. Each
  * RUN, COPY and ADD is a container whose writable folder becomes a layer, named IMAGEBUILD_LAYER
  * and a hash of all that it depends on: the layers below, the instruction with its variables
- * replaced, and for COPY and ADD the content that is copied. A layer that is there is not made
- * again, in any app; what an app's builds used is in lib/dockerfiles/APP, so that it is kept.
+ * replaced, for COPY and ADD the content that is copied, and for a RUN that sees a cache or a
+ * secret the app. A layer that is there is not made again, in any app; what an app's builds used is
+ * in lib/dockerfiles/APP, so that it is kept.
  *
  * RUN sees the config vars of the app only as secrets: --mount=type=secret,id=KEY.
  */

@@ -90,3 +90,27 @@ ruby_app() {
 	run setpriv --reuid 65534 --regid 65534 --clear-groups grep -rl "$first" "$TEST_ROOT/lib"
 	assert_equal "$(grep -v 'Permission denied' <<<"$output" || true)" ""
 }
+
+# What the steps of a Dockerfile have of the app alone: dockerfile FIRST-STEP...
+dockerfile() {
+	printf '%s\n' 'FROM debian-12' "$@" 'WORKDIR /srv' 'COPY . /srv' 'CMD ["perl", "server.pl"]' >"$dir/Dockerfile"
+	rm -f "$dir/Procfile"
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+}
+
+@test "a step that saw an app's cache or secret is taken from no other app" {
+	local cache='RUN --mount=type=cache,id=c,target=/c [ -e /c/x ] || echo real >/c/x; cp /c/x /x'
+	local secret='RUN --mount=type=secret,id=WORD cp /run/secrets/WORD /word; chmod 444 /word'
+	new_app bad
+	berth apps:create "$app"
+	berth config:set --no-restart "$app" WORD=planted
+	dockerfile 'RUN --mount=type=cache,id=c,target=/c echo planted >/c/x'
+	dockerfile "$cache" "$secret"
+	assert_equal "$(berth run "$app" cat /x /word)" $'planted\nplanted'
+	new_app good
+	berth apps:create "$app"
+	berth config:set --no-restart "$app" WORD=real
+	dockerfile "$cache" "$secret"
+	assert_equal "$(berth run "$app" cat /x /word | tr -d '\n')" "realreal"
+}
