@@ -5,7 +5,7 @@
  * and a hash of all that it depends on: the layers below, the instruction with its variables
  * replaced, for COPY and ADD the content that is copied, and for a RUN that sees a cache or a
  * secret the app. A layer that is there is not made again, in any app; what an app's builds used is
- * in lib/dockerfiles/APP, so that it is kept.
+ * kept (imagekept.h).
  *
  * RUN sees the config vars of the app only as secrets: --mount=type=secret,id=KEY.
  */
@@ -17,13 +17,9 @@
 #include "runtime/image.h"
 
 #define IMAGEBUILD_LAYER "df-"
+#define IMAGEBUILD_EMPTY IMAGEBUILD_LAYER "empty" /* stands for no layer */
 
 /* Builds b->dockerfile and saves the image into OUT (initialised, empty). */
 int imagebuild_run(const struct build *b, struct image *out, struct error *err);
-
-/* Appends the layers that the last builds of all apps used. */
-int imagebuild_kept(const struct instance *inst, struct strvec *out, struct error *err);
-/* Forgets those of APP, and empties the caches of its RUN --mount=type=cache. */
-void imagebuild_forget(const struct instance *inst, const char *app);
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "buildpacks/fetched.h"
 #include "buildpacks/imagebuild.h"
+#include "buildpacks/imagekept.h"
 #include "control/imagetag.h"
 #include "control/packlist.h"
 #include "receiver/export.h"
@@ -67,7 +68,7 @@ static int load_kept(struct context *c, struct kept *k, struct error *err)
 
 static int load_layers(struct context *c, struct kept *k, struct error *err)
 {
-	if (imagebuild_kept(c->inst, &k->layers, err) < 0)
+	if (imagekept_list(c->inst, &k->layers, err) < 0)
 		return -1;
 	for (size_t i = 0; i < k->images.n; i++) {
 		_cleanup_image_ struct image im;

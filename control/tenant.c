@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "buildpacks/imagebuild.h"
+#include "buildpacks/imagekept.h"
 #include "control/answer.h"
 #include "control/appnet.h"
 #include "control/collect.h"
@@ -117,7 +117,7 @@ int tenant_destroy(struct context *c, const struct app *app, struct error *err)
 	    runtime_logs_remove(c->inst, logs, err) < 0 || app_remove(&c->db, app, err) < 0 ||
 	    appnet_apply(c, err) < 0)
 		return -1;
-	imagebuild_forget(c->inst, logs);
+	imagekept_forget(c->inst, logs);
 	move_logs(c, app->name, NULL);
 	return collect_run(c, err);
 }

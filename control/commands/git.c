@@ -11,7 +11,7 @@
 #include "base/cleanup.h"
 #include "base/printable.h"
 #include "base/random.h"
-#include "buildpacks/imagebuild.h"
+#include "buildpacks/imagekept.h"
 #include "control/answer.h"
 #include "base/child.h"
 #include "control/deploy.h"
@@ -540,7 +540,7 @@ static int purge_cache(struct context *c, struct request *rq, struct error *err)
 	if (setting_set(&c->db, rq->app.id, "cache-salt", salt, err) < 0 ||
 	    runtime_cache_remove(c->inst, id, err) < 0)
 		return -1;
-	imagebuild_forget(c->inst, id);
+	imagekept_forget(c->inst, id);
 	answer_step(c, "Purged the build cache of %s", rq->app.name);
 	return 0;
 }

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+#include "buildpacks/imagerun.h"
+
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/random.h"
+#include "base/strbuf.h"
+#include "buildpacks/buildstep.h"
+#include "buildpacks/dockerconfig.h"
+#include "buildpacks/hint.h"
+#include "buildpacks/imagebuild.h"
+#include "buildpacks/imagecopy.h"
+#include "buildpacks/imagekept.h"
+#include "buildpacks/pump.h"
+#include "buildpacks/stage.h"
+#include "runtime/client.h"
+
+struct run {
+	const struct docker_step *step;
+	const struct stage_state *stage;
+	struct strvec argv, env;
+	struct strvec lower;   /* layers that --mount=type=bind puts above the image's */
+	struct strvec binds;   /* their ids, removed after */
+	struct strvec scratch; /* caches of --mount=type=tmpfs, likewise */
+	struct spec_mount mounts[DOCKERFILE_MOUNTS_MAX];
+	size_t n_mounts;
+	struct stage secrets;
+	bool network;
+};
+
+static void release_run(const struct build *b, struct run *r)
+{
+	for (size_t i = 0; i < r->binds.n; i++)
+		runtime_layer_remove(b->inst, r->binds.v[i], NULL);
+	for (size_t i = 0; i < r->scratch.n; i++)
+		runtime_cache_remove(b->inst, r->scratch.v[i], NULL);
+	for (size_t i = 0; i < r->n_mounts; i++) {
+		free(r->mounts[i].id);
+		free(r->mounts[i].dest);
+	}
+	strvec_release(&r->argv);
+	strvec_release(&r->env);
+	strvec_release(&r->lower);
+	strvec_release(&r->binds);
+	strvec_release(&r->scratch);
+	stage_release(&r->secrets);
+}
+
+static void add_mount(struct run *r, enum spec_mount_kind kind, const char *id, const char *dest)
+{
+	r->mounts[r->n_mounts++] =
+		(struct spec_mount){kind, xstrdup(id), xstrdup(dest), kind == SPEC_MOUNT_STAGE};
+}
+
+/* The app's config var ID, as a file below /run/secrets or as a variable. */
+static int add_secret(const struct imagework *w, struct run *r, const struct docker_mount *m,
+		      struct error *err)
+{
+	const char *value = w->b->config ? strvec_getenv(w->b->config, m->id) : NULL;
+	const char *name = m->target ? str_skip(m->target, "/run/secrets/") : m->id;
+
+	if (!value && m->required)
+		return error_set(err, ERROR_NOT_FOUND, 0,
+				 "no secret '%.80s': set the config var of that name", m->id);
+	if (!value)
+		return 0;
+	if (m->env)
+		strvec_setenv(&r->env, m->env, value);
+	if (m->env && !m->target)
+		return 0;
+	if (!name || !*name || strchr(name, '/') || str_equal(name, ".."))
+		return error_set(err, ERROR_INVALID, 0,
+				 "a secret's target lies right below /run/secrets");
+	if (!r->secrets.id) {
+		if (stage_make(w->b->inst, &r->secrets, err) < 0)
+			return -1;
+		add_mount(r, SPEC_MOUNT_STAGE, r->secrets.id, "/run/secrets");
+	}
+	return stage_add(&r->secrets, name, value, strlen(value), err);
+}
+
+/* A layer that has the bound files at the target: dropped again, it never becomes part of the
+ * image. */
+static int add_bind(struct imagework *w, size_t n, struct run *r, const struct docker_mount *m,
+		    struct hash *key, struct error *err)
+{
+	struct imagecopy copy = {.root = m->from ? "/" : "/app", .keep_owner = m->from != NULL};
+	char digest[HASH_TEXT], random[17];
+	int result = 0;
+
+	_cleanup_free_ char *to = dockerconfig_path(r->stage->im.config.cwd, m->target);
+	copy.to = to;
+	if (m->from)
+		result = imagework_layers_from(w, n, m->from, &copy.from, err);
+	else
+		strvec_pushf(&copy.from, "source/%s", w->b->tree);
+	if (!m->from)
+		strvec_pushf(&copy.from, "layer/%s", w->b->stack);
+	strvec_push(&copy.sources, m->source ? m->source : ".");
+	strvec_push(&copy.onto, "layer/" IMAGEBUILD_EMPTY);
+	random_hex(random, 16);
+	_cleanup_free_ char *id = xasprintf(IMAGEBUILD_LAYER "bind-%s", random);
+	if (result == 0)
+		result = imagework_empty(w->b, err);
+	if (result == 0)
+		result = imagecopy_digest(w->b, &copy, digest, err);
+	if (result == 0) {
+		hash_addstr(key, digest);
+		strvec_push(&r->binds, id);
+		result = imagecopy_run(w->b, &copy, id, err);
+	}
+	if (result == 0)
+		result = runtime_layer_commit(w->b->inst, id, err);
+	if (result == 0)
+		strvec_pushf(&r->lower, "layer/%s", id);
+	strvec_release(&copy.from);
+	strvec_release(&copy.sources);
+	strvec_release(&copy.onto);
+	return result;
+}
+
+static int add_one_mount(struct imagework *w, size_t n, struct run *r, const struct docker_mount *m,
+			 struct hash *key, struct error *err)
+{
+	char random[17], text[HASH_TEXT];
+	struct hash h;
+
+	if (r->n_mounts + 1 >= DOCKERFILE_MOUNTS_MAX)
+		return error_set(err, ERROR_INVALID, 0, "more than %d mounts",
+				 DOCKERFILE_MOUNTS_MAX - 1);
+	/* what the app alone has, and may have filled as it likes, must reach no other */
+	if (m->type == DOCKER_MOUNT_SECRET || m->type == DOCKER_MOUNT_CACHE)
+		hash_addstr(key, w->b->app);
+	if (m->type == DOCKER_MOUNT_SECRET)
+		return add_secret(w, r, m, err);
+	if (m->type == DOCKER_MOUNT_BIND)
+		return add_bind(w, n, r, m, key, err);
+	_cleanup_free_ char *to = dockerconfig_path(r->stage->im.config.cwd, m->target);
+	if (m->type == DOCKER_MOUNT_TMPFS) {
+		random_hex(random, 16);
+		_cleanup_free_ char *id = xasprintf("build-%s", random);
+		strvec_push(&r->scratch, id);
+		add_mount(r, SPEC_MOUNT_CACHE, id, to);
+		return 0;
+	}
+	hash_init(&h, "cache");
+	hash_addstr(&h, m->id ? m->id : to);
+	hash_text(&h, text);
+	_cleanup_free_ char *id = xasprintf("%s.%s", w->b->app, text);
+	_cleanup_free_ char *line = xasprintf(IMAGEKEPT_CACHE "%s", id);
+	if (!strvec_has(&w->used, line))
+		strvec_push(&w->used, line);
+	add_mount(r, SPEC_MOUNT_CACHE, id, to);
+	return 0;
+}
+
+static int add_mounts(struct imagework *w, size_t n, struct run *r, const struct strvec *vars,
+		      struct hash *key, struct error *err)
+{
+	for (size_t i = 0; i < r->step->options.n; i++) {
+		const char *value = str_skip(r->step->options.v[i], "mount=");
+		_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+		_cleanup_docker_mount_ struct docker_mount m = {0};
+		if (!value)
+			continue;
+		if (imagework_expand(w, vars, value, true, &text, err) < 0 ||
+		    docker_mount_parse(&m, text.data, err) < 0 ||
+		    add_one_mount(w, n, r, &m, key, err) < 0)
+			return -1;
+		hash_addstr(key, text.data);
+	}
+	return 0;
+}
+
+/* The last line that was printed, for the error. */
+static char *last_line(struct strbuf *tail)
+{
+	strbuf_trim(tail);
+	const char *newline = strrchr(tail->data, '\n');
+	return xasprintf("%.300s", newline ? newline + 1 : tail->data);
+}
+
+static int make_run(struct imagework *w, const char *upper, void *data, struct error *err)
+{
+	struct run *r = data;
+	const struct build *b = w->b;
+	const struct image *im = &r->stage->im;
+	_cleanup_spec_ struct container_spec spec;
+	_cleanup_strvec_ struct strvec layers = STRVEC_INIT;
+	_cleanup_strbuf_ struct strbuf tail = STRBUF_INIT;
+	struct pump pump = {.out = b->out,
+			    .err = b->err,
+			    .cancel_fd = b->cancel_fd,
+			    .tail = &tail,
+			    .doing = "running",
+			    .alive = b->out};
+	struct runtime_result result;
+
+	strvec_push_all(&layers, r->lower.v);
+	if (imagework_layers(w, im, &layers, err) < 0)
+		return -1;
+	imagecopy_spec(b, &layers, upper, &spec);
+	spec.network = r->network ? SPEC_NET_EGRESS : SPEC_NET_NONE;
+	spec.user = *im->config.user ? xstrdup(im->config.user) : NULL;
+	spec.cwd = xstrdup(*im->config.cwd ? im->config.cwd : "/");
+	strvec_push(&spec.env, "APT_CONFIG=" IMAGECOPY_TOOLS "/driver/apt.conf");
+	for (size_t i = 0; i < r->env.n; i++) {
+		const char *equals = strchr(r->env.v[i], '=');
+		_cleanup_free_ char *key = xstrndup(r->env.v[i], (size_t)(equals - r->env.v[i]));
+		strvec_setenv(&spec.env, key, equals + 1);
+	}
+	strvec_push_all(&spec.argv, r->argv.v);
+	for (size_t i = 0; i < r->n_mounts; i++)
+		container_spec_add_mount(&spec, r->mounts[i].kind, r->mounts[i].id,
+					 r->mounts[i].dest, r->mounts[i].read_only);
+	if (pump_run(b->inst, &spec, &pump, &result, err) < 0)
+		return -1;
+	if (result.exit_code == 0 && !result.timed_out)
+		return 0;
+	_cleanup_free_ char *limit = buildstep_limit_hit(b, &result);
+	if (limit)
+		return error_set(err, ERROR_FAILED, 0, "Build %s", limit);
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	strbuf_add(&text, tail.data, tail.len);
+	_cleanup_free_ char *said = last_line(&text);
+	error_set(err, ERROR_FAILED, 0, "ended with status %d%s%s", result.exit_code,
+		  *said ? ": " : "", said);
+	return hint_add(HINT_BUILD, tail.data, err);
+}
+
+static void hash_list(struct hash *h, const struct strvec *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		hash_addstr(h, list->v[i]);
+	hash_addstr(h, NULL);
+}
+
+int imagerun_do(struct imagework *w, size_t n, const struct docker_step *step, bool *out_cached,
+		struct error *err)
+{
+	struct stage_state *s = &w->stages[n];
+	const char *network = docker_step_option(step, "network");
+	struct run r = {.step = step,
+			.stage = s,
+			.argv = STRVEC_INIT,
+			.env = STRVEC_INIT,
+			.lower = STRVEC_INIT,
+			.binds = STRVEC_INIT,
+			.scratch = STRVEC_INIT,
+			.secrets = STAGE_INIT,
+			.network = !str_equal(network, "none")};
+	struct hash key;
+
+	imagework_visible(s, &r.env);
+	if (!step->exec && s->im.config.shell.n > 0) {
+		strvec_push_all(&r.argv, s->im.config.shell.v);
+	} else if (!step->exec) {
+		strvec_push(&r.argv, "/bin/sh");
+		strvec_push(&r.argv, "-c");
+	}
+	strvec_push_all(&r.argv, step->words.v);
+	imagework_key(w, "run", &s->im, &key);
+	hash_list(&key, &r.argv);
+	hash_list(&key, &r.env);
+	hash_addstr(&key, s->im.config.user);
+	hash_addstr(&key, s->im.config.cwd);
+	hash_addstr(&key, network);
+	_cleanup_strvec_ struct strvec vars = STRVEC_INIT;
+	imagework_visible(s, &vars);
+	int result = add_mounts(w, n, &r, &vars, &key, err);
+	if (result == 0)
+		result = imagework_ensure(w, &s->im, &key, make_run, &r, out_cached, err);
+	release_run(w->b, &r);
+	return result;
+}
