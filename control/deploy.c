@@ -90,11 +90,12 @@ static int build_image(struct context *c, const struct app *app, const struct re
 		       struct error *err)
 {
 	_cleanup_free_ char *stack = NULL, *stack_name = NULL, *dockerfile = NULL;
-	_cleanup_strvec_ struct strvec packs = STRVEC_INIT;
+	_cleanup_strvec_ struct strvec packs = STRVEC_INIT, args = STRVEC_INIT;
 	if (deploy_stack(c, app, &stack, err) < 0 ||
 	    packlist_load(&c->db, app->id, &packs, err) < 0 ||
 	    setting_get(&c->db, app->id, "stack-name", NULL, &stack_name, err) < 0 ||
 	    dockerfile_choose(c, app, r->tree, &packs, &dockerfile, err) < 0 ||
+	    dockerfile_args(c, app, &args, err) < 0 ||
 	    trigger_run(c, app, "pre-build", NULL, err) < 0)
 		return -1;
 	_cleanup_free_ char *id = app_text_id(app);
@@ -113,6 +114,7 @@ static int build_image(struct context *c, const struct app *app, const struct re
 		.config = &r->config,
 		.packs = &packs,
 		.dockerfile = dockerfile,
+		.args = &args,
 		.base = dockerfile_base,
 		.base_data = c,
 		.previous_image = previous_image,

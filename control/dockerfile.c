@@ -9,11 +9,42 @@
 #include "control/imagetag.h"
 #include "control/source.h"
 #include "instance/name.h"
+#include "receiver/words.h"
 #include "runtime/client.h"
 
 int dockerfile_check_path(const char *path, struct error *err)
 {
 	return source_check_dir(path, err);
+}
+
+static int split_args(const char *text, struct strvec *out, struct error *err)
+{
+	size_t first = out->n;
+	if (words_split(text, strlen(text), out, err) < 0)
+		return -1;
+	for (size_t i = first; i < out->n; i++) {
+		const char *word = out->v[i];
+		size_t n = strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+					"0123456789_");
+		if (n == 0 || (*word >= '0' && *word <= '9') || word[n] != '=')
+			return error_set(err, ERROR_INVALID, 0, "expected NAME=VALUE, not '%.80s'",
+					 word);
+	}
+	return 0;
+}
+
+int dockerfile_check_args(const char *text, struct error *err)
+{
+	_cleanup_strvec_ struct strvec words = STRVEC_INIT;
+	return split_args(text, &words, err);
+}
+
+int dockerfile_args(struct context *c, const struct app *app, struct strvec *out, struct error *err)
+{
+	_cleanup_free_ char *text = NULL;
+	if (setting_get(&c->db, app->id, "build-args", "", &text, err) < 0)
+		return -1;
+	return split_args(text, out, err);
 }
 
 int dockerfile_choose(struct context *c, const struct app *app, const char *tree,

@@ -22,7 +22,13 @@ int dockerfile_choose(struct context *c, const struct app *app, const char *tree
  * under that name. DATA is the context. */
 int dockerfile_base(void *data, const char *name, struct image *out, struct error *err);
 
+/* Adds the values that the app's operator gives to ARGs, "K=V". */
+int dockerfile_args(struct context *c, const struct app *app, struct strvec *out,
+		    struct error *err);
+
 /* A path below the top of the source. */
 int dockerfile_check_path(const char *path, struct error *err);
+/* Words as a shell has them, each "NAME=VALUE". */
+int dockerfile_check_args(const char *text, struct error *err);
 
 #endif

@@ -22,10 +22,13 @@ static int check_builder(const char *value, struct error *err)
 static const struct property {
 	const char *command, *key, *setting;
 	int (*check)(const char *value, struct error *err);
+	bool folder; /* may end in "/", as a shell completes it */
 } properties[] = {
-	{"builder:set", "build-dir", "build-dir", source_check_dir},
-	{"builder:set", "selected", "builder", check_builder},
-	{"builder-dockerfile:set", "dockerfile-path", "dockerfile-path", dockerfile_check_path},
+	{"builder:set", "build-dir", "build-dir", source_check_dir, true},
+	{"builder:set", "selected", "builder", check_builder, false},
+	{"builder-dockerfile:set", "dockerfile-path", "dockerfile-path", dockerfile_check_path,
+	 false},
+	{"builder-dockerfile:set", "build-args", "build-args", dockerfile_check_args, false},
 };
 
 static int set_property(struct context *c, struct request *rq, const char *command,
@@ -47,8 +50,8 @@ static int set_property(struct context *c, struct request *rq, const char *comma
 				 known.data);
 	if (value) {
 		size_t len = strlen(value);
-		/* "services/api/", as a shell completes it */
-		own = xstrndup(value, len > 1 && value[len - 1] == '/' ? len - 1 : len);
+		bool slash = p->folder && len > 1 && value[len - 1] == '/';
+		own = xstrndup(value, slash ? len - 1 : len);
 		if (p->check(own, err) < 0)
 			return -1;
 	}
@@ -100,7 +103,8 @@ static int builder_report(struct context *c, struct request *rq, struct error *e
 static int dockerfile_report(struct context *c, struct request *rq, struct error *err)
 {
 	json_t *report = json_object();
-	if (add_property(c, rq, &properties[2], "Dockerfile", report, err) < 0) {
+	if (add_property(c, rq, &properties[2], "Dockerfile", report, err) < 0 ||
+	    add_property(c, rq, &properties[3], "", report, err) < 0) {
 		json_decref(report);
 		return -1;
 	}

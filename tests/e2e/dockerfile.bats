@@ -144,7 +144,14 @@ END
 	assert_equal "$output" buildpacks
 	run -1 berth builder:set "$app" selected magic
 	assert_contains "$output" "selected is dockerfile or buildpacks, not 'magic'"
+	# build args, of which each is one word
+	run -1 berth builder-dockerfile:set "$app" build-args "WORD"
+	assert_contains "$output" "expected NAME=VALUE, not 'WORD'"
 	berth builder:set "$app" selected dockerfile
+	berth builder-dockerfile:set "$app" build-args "WORD=given 'TEXT=two words'"
+	printf 'FROM debian-12\nARG WORD=own\nARG TEXT\nRUN echo "$WORD, $TEXT"; exit 3\n' >"$src/Dockerfile"
+	run -1 push_app "$src" "$app"
+	assert_contains "$output" "given, two words"
 	berth builder-dockerfile:set "$app" dockerfile-path deploy/Dockerfile
 	run -1 push_app "$src" "$app"
 	assert_contains "$output" "the source has no file 'deploy/Dockerfile'"
