@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+#include "buildpacks/copywire.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/strbuf.h"
+#include "base/strvec.h"
+#include "runtime/identity.h"
+
+static struct {
+	const char *dest;
+	bool into;           /* dest is a folder */
+	long uid, gid, mode; /* -1: as sent */
+} to = {.uid = -1, .gid = -1, .mode = -1};
+
+static void get(void *data, size_t len)
+{
+	errno = 0;
+	if (fread(data, 1, len, stdin) != len)
+		copy_die("what is copied was cut short");
+}
+
+/* Makes PATH and its parents. */
+static void make_folders(const char *path)
+{
+	_cleanup_free_ char *part = xstrdup(path);
+	struct stat st;
+
+	for (char *p = part + 1;; p++) {
+		if (*p != '/' && *p)
+			continue;
+		char c = *p;
+		*p = '\0';
+		if (mkdir(part, 0755) == 0) {
+			if (to.uid >= 0 && chown(part, (uid_t)to.uid, (gid_t)to.gid) < 0)
+				copy_die("own '%s'", part);
+		} else if (errno != EEXIST || stat(part, &st) < 0 || !S_ISDIR(st.st_mode)) {
+			copy_die("make folder '%s'", part);
+		}
+		*p = c;
+		if (!c)
+			return;
+	}
+}
+
+static void make_parents(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (slash == path)
+		return;
+	_cleanup_free_ char *folder = xstrndup(path, (size_t)(slash - path));
+	make_folders(folder);
+}
+
+static void set_meta(int fd, const char *path, const struct copy_head *h)
+{
+	struct timespec times[2] = {{h->mtime, 0}, {h->mtime, 0}};
+
+	if (fchown(fd, to.uid >= 0 ? (uid_t)to.uid : h->uid, to.gid >= 0 ? (gid_t)to.gid : h->gid) <
+		    0 ||
+	    fchmod(fd, to.mode >= 0 ? (mode_t)to.mode : (mode_t)h->mode & 07777) < 0 ||
+	    futimens(fd, times) < 0)
+		copy_die("set owner, mode and time of '%s'", path);
+}
+
+static void remove_old(const char *path)
+{
+	if (unlink(path) < 0 && errno != ENOENT)
+		copy_die("replace '%s'", path);
+}
+
+static void receive_file(const char *path, const struct copy_head *h)
+{
+	static char buf[1 << 16];
+
+	make_parents(path);
+	remove_old(path);
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		copy_die("create '%s'", path);
+	for (uint64_t left = h->size; left > 0;) {
+		size_t n = left < sizeof(buf) ? left : sizeof(buf);
+		get(buf, n);
+		for (size_t done = 0; done < n;) {
+			ssize_t w = write(fd, buf + done, n - done);
+			if (w < 0)
+				copy_die("write '%s'", path);
+			done += (size_t)w;
+		}
+		left -= n;
+	}
+	set_meta(fd, path, h);
+}
+
+static void receive_link(const char *path, const struct copy_head *h)
+{
+	char target[PATH_MAX];
+
+	if (h->size >= sizeof(target)) {
+		errno = 0;
+		copy_die("link '%s' is too long", path);
+	}
+	get(target, h->size);
+	target[h->size] = '\0';
+	make_parents(path);
+	remove_old(path);
+	if (symlink(target, path) < 0 || lchown(path, to.uid >= 0 ? (uid_t)to.uid : h->uid,
+						to.gid >= 0 ? (gid_t)to.gid : h->gid) < 0)
+		copy_die("make link '%s'", path);
+}
+
+static void receive_folder(const char *path, const struct copy_head *h)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		return;
+	make_parents(path);
+	if (mkdir(path, 0755) < 0)
+		copy_die("make folder '%s'", path);
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		copy_die("open '%s'", path);
+	set_meta(fd, path, h);
+}
+
+/* Names come from a container of the same build, and yet stay below the destination. */
+static char *read_name(const struct copy_head *h)
+{
+	char name[PATH_MAX];
+
+	if (h->name_len >= sizeof(name)) {
+		errno = 0;
+		copy_die("a name is too long");
+	}
+	get(name, h->name_len);
+	name[h->name_len] = '\0';
+	return copy_clean(name);
+}
+
+static bool is_folder(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static void find_owner(const char *owner)
+{
+	_cleanup_close_ int passwd = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int group = open("/etc/group", O_RDONLY | O_CLOEXEC);
+	_cleanup_free_ char *text = xstrdup(owner);
+	static struct identity id;
+
+	errno = EINVAL;
+	if (identity_is_user(text)) {
+		errno = identity_find(text, passwd, group, &id);
+		/* "1000" is the group 1000 too */
+		if (!errno && strspn(text, "0123456789") == strlen(text))
+			id.gid = id.uid;
+	}
+	if (errno)
+		copy_die("--chown=%s", owner);
+	to.uid = id.uid;
+	to.gid = id.gid;
+}
+
+int copy_receive(char **argv)
+{
+	const char *value;
+	bool one_file = false;
+
+	for (; *argv; argv++) {
+		if ((value = str_skip(*argv, "--to=")))
+			to.dest = value;
+		else if (strcmp(*argv, "--into") == 0)
+			to.into = true;
+		else if ((value = str_skip(*argv, "--chown=")))
+			find_owner(value);
+		else if ((value = str_skip(*argv, "--chmod=")))
+			to.mode = strtol(value, NULL, 8);
+	}
+	for (;;) {
+		struct copy_head h;
+		get(&h, sizeof(h));
+		_cleanup_free_ char *name = read_name(&h);
+		if (h.kind == COPY_END)
+			return 0;
+		if (h.kind == COPY_FROM_FOLDER || h.kind == COPY_FROM_FILE) {
+			one_file = h.kind == COPY_FROM_FILE && !to.into && !is_folder(to.dest);
+			if (!one_file)
+				make_folders(to.dest);
+			continue;
+		}
+		_cleanup_free_ char *path =
+			one_file ? xstrdup(to.dest)
+				 : xasprintf("%s/%s", strcmp(to.dest, "/") == 0 ? "" : to.dest,
+					     name);
+		if (h.kind == COPY_FOLDER)
+			receive_folder(path, &h);
+		else if (h.kind == COPY_FILE)
+			receive_file(path, &h);
+		else if (h.kind == COPY_LINK)
+			receive_link(path, &h);
+	}
+}
