@@ -63,7 +63,7 @@ $(B)/bin/berthd: $(B)/obj/control/berthd.o $(call lib,control receiver buildpack
 $(B)/bin/berth-runtime: $(B)/obj/runtime/berth-runtime.o $(call lib,runtime instance base)
 	$(LINK) -lseccomp -lcap -lmnl -lnftables -larchive -ljansson -lsodium
 $(B)/bin/berth-oci: $(B)/obj/runtime/berth-oci.o $(call lib,runtime instance base)
-	$(LINK) -lseccomp -lcap -lmnl -lnftables -ljansson -lm
+	$(LINK) -lseccomp -lcap -lmnl -ljansson -lm
 $(B)/bin/berth-web: $(B)/obj/control/web/berth-web.o $(call lib,control instance base)
 	$(LINK) -lmicrohttpd -ljansson -lsodium
 $(B)/bin/berth-plugins: $(B)/obj/plugins/berth-plugins.o $(call lib,plugins instance base)

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "runtime/network.h"
+#include "runtime/eth0.h"
 #include "runtime/terminal.h"
 
 struct first {
@@ -156,8 +156,7 @@ static void own_output(const struct first *f)
 
 static void set_up_network(const struct first *f)
 {
-	int r = f->setup->loopback ? network_configure_inside(f->setup->address, f->setup->gateway)
-				   : 0;
+	int r = f->setup->loopback ? eth0_configure(f->setup->address, f->setup->gateway) : 0;
 
 	if (r < 0)
 		step_fail(f->report, STEP_NETWORK, NULL, -r);

@@ -20,13 +20,13 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "instance/name.h"
+#include "runtime/eth0.h"
 #include "runtime/netlink.h"
 #include "runtime/nft.h"
 #include "runtime/owner.h"
+#include "runtime/resolvers.h"
 #include "runtime/wire.h"
 
-#define LO_INDEX 1
-#define ETH0_INDEX 2
 /* One device group per instance: all its interfaces can be removed with one request. */
 #define GROUP(inst) (0x62740000u + (inst)->number)
 
@@ -168,76 +168,6 @@ static void write_rules(struct strbuf *sb, const struct instance *inst, uint32_t
 		    net, n);
 }
 
-/* Calls for each line "WORD ARGUMENTS" of resolv.conf(5) text. */
-static bool next_line(char **text, char **out_word, char **out_rest)
-{
-	char *line;
-	while ((line = strsep(text, "\n"))) {
-		line += strspn(line, " \t\r");
-		size_t n = strcspn(line, " \t\r");
-		if (n == 0 || *line == '#' || *line == ';')
-			continue;
-		*out_rest = line + n;
-		if (**out_rest) {
-			**out_rest = '\0';
-			*out_rest += 1 + strspn(*out_rest + 1, " \t\r");
-		}
-		char *end = *out_rest + strlen(*out_rest);
-		while (end > *out_rest && strchr(" \t\r", end[-1]))
-			*--end = '\0';
-		*out_word = line;
-		return true;
-	}
-	return false;
-}
-
-/* Appends what containers can use of the resolver file PATH; gives the number of nameservers. */
-static unsigned add_resolvers(const char *path, struct strbuf *conf, struct strbuf *addresses)
-{
-	_cleanup_strbuf_ struct strbuf file = STRBUF_INIT;
-	if (file_read(AT_FDCWD, path, 65536, &file, NULL) < 0)
-		return 0;
-	unsigned found = 0;
-	char *text = file.data, *word, *rest;
-	while (next_line(&text, &word, &rest)) {
-		uint32_t addr;
-		if (!str_equal(word, "nameserver")) {
-			if (conf && (str_equal(word, "search") || str_equal(word, "domain") ||
-				     str_equal(word, "options")))
-				strbuf_addf(conf, "%s %s\n", word, rest);
-			continue;
-		}
-		if (network_parse(rest, &addr) < 0 || addr >> 24 == 127 || addr == 0)
-			continue;
-		if (conf)
-			strbuf_addf(conf, "nameserver %s\n", rest);
-		if (addresses)
-			strbuf_addf(addresses, "%s%s", found ? ", " : "", rest);
-		found++;
-	}
-	return found;
-}
-
-/* systemd-resolved's stub is on the loopback; this file has the servers behind it. */
-static const char *const resolver_files[] = {"/etc/resolv.conf",
-					     "/run/systemd/resolve/resolv.conf"};
-
-int network_resolv_conf(const struct instance *inst, struct strbuf *out, struct error *err)
-{
-	(void)inst;
-	(void)err;
-	for (size_t i = 0; i < ARRAY_SIZE(resolver_files); i++) {
-		_cleanup_strbuf_ struct strbuf conf = STRBUF_INIT;
-		if (add_resolvers(resolver_files[i], &conf, NULL) > 0) {
-			strbuf_add(out, conf.data, conf.len);
-			return 0;
-		}
-	}
-	/* a container without names still starts: not every app looks any up */
-	strbuf_addstr(out, "# no nameserver of the host can be reached from a container\n");
-	return 0;
-}
-
 /* Writes only what differs: /proc/sys may be read-only and right already. */
 static int turn_on(const char *path, struct error *err)
 {
@@ -258,7 +188,7 @@ static int change_gateway(const struct instance *inst, uint32_t gateway, uint16_
 		return error_set(err, ERROR_SYSTEM, -fd, "open a netlink socket");
 	struct netlink_batch b;
 	netlink_init(&b);
-	struct nlmsghdr *m = netlink_address(&b, type, flags, LO_INDEX, gateway);
+	struct nlmsghdr *m = netlink_address(&b, type, flags, ETH0_LO_INDEX, gateway);
 	char label[NETWORK_NAME_MAX];
 	snprintf(label, sizeof(label), "lo:berth%u", inst->number % 1000);
 	mnl_attr_put_strz(m, IFA_LABEL, label);
@@ -371,8 +301,7 @@ int network_init(const struct instance *inst, struct error *err)
 	if (file_make_dirs(addresses, 0755, err) < 0)
 		return -1;
 	_cleanup_strbuf_ struct strbuf servers = STRBUF_INIT;
-	for (size_t i = 0; i < ARRAY_SIZE(resolver_files) && servers.len == 0; i++)
-		add_resolvers(resolver_files[i], NULL, &servers);
+	resolvers_addresses(&servers);
 	_cleanup_free_ char *elements =
 		servers.len ? xasprintf("elements = { %s }\n", servers.data) : xstrdup("");
 	_cleanup_strbuf_ struct strbuf rules = STRBUF_INIT;
@@ -616,34 +545,4 @@ int network_limit(const struct instance *inst, int netns_fd, uint32_t addr, uint
 		return error_set(err, ERROR_SYSTEM, -result,
 				 "limit the network's rate (does the kernel have sch_tbf?)");
 	return 0;
-}
-
-int network_configure_inside(uint32_t addr, uint32_t gateway)
-{
-	int fd = netlink_open();
-	if (fd < 0)
-		return fd;
-	struct netlink_batch b;
-	netlink_init(&b);
-	netlink_link(&b, RTM_NEWLINK, 0, LO_INDEX, IFF_UP);
-	int result = netlink_commit(fd, &b, NULL);
-	if (result == 0 && addr != 0) {
-		netlink_no_ipv6(netlink_link(&b, RTM_NEWLINK, 0, ETH0_INDEX, 0));
-		result = netlink_commit(fd, &b, NULL);
-		if (result == -EAFNOSUPPORT)
-			result = 0;
-	}
-	if (result == 0 && addr != 0) {
-		netlink_link(&b, RTM_NEWLINK, 0, ETH0_INDEX, IFF_UP);
-		netlink_address(&b, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, ETH0_INDEX, addr);
-		struct nlmsghdr *m = netlink_route(&b, NLM_F_CREATE | NLM_F_EXCL, 0, 0,
-						   RT_SCOPE_UNIVERSE, ETH0_INDEX);
-		/* the gateway is on no network of ours: taken as being at the other end */
-		struct rtmsg *rtm = mnl_nlmsg_get_payload(m);
-		rtm->rtm_flags |= RTNH_F_ONLINK;
-		mnl_attr_put_u32(m, RTA_GATEWAY, htonl(gateway));
-		result = netlink_commit(fd, &b, NULL);
-	}
-	close(fd);
-	return result;
 }

@@ -71,11 +71,6 @@ int network_attach(const struct instance *inst, int netns_fd, uint32_t addr, str
 int network_limit(const struct instance *inst, int netns_fd, uint32_t addr, uint64_t to,
 		  uint64_t from, struct error *err);
 
-/* For the container's first process, in its new network namespace with CAP_NET_ADMIN over it,
- * after network_attach: loopback up, address and default route of eth0. With ADDR 0 (no network):
- * loopback only. Stack memory and system calls only. Gives 0 or a negative errno. */
-int network_configure_inside(uint32_t addr, uint32_t gateway);
-
 /* subnet + 1. */
 int network_gateway(const struct instance *inst, uint32_t *out, struct error *err);
 /* The name of the host end of ADDR. */
@@ -83,9 +78,5 @@ void network_name(const struct instance *inst, uint32_t addr, char out[NETWORK_N
 void network_text(uint32_t addr, char out[NETWORK_TEXT_MAX]);
 /* Gives 0 or -1. */
 int network_parse(const char *text, uint32_t *out);
-
-/* The text of a container's /etc/resolv.conf: the host's nameservers (those behind systemd-resolved
- * when the host uses its stub; loopback ones are left out), its search list and options. */
-int network_resolv_conf(const struct instance *inst, struct strbuf *out, struct error *err);
 
 #endif

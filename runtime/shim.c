@@ -25,6 +25,7 @@
 #include "runtime/meter.h"
 #include "runtime/logfile.h"
 #include "runtime/network.h"
+#include "runtime/resolvers.h"
 #include "runtime/plan.h"
 #include "runtime/quota.h"
 #include "runtime/restart.h"
@@ -214,9 +215,9 @@ static int prepare(struct shim *s, struct error *err)
 		s->has_log = true;
 	}
 	if (make_control(s, err) < 0 || make_cgroup(s, err) < 0 || make_network(s, err) < 0 ||
-	    rootfs_open(s->inst, s->spec, &s->rootfs, err) < 0 ||
-	    network_resolv_conf(s->inst, &s->resolv, err) < 0)
+	    rootfs_open(s->inst, s->spec, &s->rootfs, err) < 0)
 		return -1;
+	resolvers_conf(&s->resolv);
 	return 0;
 }
 

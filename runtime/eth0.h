@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A container's own end of its link. Apart from network.h, because every program that starts a
+ * container needs it, and none of them loads tables.
+ */
+#ifndef RUNTIME_ETH0_H
+#define RUNTIME_ETH0_H
+
+#include <stdint.h>
+
+#define ETH0_LO_INDEX 1 /* the kernel's first two interfaces of a new namespace */
+#define ETH0_INDEX 2
+
+/* For the container's first process, in its new network namespace with CAP_NET_ADMIN over it, after
+ * network_attach: loopback up, address and default route of eth0. With ADDR 0 (no network):
+ * loopback only. Stack memory and system calls only. Gives 0 or a negative errno. */
+int eth0_configure(uint32_t addr, uint32_t gateway);
+
+#endif
