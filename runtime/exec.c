@@ -12,7 +12,7 @@
 
 #include "base/cleanup.h"
 #include "runtime/join.h"
-#include "runtime/shim.h"
+#include "runtime/session.h"
 
 struct exec_request {
 	struct strvec argv, env;
@@ -59,7 +59,7 @@ static void attend(int conn, const struct cgroup *cg, const struct joined *s,
 		if (poll(fds, 2, -1) < 0 && errno != EINTR)
 			break;
 		if (fds[1].revents) {
-			int sig = shim_read_signal(conn);
+			int sig = session_read_signal(conn);
 
 			if (sig >= 0)
 				syscall(SYS_pidfd_send_signal, s->pidfd, sig ? sig : SIGKILL, NULL,
@@ -119,6 +119,6 @@ int exec_main(const struct plan *plan, const struct container_run *container,
 	for (int i = 0; i < 3; i++)
 		close_fd(stdio[i]);
 	attend(conn, plan->cgroup, &s, &result);
-	shim_send_result(conn, &result);
+	session_send_result(conn, &result);
 	return 0;
 }

@@ -29,6 +29,7 @@
 #include "runtime/plan.h"
 #include "runtime/quota.h"
 #include "runtime/restart.h"
+#include "runtime/session.h"
 #include "runtime/spare.h"
 #include "runtime/status.h"
 
@@ -67,34 +68,6 @@ struct shim {
 };
 
 /* --- small parts ---------------------------------------------------------------------------- */
-
-void shim_send_result(int conn, const struct runtime_result *result)
-{
-	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
-
-	wire_put_u32(&sb, (uint32_t)result->exit_code);
-	wire_put_u32(&sb, result->oom_killed);
-	wire_put_u32(&sb, result->timed_out);
-	wire_put_u32(&sb, result->disk_full);
-	wire_put_u64(&sb, result->memory_peak);
-	wire_send(conn, WIRE_RESULT, &sb, NULL, 0, NULL);
-}
-
-int shim_read_signal(int conn)
-{
-	_cleanup_frame_ struct wire_frame f;
-	struct wire_reader r;
-	uint32_t sig;
-
-	wire_frame_init(&f);
-	if (wire_recv(conn, &f, NULL) < 0)
-		return 0;
-	wire_reader_init(&r, f.payload.data, f.payload.len);
-	sig = wire_get_u32(&r);
-	if (f.type != WIRE_SIGNAL || !wire_reader_done(&r) || sig < 1 || sig > 31)
-		return -1;
-	return (int)sig;
-}
 
 static void publish(struct shim *s, enum container_state state)
 {
@@ -290,7 +263,7 @@ static void finish(struct shim *s, bool forget)
 		result.timed_out = s->timed_out;
 		result.disk_full = s->disk_full;
 		result.memory_peak = usage.memory_peak;
-		shim_send_result(s->conn, &result);
+		session_send_result(s->conn, &result);
 		s->conn = close_fd(s->conn);
 	}
 	release(s);
@@ -529,7 +502,7 @@ static void check_times(struct shim *s)
 
 static void serve_session(struct shim *s)
 {
-	int sig = shim_read_signal(s->conn);
+	int sig = session_read_signal(s->conn);
 
 	if (sig == 0) {
 		s->conn = close_fd(s->conn);

@@ -21,11 +21,4 @@
 int shim_main(const struct instance *inst, const struct container_spec *spec, int conn,
 	      const int *stdio);
 
-/* The end of a session, for CONN. */
-void shim_send_result(int conn, const struct runtime_result *result);
-
-/* Reads what a session's client says: a signal for the program, 0 when the client is gone, -1 for
- * nothing of note. Call it when CONN is readable. */
-int shim_read_signal(int conn);
-
 #endif
