@@ -45,9 +45,7 @@ int detached_list(const struct instance *inst, int64_t app, struct detached **ou
 {
 	_cleanup_free_ struct container_status *all = NULL;
 	size_t n_all = 0, n = 0;
-	char prefix[PROCESS_PREFIX_MAX];
-	process_prefix(app, prefix);
-	if (runtime_list(inst, app ? prefix : NULL, &all, &n_all, err) < 0)
+	if (process_containers(inst, app, &all, &n_all, err) < 0)
 		return -1;
 	struct detached *list = xcalloc(n_all, sizeof(*list));
 	for (size_t i = 0; i < n_all; i++) {

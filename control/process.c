@@ -51,14 +51,20 @@ void process_prefix(int64_t app, char out[PROCESS_PREFIX_MAX])
 	snprintf(out, PROCESS_PREFIX_MAX, "a%lld.", (long long)app);
 }
 
+int process_containers(const struct instance *inst, int64_t app, struct container_status **out,
+		       size_t *out_n, struct error *err)
+{
+	char prefix[PROCESS_PREFIX_MAX];
+	process_prefix(app, prefix);
+	return runtime_list(inst, app ? prefix : NULL, out, out_n, err);
+}
+
 int process_list(const struct instance *inst, int64_t app, struct process **out, size_t *out_n,
 		 struct error *err)
 {
 	_cleanup_free_ struct container_status *all = NULL;
 	size_t n_all = 0, n = 0;
-	char prefix[PROCESS_PREFIX_MAX];
-	process_prefix(app, prefix);
-	if (runtime_list(inst, app ? prefix : NULL, &all, &n_all, err) < 0)
+	if (process_containers(inst, app, &all, &n_all, err) < 0)
 		return -1;
 	struct process *list = xcalloc(n_all, sizeof(*list));
 	for (size_t i = 0; i < n_all; i++) {

@@ -34,6 +34,9 @@ struct process {
 /* How the ids of all containers of APP begin: "aID.". Not its name, which can change. */
 void process_prefix(int64_t app, char out[PROCESS_PREFIX_MAX]);
 
+/* The containers of APP (0: all), whatever runs in them. The caller frees *out. */
+int process_containers(const struct instance *inst, int64_t app, struct container_status **out,
+		       size_t *out_n, struct error *err);
 /* The processes of APP (0: of all apps), sorted by type and number. The caller frees *out. */
 int process_list(const struct instance *inst, int64_t app, struct process **out, size_t *out_n,
 		 struct error *err);

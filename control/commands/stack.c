@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "buildpacks/content.h"
 #include "control/answer.h"
 #include "control/listing.h"
 #include "runtime/client.h"
@@ -12,6 +13,7 @@
 static int stack_import(struct context *c, struct request *rq, struct error *err)
 {
 	const char *name = rq->args.v[0];
+	char digest[HASH_TEXT];
 	if (!name_is_id(name))
 		return error_set(err, ERROR_INVALID, 0,
 				 "stack name '%.80s' is not valid: use lower-case letters, digits, "
@@ -26,6 +28,9 @@ static int stack_import(struct context *c, struct request *rq, struct error *err
 				 name);
 	answer_step(c, "Unpacking stack '%s'", name);
 	if (runtime_layer_import(c->inst, name, STDIN_FILENO, err) < 0)
+		return -1;
+	/* read once, and not while somebody waits for the first push */
+	if (content_base(c->inst, name, NULL, digest, err) < 0)
 		return -1;
 	answer_step(c, "Stack '%s' is ready", name);
 	return 0;
