@@ -150,8 +150,8 @@ static int run_command(struct context *c, const struct appjson_check *check,
 	struct strvec env = STRVEC_INIT;
 	struct runtime_result result;
 	int stdio[3] = {null, null, null};
-	if (runtime_exec(c->inst, p->status.id, &check->command, &env, NULL, stdio, &session,
-			 err) < 0)
+	if (runtime_exec(c->inst, p->status.id, &check->command, &env, NULL, stdio, &session, err) <
+	    0)
 		return -1;
 	int seconds = check->timeout > 0 ? check->timeout : 5;
 	struct pollfd end = {.fd = session.fd, .events = POLLIN};
