@@ -23,13 +23,13 @@ SAN := -fsanitize=address,undefined -fno-omit-frame-pointer -O1 -g
 Q = $(if $(V),,@)
 say = $(if $(V),,@printf '  %-6s %s\n' $(1) $@)
 
-ROOMS := base instance receiver buildpacks runtime router plugins control
+ROOMS := base instance receiver buildpacks runtime router resolver plugins control
 # berth*.c holds a main(); everything else in a room is its library
 src = $(foreach f,$(wildcard $(1)/*.c $(1)/*/*.c),$(if $(filter berth%,$(notdir $(f))),,$(f)))
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 lib = $(patsubst %,$(B)/lib/lib%.a,$(1))
 
-PROGRAMS := berth berthd berth-runtime berth-oci berth-web berth-plugins
+PROGRAMS := berth berthd berth-runtime berth-oci berth-resolver berth-web berth-plugins
 .PHONY: all
 all: $(PROGRAMS:%=$(B)/bin/%) share
 
@@ -56,14 +56,16 @@ endef
 $(foreach r,$(ROOMS),$(eval $(call room,$(r))))
 
 LINK = @mkdir -p $(@D); $(if $(V),,printf '  %-6s %s\n' LINK $@;) $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
-$(B)/bin/berth: $(B)/obj/control/berth.o $(call lib,control receiver router runtime plugins instance base)
+$(B)/bin/berth: $(B)/obj/control/berth.o $(call lib,control receiver router resolver runtime plugins instance base)
 	$(LINK) -ljansson -lsodium -lmd -lyaml
-$(B)/bin/berthd: $(B)/obj/control/berthd.o $(call lib,control receiver buildpacks runtime router plugins instance base)
+$(B)/bin/berthd: $(B)/obj/control/berthd.o $(call lib,control receiver buildpacks runtime router resolver plugins instance base)
 	$(LINK) -lgit2 -ljansson -lsqlite3 -lsodium -larchive -lcurl -lyaml
 $(B)/bin/berth-runtime: $(B)/obj/runtime/berth-runtime.o $(call lib,runtime instance base)
 	$(LINK) -lseccomp -lcap -lmnl -lnftables -larchive -ljansson -lsodium
 $(B)/bin/berth-oci: $(B)/obj/runtime/berth-oci.o $(call lib,runtime instance base)
 	$(LINK) -lseccomp -lcap -lmnl -ljansson -lm
+$(B)/bin/berth-resolver: $(B)/obj/resolver/berth-resolver.o $(call lib,resolver instance base)
+	$(LINK)
 $(B)/bin/berth-web: $(B)/obj/control/web/berth-web.o $(call lib,control instance base)
 	$(LINK) -lmicrohttpd -ljansson -lsodium
 $(B)/bin/berth-plugins: $(B)/obj/plugins/berth-plugins.o $(call lib,plugins instance base)
@@ -85,7 +87,7 @@ share: $(B)/static/copy
 # tests/unit/ROOM/NOUN.c links base, instance and ROOM (buildpacks: runtime too), under ASan and UBSan
 UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*/*.c))
 unit_libs = $(B)/asan/lib$(1).a $(if $(filter buildpacks control,$(1)),$(B)/asan/libruntime.a) \
-	$(if $(filter control,$(1)),$(foreach r,receiver buildpacks router plugins,$(B)/asan/lib$(r).a)) \
+	$(if $(filter control,$(1)),$(foreach r,receiver buildpacks router resolver plugins,$(B)/asan/lib$(r).a)) \
 	$(B)/asan/libinstance.a $(B)/asan/libbase.a
 TEST_LIBS := -lgit2 -lmd -ljansson -lsqlite3 -lsodium -larchive -lcurl -lyaml -lseccomp -lcap -lmnl -lnftables -lmicrohttpd -lm
 define unit_room

@@ -63,8 +63,8 @@ static int open_parent(int dirfd, const char *path, struct error *err)
 	return fd;
 }
 
-int file_replace(int dirfd, const char *path, const void *data, size_t len, mode_t mode,
-		 struct error *err)
+static int replace(int dirfd, const char *path, const void *data, size_t len, mode_t mode,
+		   bool durable, struct error *err)
 {
 	char suffix[9];
 	random_hex(suffix, 8);
@@ -82,7 +82,7 @@ int file_replace(int dirfd, const char *path, const void *data, size_t len, mode
 		failed = error_set(err, ERROR_SYSTEM, errno, "chmod '%s'", temp);
 	else if (file_write_all(fd, data, len, err) < 0)
 		failed = error_wrap(err, "'%s'", temp);
-	else if (fsync(fd) < 0)
+	else if (durable && fsync(fd) < 0)
 		failed = error_set(err, ERROR_SYSTEM, errno, "fsync '%s'", temp);
 	else if (renameat(dirfd, temp, dirfd, path) < 0)
 		failed = error_set(err, ERROR_SYSTEM, errno, "rename '%s'", temp);
@@ -90,9 +90,21 @@ int file_replace(int dirfd, const char *path, const void *data, size_t len, mode
 		unlinkat(dirfd, temp, 0);
 		return -1;
 	}
-	if (fsync(parent) < 0)
+	if (durable && fsync(parent) < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "fsync the folder of '%s'", path);
 	return 0;
+}
+
+int file_replace(int dirfd, const char *path, const void *data, size_t len, mode_t mode,
+		 struct error *err)
+{
+	return replace(dirfd, path, data, len, mode, true, err);
+}
+
+int file_publish(int dirfd, const char *path, const void *data, size_t len, mode_t mode,
+		 struct error *err)
+{
+	return replace(dirfd, path, data, len, mode, false, err);
 }
 
 int file_open_beneath(int dirfd, const char *path, int flags, mode_t mode, bool no_links,

@@ -23,6 +23,11 @@ int file_read(int dirfd, const char *path, size_t max, struct strbuf *out, struc
 int file_replace(int dirfd, const char *path, const void *data, size_t len, mode_t mode,
 		 struct error *err);
 
+/* The same for what is made anew after a boot anyway: readers see the old or the new content, and
+ * nobody waits for the disk. */
+int file_publish(int dirfd, const char *path, const void *data, size_t len, mode_t mode,
+		 struct error *err);
+
 /* All of DATA, through short writes and EINTR. */
 int file_write_all(int fd, const void *data, size_t len, struct error *err);
 

@@ -26,6 +26,9 @@
 /* Each id range is 64 Ki ids; range 0 owns the layers, an app has one of 1 to RANGES - 1. */
 #define INSTANCE_RANGES 4096
 #define INSTANCE_RANGE_SIZE 65536u
+/* Where the gateway address of the instance answers its containers' questions for names; they ask
+ * at port 53, and the rules lead them here. */
+#define INSTANCE_DNS_PORT 1053
 /* Inside a container: the user that apps and build scripts run as. */
 #define INSTANCE_APP_UID 1000
 
