@@ -6,7 +6,10 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "control/egress.h"
+#include "resolver/reach.h"
 #include "runtime/client.h"
+
+#define DNS_PORT 53
 
 /* Both ends of what is allowed, each pair once. */
 #define PAIRS                                                                                      \
@@ -34,11 +37,28 @@ static int load_policy(struct context *c, struct policy *p, struct error *err)
 	return got;
 }
 
+/* The same for who answers for names. */
+static int publish_reach(struct context *c, const struct policy *p, struct error *err)
+{
+	_cleanup_reach_ struct reach r = REACH_INIT;
+	for (size_t i = 0; i < p->n_links; i++)
+		reach_add_link(&r, p->links[i].from, p->links[i].to);
+	for (size_t i = 0; i < p->n_closed; i++)
+		reach_add_closed(&r, p->closed[i]);
+	for (size_t i = 0; i < p->n_rules; i++)
+		if (p->rules[i].port == 0 || p->rules[i].port == DNS_PORT)
+			reach_add_server(&r, p->rules[i].range, p->rules[i].addr, p->rules[i].bits);
+	return reach_publish(&r, c->inst, err);
+}
+
 /* Within a transaction: only one at a time sends, and what is sent is what is committed. */
 static int send_policy(struct context *c, struct error *err)
 {
 	_cleanup_policy_ struct policy p = POLICY_INIT;
-	return load_policy(c, &p, err) < 0 ? -1 : runtime_set_policy(c->inst, &p, err);
+	return load_policy(c, &p, err) < 0 || runtime_set_policy(c->inst, &p, err) < 0 ||
+			       publish_reach(c, &p, err) < 0
+		       ? -1
+		       : 0;
 }
 
 int appnet_apply(struct context *c, struct error *err)
@@ -227,6 +247,20 @@ int appnet_links(struct context *c, const struct app *app, bool incoming, struct
 		     "i", app->id) < 0)
 		return -1;
 	return collect(c, out, err, stmt);
+}
+
+int appnet_is_reached(struct context *c, const struct app *app, bool *out, struct error *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	if (db_query(&c->db, &stmt, err,
+		     "SELECT 1 FROM links WHERE target = ?1 UNION ALL"
+		     " SELECT 1 FROM attachments WHERE app = ?1",
+		     "i", app->id) < 0)
+		return -1;
+	int got = db_next(&c->db, stmt, err);
+	if (got >= 0)
+		*out = got > 0;
+	return got < 0 ? -1 : 0;
 }
 
 int appnet_set_egress(struct context *c, const struct app *app, const char *value,

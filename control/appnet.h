@@ -37,11 +37,14 @@ int appnet_unlink(struct context *c, const struct app *app, const struct strvec 
 int appnet_links(struct context *c, const struct app *app, bool incoming, struct strvec *out,
 		 struct error *err);
 
+/* Whether any app, or its own processes, may reach APP. */
+int appnet_is_reached(struct context *c, const struct app *app, bool *out, struct error *err);
+
 /* VALUE as egress_setting gives it; NULL opens. */
 int appnet_set_egress(struct context *c, const struct app *app, const char *value,
 		      struct error *err);
 
-/* Tells berth-runtime what is in the database. */
+/* Tells berth-runtime, and the resolver, what is in the database. */
 int appnet_apply(struct context *c, struct error *err);
 
 #endif

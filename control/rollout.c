@@ -10,12 +10,14 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "control/appnet.h"
 #include "control/check.h"
 #include "control/domain.h"
 #include "control/event.h"
 #include "control/answer.h"
 #include "control/leaving.h"
 #include "receiver/export.h"
+#include "resolver/names.h"
 #include "router/router.h"
 
 #define DRAIN_MS 30000
@@ -117,7 +119,8 @@ static int start_missing(struct context *c, const struct app *app, const struct 
 /* One row of the table as the state says it now; *out_stable: and still says after it was told.
  * Domains and maintenance change without the app's lock. */
 static int publish_once(struct context *c, const struct app *app, const struct router_app *backends,
-			bool *out_stable, struct error *err)
+			const struct names_process *named, size_t n_named, bool *out_stable,
+			struct error *err)
 {
 	struct router_app route = *backends;
 	_cleanup_strvec_ struct strvec hosts = STRVEC_INIT;
@@ -135,6 +138,7 @@ static int publish_once(struct context *c, const struct app *app, const struct r
 	route.page = page.len ? page.data : NULL;
 	route.page_len = page.len;
 	if (router_apply(c->inst, &route, err) < 0 ||
+	    names_publish(c->inst, now.name, now.range, named, n_named, err) < 0 ||
 	    app_find_id(&c->db, app->id, &then, err) < 0 ||
 	    domain_list(&c->db, app->id, &after, err) < 0)
 		return -1;
@@ -157,25 +161,31 @@ static uint16_t release_port(struct context *c, const struct release *r)
 	return (uint16_t)process_port(r, &im);
 }
 
-/* Publishes the routes for the processes of release R that run; all of LIST that belong. */
+/* Publishes the routes, and the names, for the processes of release R that run; all of LIST that
+ * belong. */
 static int publish(struct context *c, const struct app *app, const struct release *r,
 		   const struct rollout *ro, struct error *err)
 {
 	_cleanup_free_ struct router_backend *backends =
 		xcalloc(ro->n_now + ro->n_added, sizeof(*backends));
+	_cleanup_free_ struct names_process *named =
+		xcalloc(ro->n_now + ro->n_added, sizeof(*named));
 	uint16_t port = release_port(c, r);
-	size_t n = 0;
+	size_t n = 0, n_named = 0;
 	for (size_t i = 0; i < ro->n_now + ro->n_added; i++) {
 		const struct process *p = i < ro->n_now ? &ro->now[i] : &ro->added[i - ro->n_now];
-		if (!r || (i < ro->n_now && !ro->keep[i]) || strcmp(p->type, "web") != 0 ||
-		    p->status.state == CONTAINER_EXITED || !*p->status.address)
+		if (!r || (i < ro->n_now && !ro->keep[i]) || p->status.state == CONTAINER_EXITED ||
+		    !*p->status.address)
+			continue;
+		named[n_named++] = (struct names_process){p->type, p->n, p->status.address};
+		if (strcmp(p->type, "web") != 0)
 			continue;
 		backends[n++] = (struct router_backend){p->status.id, p->status.address, port};
 	}
 	struct router_app route = {.backends = backends, .n_backends = n};
 	bool stable = false;
 	for (int i = 0; i < PUBLISH_TRIES && !stable; i++)
-		if (publish_once(c, app, &route, &stable, err) < 0)
+		if (publish_once(c, app, &route, named, n_named, &stable, err) < 0)
 			return -1;
 	return 0;
 }
@@ -209,6 +219,7 @@ static void retire(struct context *c, const struct app *app, const struct rollou
 	_cleanup_strvec_ struct strvec ids = STRVEC_INIT;
 	_cleanup_close_ int mark = -1;
 	struct error err = ERROR_INIT;
+	bool reached = true;
 	for (size_t i = 0; i < ro->n_now; i++)
 		if (to_retire(ro, i))
 			strvec_push(&ids, ro->now[i].status.id);
@@ -218,6 +229,8 @@ static void retire(struct context *c, const struct app *app, const struct rollou
 		answer_warning("cannot retire the old containers: %s", err.message);
 		return;
 	}
+	if (appnet_is_reached(c, app, &reached, &err) < 0)
+		answer_warning("networks: %s", err.message);
 	fflush(NULL);
 	pid_t pid = fork();
 	if (pid < 0)
@@ -232,6 +245,9 @@ static void retire(struct context *c, const struct app *app, const struct rollou
 	if (mark != 3)
 		dup3(mark, 3, O_CLOEXEC);
 	close_range(4, ~0U, 0);
+	/* other apps may use an address that they were told for as long, and then connect to it */
+	if (reached)
+		clock_sleep_ms((NAMES_TTL + 1) * 1000);
 	for (size_t i = 0; i < ro->n_now; i++) {
 		if (!to_retire(ro, i))
 			continue;

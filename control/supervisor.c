@@ -34,7 +34,7 @@
 
 enum phase {
 	PHASE_RUN,
-	PHASE_STOP_FRONT, /* all but the runtime are ending or have ended */
+	PHASE_STOP_FRONT, /* all but what apps need until they end are ending or have ended */
 	PHASE_STOP,
 };
 
@@ -383,7 +383,7 @@ static void loop(struct supervisor *sv)
 			serve_waiting(sv, false);
 		} else {
 			bool front = sv->phase == PHASE_STOP_FRONT;
-			sleep_ms = tend_stopping(sv, front ? UNIT_RUNTIME + 1 : UNIT_RUNTIME);
+			sleep_ms = tend_stopping(sv, front ? UNIT_RESOLVER + 1 : UNIT_RUNTIME);
 			if (sleep_ms == 0 && !front)
 				return;
 			if (sleep_ms == 0) {

@@ -16,6 +16,7 @@
 #include "control/rollout.h"
 #include "control/trigger.h"
 #include "receiver/repo.h"
+#include "resolver/names.h"
 #include "router/router.h"
 #include "runtime/client.h"
 
@@ -109,7 +110,8 @@ int tenant_destroy(struct context *c, const struct app *app, struct error *err)
 		return -1;
 	/* the route first, so that nobody is sent to a container that goes; the row last, so that
 	 * a destruction that was cut short can be repeated */
-	if (router_remove(c->inst, app->name, err) < 0 || rollout_stop_all(c, app, err) < 0 ||
+	if (router_remove(c->inst, app->name, err) < 0 ||
+	    names_remove(c->inst, app->name, err) < 0 || rollout_stop_all(c, app, err) < 0 ||
 	    repo_remove(c->inst, app->name, err) < 0)
 		return -1;
 	_cleanup_free_ char *logs = app_text_id(app);
@@ -148,7 +150,7 @@ int tenant_rename(struct context *c, const struct app *app, const char *name, st
 	if (old_domain && domain_remove(c, app, old_domain, &ignored) == 0 &&
 	    add_default_domain(c, &renamed, err) < 0)
 		return -1;
-	if (router_remove(c->inst, app->name, err) < 0)
+	if (router_remove(c->inst, app->name, err) < 0 || names_remove(c->inst, app->name, err) < 0)
 		return -1;
 	move_logs(c, app->name, name);
 	return rollout_route(c, &renamed, err);

@@ -17,6 +17,7 @@
 #include "base/sock.h"
 #include "base/strbuf.h"
 #include "control/sshd.h"
+#include "resolver/socket.h"
 #include "router/router.h"
 
 #define LISTEN_BACKLOG 4096
@@ -39,6 +40,8 @@ static const struct {
 } table[UNIT_COUNT] = {
 	[UNIT_RUNTIME] = {"berth-runtime", "berth-runtime", "runtime.sock", USER_ROOT, SIGTERM,
 			  10000},
+	[UNIT_RESOLVER] = {"berth-resolver", "berth-resolver", "resolver.sock", USER_BERTH, SIGTERM,
+			   2000},
 	[UNIT_PLUGINS] = {"berth-plugins", "berth-plugins", "plugins.sock", USER_ROOT, SIGTERM,
 			  5000},
 	[UNIT_BERTHD] = {"berthd", "berthd", "control.sock", USER_BERTH, SIGTERM, 15000},
@@ -210,6 +213,11 @@ int unit_listen(const struct instance *inst, enum unit s, struct unit_sockets *o
 {
 	struct place places[UNIT_MAX_SOCKETS];
 	size_t n = 0;
+	if (s == UNIT_RESOLVER) {
+		if (socket_open(inst, out->fds, err) < 0)
+			return -1;
+		out->n = SOCKET_COUNT;
+	}
 	if (s != UNIT_ROUTER)
 		return 0;
 	if (find_places(inst, s, places, UNIT_MAX_SOCKETS, &n, err) < 0)
@@ -234,11 +242,12 @@ int unit_start(const struct instance *inst, enum unit s, int log_fd,
 		.parent = getpid(),
 	};
 	if (sockets && sockets->n) {
-		/* how nginx takes over sockets that are open already (ngx_add_inherited_sockets) */
+		/* how nginx takes over sockets that are open already (ngx_add_inherited_sockets),
+		 * and the resolver too */
 		_cleanup_strbuf_ struct strbuf list = STRBUF_INIT;
 		for (size_t i = 0; i < sockets->n; i++)
 			strbuf_addf(&list, "%d;", sockets->fds[i]);
-		strvec_setenv(&c->env, "NGINX", list.data);
+		strvec_setenv(&c->env, s == UNIT_RESOLVER ? SOCKET_ENV : "NGINX", list.data);
 	}
 	strvec_pushf(&c->argv, "%s/bin/%s", inst->prefix,
 		     table[s].program ? table[s].program : "berth");

@@ -14,7 +14,8 @@
 #include "instance/instance.h"
 
 enum unit {
-	UNIT_RUNTIME, /* root; containers outlive it */
+	UNIT_RUNTIME,  /* root; containers outlive it */
+	UNIT_RESOLVER, /* apps ask it for names until they have ended */
 	UNIT_PLUGINS,
 	UNIT_BERTHD,
 	UNIT_WEB,

@@ -109,22 +109,39 @@ static void write_policy(struct strbuf *sb)
 static void write_rules(struct strbuf *sb, const struct instance *inst, uint32_t subnet,
 			const char *resolvers)
 {
-	char net[NETWORK_TEXT_MAX];
+	char net[NETWORK_TEXT_MAX], gateway[NETWORK_TEXT_MAX];
 	unsigned n = inst->number;
 	network_text(subnet, net);
+	network_text(subnet + 1, gateway);
 	/* "add" first, so that "delete" finds one the first time too */
 	strbuf_addf(sb, "add table inet berth-%u\ndelete table inet berth-%u\n", n, n);
 	strbuf_addf(sb, "table inet berth-%u {\n", n);
 	strbuf_addf(sb, "set resolvers {\ntype ipv4_addr\n%s}\n", resolvers);
+	strbuf_addstr(sb,
+		      "set askers {\ntype ipv4_addr\nflags dynamic\nsize 65535\ntimeout 10s\n}\n");
 	strbuf_addf(sb,
 		    "chain source {\n"
 		    "type filter hook prerouting priority raw; policy accept;\n"
+		    /* the resolver is for containers */
+		    "iifname != \"b%u-*\" iifname != \"lo\" ip daddr %s meta l4proto { tcp, udp } "
+		    "th dport %u drop\n"
 		    "iifname != \"b%u-*\" accept\n"
 		    "meta nfproto != ipv4 counter drop\n"
 		    "ip saddr != %s/16 counter drop\n"
 		    "fib saddr . iif oif missing counter drop\n"
+		    /* more than any program asks, and a tenth of what the resolver answers:
+		     * nobody's flood keeps it from the others */
+		    "ip daddr %s udp dport 53 update @askers { ip saddr limit rate over "
+		    "10000/second burst 2000 packets } drop\n"
 		    "}\n",
-		    n, net);
+		    n, gateway, INSTANCE_DNS_PORT, n, net, gateway);
+	strbuf_addf(sb,
+		    "chain names {\n"
+		    "type nat hook prerouting priority dstnat; policy accept;\n"
+		    "iifname \"b%u-*\" ip daddr %s meta l4proto { tcp, udp } th dport 53 "
+		    "dnat ip to %s:%u\n"
+		    "}\n",
+		    n, gateway, gateway, INSTANCE_DNS_PORT);
 	/* refused and not dropped, so that a program inside learns it at once */
 	strbuf_addf(sb, "chain refuse {\n"
 			"meta l4proto tcp reject with tcp reset\n"
@@ -136,11 +153,12 @@ static void write_rules(struct strbuf *sb, const struct instance *inst, uint32_t
 		    "type filter hook input priority filter; policy accept;\n"
 		    "iifname != \"b%u-*\" accept\n"
 		    "ct state established,related accept\n"
+		    "ip daddr %s meta l4proto { tcp, udp } th dport %u accept\n"
 		    "jump outside\n"
 		    "ip daddr @resolvers meta l4proto { tcp, udp } th dport 53 accept\n"
 		    "jump refuse\n"
 		    "}\n",
-		    n);
+		    n, gateway, INSTANCE_DNS_PORT);
 	strbuf_addf(
 		sb,
 		"chain forward {\n"

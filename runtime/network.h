@@ -11,7 +11,8 @@
  * spoofed sources are found by reverse path (nft(8), fib). It adds one element to a map that says
  * which app has the address (runtime/owner.h). What the table says:
  *   from a container  the source must be routed back to the same interface; no IPv6; not to the
- *                     host itself (but replies), to another instance or link-local and multicast
+ *                     host itself (but replies, and questions for names, which end at the resolver
+ *                     at the gateway address), to another instance or link-local and multicast
  *                     addresses; to another container only when the policy (runtime/policy.h) has
  *                     the pair of their apps; DNS to the host's resolvers; the rest leaves by NAT,
  *                     as far as the policy lets the app out

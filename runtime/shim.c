@@ -190,7 +190,7 @@ static int prepare(struct shim *s, struct error *err)
 	if (make_control(s, err) < 0 || make_cgroup(s, err) < 0 || make_network(s, err) < 0 ||
 	    rootfs_open(s->inst, s->spec, &s->rootfs, err) < 0)
 		return -1;
-	resolvers_conf(&s->resolv);
+	resolvers_conf(s->setup.gateway, &s->resolv);
 	return 0;
 }
 

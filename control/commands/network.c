@@ -185,7 +185,8 @@ static int links_add(struct context *c, struct request *rq, struct error *err)
 	if (appnet_link(c, &rq->app, &rq->args, err) < 0)
 		return -1;
 	for (size_t i = 0; i < rq->args.n; i++)
-		answer_step(c, "%s reaches %s", rq->app.name, rq->args.v[i]);
+		answer_step(c, "%s reaches %s, as %s.internal", rq->app.name, rq->args.v[i],
+			    rq->args.v[i]);
 	return 0;
 }
 

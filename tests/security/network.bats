@@ -89,7 +89,12 @@ teardown_file() {
 	[ "$(grep -c ' ENETUNREACH$' <<<"$output")" -eq 3 ]
 }
 
-@test "9: from the outside no route leads to a container" {
+@test "9: from the outside no route leads to a container, nor to where containers ask for names" {
+	# at this address alone: the resolvers of other instances have the port at theirs
+	python3 -IS -c 'import socket, sys
+s = socket.create_server((sys.argv[1], 1053))
+while True: s.accept()[0].close()' "$GATEWAY" </dev/null 3>&- &
+	local names=$!
 	# a namespace behind the host, as a machine of the same network would be
 	ns=berth-sec-$$
 	# another run on this machine may be at it
@@ -103,20 +108,24 @@ teardown_file() {
 	ip -n "$ns" addr add 198.18.7.2/30 dev eth0
 	ip -n "$ns" link set eth0 up
 	ip -n "$ns" route add default via 198.18.7.1
-	run ip netns exec "$ns" "$BUILD/tests/probe" net 198.18.7.1:7799 "$VICTIM:8080"
+	run ip netns exec "$ns" "$BUILD/tests/probe" net 198.18.7.1:7799 "$VICTIM:8080" \
+		"$GATEWAY:1053"
 	# and a container reaches that machine: egress
 	ip netns exec "$ns" "$BUILD/tests/probe" listen 7700 </dev/null >/dev/null 2>&1 3>&- &
 	there=$!
 	for _ in $(seq 100); do
 		if ip netns exec "$ns" ss -Hltn | grep -q :7700; then break; else sleep 0.1; fi
 	done
-	egress=$(probe --net egress -- net 198.18.7.2:7700 198.18.7.1:7799)
-	kill "$there"
+	egress=$(probe --net egress -- net "$GATEWAY:9" 198.18.7.2:7700 198.18.7.1:7799 "$GATEWAY:1053" "$GATEWAY:53")
+	kill "$there" "$names"
 	ip link del "bsec$$"
 	ip netns del "$ns"
 	grep -q '198.18.7.1:7799 connected' <<<"$output"
 	none "$VICTIM:8080 connected" <<<"$output"
+	none "$GATEWAY:1053 connected" <<<"$output"
 	grep -q '198.18.7.2:7700 connected' <<<"$egress"
+	grep -q "$GATEWAY:1053 connected" <<<"$egress"
+	grep -q "$GATEWAY:53 connected" <<<"$egress"
 	none '198.18.7.1:7799 connected' <<<"$egress"
 }
 

@@ -1,0 +1,165 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# APP.TYPE.internal: linked apps find each other by name.
+
+# shellcheck disable=SC2016 # the dollars are perl's
+load helper
+
+setup_file() {
+	DIR=$BATS_FILE_TMPDIR/app
+	A=$(unique_app name)
+	B=$A-b
+	C=$A-c
+	export A B C DIR
+	cp -R "$TEST_SOURCE/tests/apps/web" "$DIR"
+	echo 'work: sleep 1000' >>"$DIR/Procfile"
+	for app in "$A" "$B" "$C"; do push_app "$DIR" "$app" >&2; done
+	berth links:add "$A" "$B" >&2
+}
+
+teardown_file() {
+	destroy_apps "$A" "$B" "$C" "$A-d"
+}
+
+# What APP's web process is told of NAME, one address in each line.
+lookup() {
+	berth enter "$1" web.1 getent ahostsv4 "$2" </dev/null | awk '/STREAM/ { print $1 }'
+}
+
+addresses_of() {
+	berth network:report "$1" --network-addresses | tr ' ' '\n' | grep -F .
+}
+
+# From the web process of APP: the body of GET http://HOST:5000/
+get() {
+	berth enter "$1" web.1 perl -MIO::Socket::INET -e '
+		my $s = IO::Socket::INET->new(PeerHost => shift, PeerPort => 5000, Timeout => 5) or exit 1;
+		print $s "GET / HTTP/1.0\r\nConnection: close\r\n\r\n";
+		local $/;
+		print((split /\r\n\r\n/, <$s>, 2)[1]);' "$2" </dev/null
+}
+
+@test "a linked app is found by its name, over HTTP; others have none" {
+	local address
+	address=$(berth network:report "$B" --network-addresses | sed 's/^web.1 //')
+	assert_equal "$(lookup "$A" "$B.web.internal")" "$address"
+	assert_equal "$(lookup "$A" "$B.internal")" "$address"
+	assert_equal "$(lookup "$A" "$B.web.1.internal")" "$address"
+	assert_equal "$(get "$A" "$B.web.internal")" one
+	assert_equal "$(lookup "$A" "$B.work.internal")" ""
+	assert_equal "$(lookup "$A" "$C.web.internal")" ""
+	assert_equal "$(lookup "$B" "$A.web.internal")" ""
+	assert_equal "$(lookup "$A" nothing.internal)" ""
+	run get "$A" "$C.web.internal"
+	[ "$status" -ne 0 ]
+	# from a one-off too
+	assert_contains "$(berth run "$A" "getent hosts $B.web.internal" </dev/null)" "$address"
+	# the name goes with the link
+	berth links:remove "$A" "$B"
+	assert_equal "$(lookup "$A" "$B.web.internal")" ""
+	berth links:add "$A" "$B"
+	assert_equal "$(lookup "$A" "$B.web.internal")" "$address"
+}
+
+@test "a name follows scale, stop, rename and destruction" {
+	push_app "$DIR" "$A-d" >&2
+	berth links:add "$A" "$A-d"
+	berth ps:scale "$A-d" work=2 >&2
+	[ "$(lookup "$A" "$A-d.work.internal" | sort -u | wc -l)" -eq 2 ]
+	[ "$(lookup "$A" "$A-d.work.2.internal" | wc -l)" -eq 1 ]
+	berth ps:scale "$A-d" work=0 >&2
+	assert_equal "$(lookup "$A" "$A-d.work.internal")" ""
+	berth ps:stop "$A-d" >&2
+	assert_equal "$(lookup "$A" "$A-d.internal")" ""
+	berth ps:start "$A-d" >&2
+	[ -n "$(lookup "$A" "$A-d.internal")" ]
+	berth apps:rename "$A-d" "$A-e" >&2
+	assert_equal "$(lookup "$A" "$A-d.internal")" ""
+	[ -n "$(lookup "$A" "$A-e.internal")" ]
+	destroy_apps "$A-e"
+	assert_equal "$(lookup "$A" "$A-e.internal")" ""
+}
+
+@test "deploys switch the name, and no request by it fails" {
+	local asker
+	berth enter "$A" web.1 perl -MIO::Socket::INET -e '
+		$| = 1;
+		my ($name, $good, $bad, %seen) = (shift, 0, 0);
+		until (-e "/tmp/stop") {
+			my $s = IO::Socket::INET->new(PeerHost => $name, PeerPort => 5000, Timeout => 5);
+			my $body = "";
+			if ($s) {
+				print $s "GET / HTTP/1.0\r\nConnection: close\r\n\r\n";
+				local $/;
+				$body = (split /\r\n\r\n/, <$s> // "", 2)[1] // "";
+			}
+			$body =~ /^(\w+)\n$/ ? $good++ : $bad++;
+			$seen{$1}++ if $body =~ /^(\w+)\n$/;
+			print "begun\n" if $good == 1;
+			select undef, undef, undef, 0.005;
+		}
+		print "$good $bad ", join(",", sort keys %seen), "\n";' "$B.web.internal" \
+		</dev/null >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
+	asker=$!
+	wait_for 20 grep -q begun "$BATS_TEST_TMPDIR/said"
+	for word in two three; do
+		echo "$word" >"$DIR/text"
+		push_app "$DIR" "$B" >&2
+		assert_equal "$(get "$A" "$B.internal")" "$word"
+	done
+	# past the end of the old ones
+	wait_for 20 only_one_of "$B"
+	berth enter "$A" web.1 touch /tmp/stop </dev/null
+	wait "$asker"
+	tail -n 1 "$BATS_TEST_TMPDIR/said" >&2
+	read -r good bad seen < <(tail -n 1 "$BATS_TEST_TMPDIR/said")
+	[ "$good" -gt 20 ]
+	assert_equal "$bad" 0
+	assert_equal "$seen" one,three,two
+}
+
+only_one_of() {
+	[ "$(find "$TEST_ROOT/run/addresses" -type l -lname "*.$1.????????:*" | wc -l)" -eq 1 ]
+}
+
+@test "kill -9 of berth-resolver: it is back, and no lookup fails meanwhile" {
+	local before
+	before=$(service_pid berth-resolver)
+	kill -9 "$before"
+	# its socket is its keeper's, so this waits in it
+	[ -n "$(lookup "$A" "$B.web.internal")" ]
+	wait_for 20 service_is_up berth-resolver
+	[ "$(service_pid berth-resolver)" != "$before" ]
+	[ -n "$(lookup "$A" "$B.web.internal")" ]
+}
+
+@test "what no program should send does not end it" {
+	local pid before address
+	pid=$(service_pid berth-resolver)
+	address=$(berth network:report "$A" --network-addresses | sed 's/^web.1 //')
+	before=$(questions)
+	nsenter -t "$(holder_of "$address")" -n python3 -IS "$TEST_SOURCE/tests/e2e/dns.py" attack \
+		"$address" "10.$((200 + TEST_NUMBER)).0.1" 53
+	[ -n "$(lookup "$A" "$B.web.internal")" ]
+	[ "$(questions)" -gt $((before + 100)) ]
+	assert_equal "$(service_pid berth-resolver)" "$pid"
+}
+
+questions() {
+	python3 -IS "$TEST_SOURCE/tests/e2e/dns.py" counter "$TEST_ROOT/run/resolver.sock" questions
+}
+
+# A process of the container with ADDRESS, in the host's numbers.
+holder_of() {
+	local id
+	id=$(readlink "$TEST_ROOT/run/addresses/$1")
+	find /sys/fs/cgroup -path "*${id%:*}*" -name cgroup.procs -exec head -qn 1 {} + | head -n 1
+}
+
+@test "an app without egress looks up only what it reaches" {
+	berth network:set "$A" egress none
+	[ -n "$(lookup "$A" "$B.web.internal")" ]
+	run berth enter "$A" web.1 getent hosts example.com </dev/null
+	[ "$status" -ne 0 ]
+	berth network:set "$A" egress
+}
