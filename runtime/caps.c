@@ -74,6 +74,13 @@ static int set(uint64_t effective, uint64_t permitted, uint64_t inheritable)
 	return (int)syscall(SYS_capset, &head, data);
 }
 
+int caps_raise(void)
+{
+	uint64_t have;
+
+	return get(&have) < 0 ? -1 : set(have, have, 0);
+}
+
 int caps_prepare(const struct caps *caps)
 {
 	uint64_t have, ambient;

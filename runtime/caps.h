@@ -23,6 +23,8 @@ void caps_of_profile(enum spec_profile profile, struct caps *out);
 /* The number of capability NAME ("CAP_CHOWN"), or -1. */
 int caps_number(const char *name);
 
+/* Makes every permitted capability effective, after a change of user has made none so. */
+int caps_raise(void);
 /* Drops every capability but KEEP from the bounding set. */
 int caps_drop_bounding(uint64_t keep);
 /* Sets the other four; what the process does not have is left out. */

@@ -397,6 +397,8 @@ static int limit_v1(const struct cgroup *cg, const struct spec_limits *l)
 	if (write_number(memory, "memory.limit_in_bytes", l->memory) < 0 ||
 	    write_number(pids, "pids.max", l->pids) < 0)
 		return -1;
+	/* Without a limit of their own, version 1 counts no buffers of sockets, TCP or not. */
+	write_number(memory, "memory.kmem.tcp.limit_in_bytes", l->memory / 2);
 	write_number(memory, "memory.memsw.limit_in_bytes",
 		     l->memory_swap > l->memory ? l->memory_swap : l->memory);
 	if (l->memory_low)

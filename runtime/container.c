@@ -6,12 +6,14 @@
 #include <linux/sched.h>
 #include <poll.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "runtime/caps.h"
 #include "runtime/init.h"
 
 /* The descriptors of one start. Each end is closed by whoever does not use it. */
@@ -46,6 +48,29 @@ struct birth {
 	bool sibling; /* called by the helper, for its parent */
 };
 
+/* What a user namespace uses of inotify, queued signals and message queues the kernel counts for
+ * its maker too (user_namespaces(7) calls him the owner). Made by root, all containers and the host
+ * would share what one of them can use up. */
+static pid_t clone_owned(struct clone_args *args, uid_t owner)
+{
+	pid_t pid;
+	int why;
+
+	if (!owner)
+		return (pid_t)syscall(SYS_clone3, args, sizeof(*args));
+	/* system calls, for this thread alone: the helper shares our memory */
+	if (syscall(SYS_setresuid, -1, owner, -1) < 0)
+		return -1;
+	pid = caps_raise() < 0 ? -1 : (pid_t)syscall(SYS_clone3, args, sizeof(*args));
+	if (pid == 0)
+		return 0;
+	why = errno;
+	if (syscall(SYS_setresuid, -1, 0, -1) < 0 || caps_raise() < 0)
+		abort();
+	errno = why;
+	return pid;
+}
+
 /* Clones the first process. Gives the pid, or -1 with errno. */
 static pid_t clone_first(void *data)
 {
@@ -70,7 +95,7 @@ static pid_t clone_first(void *data)
 			args.cgroup = (__u64)setup->cgroup->trees[0].dirfd;
 		}
 	}
-	pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+	pid = clone_owned(&args, setup->owner);
 	if (pid == 0)
 		init_main(setup, b->pipes->sync[0], b->pipes->report[1], b->pipes->sync[1]);
 	return pid;

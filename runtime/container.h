@@ -48,6 +48,7 @@ struct container_setup {
 	const struct container_join *joins; /* entered before, in this order */
 	unsigned n_joins;
 	const struct idmap_table *ids; /* of a new user namespace */
+	uid_t owner;                   /* of it: whom the kernel counts its use for; 0: root */
 	bool takes_ids;                /* in a user namespace, new or joined: becomes its root */
 	const struct cgroup *cgroup;
 	struct helper *helper; /* one that stands in it, or made by the start */

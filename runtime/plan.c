@@ -139,6 +139,7 @@ int plan_start(const struct plan *plan, struct container_run *out, int *out_cons
 	struct container_setup setup = {
 		.namespaces = NAMESPACES,
 		.ids = &ids,
+		.owner = range_base(plan),
 		.takes_ids = true,
 		.cgroup = plan->cgroup,
 		.helper = plan->helper,

@@ -20,6 +20,7 @@
 #include "runtime/volume.h"
 
 #define VOLUME_TRIES 5
+#define TERMINALS 128
 #define CA_BUNDLE "/etc/ssl/certs/ca-certificates.crt"
 #define SAFE (MS_NOSUID | MS_NODEV)
 
@@ -369,7 +370,9 @@ static int mount_dev(int root, uid_t base, struct error *err)
 		return -1;
 	if (make_nodes(dev, base, err) < 0)
 		return -1;
-	snprintf(options, sizeof(options), "newinstance,ptmxmode=0666,mode=0620,gid=%u", base + 5);
+	/* the machine has some 3000 terminals for all containers together */
+	snprintf(options, sizeof(options), "newinstance,ptmxmode=0666,mode=0620,gid=%u,max=%d",
+		 base + 5, TERMINALS);
 	if (mount_new_at("devpts", root, "/dev/pts", MS_NOSUID | MS_NOEXEC, options, base, NULL,
 			 err) < 0)
 		return -1;

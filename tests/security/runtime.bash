@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # A berth-runtime of its own for each file of security tests, without the rest of Berth, and a layer
-# that holds nothing but the probe. It is apart from suite.bash's instance, whose apps would be in
+# that holds nothing but two programs. It is apart from suite.bash's instance, whose apps would be in
 # the way of counting what a container leaves.
 #
 #   ROOT      the instance's root        WORK   a folder of this file's run
@@ -32,7 +32,7 @@ runtime_up() {
 	# tests/run has built its own tree already
 	[ -n "${TEST_BUILD:-}" ] ||
 		make -s -C "$SOURCE" "B=$TREE" "$TREE/bin/berth-runtime" \
-		"$TREE/tests/container" "$TREE/tests/probe" >/dev/null
+		"$TREE/tests/container" "$TREE/tests/probe" "$TREE/tests/hog" >/dev/null
 	WORK=$(mktemp -d /var/tmp/berth-security.XXXXXX)
 	chmod 755 "$WORK"
 	ROOT=$WORK/root
@@ -48,7 +48,7 @@ runtime_up() {
 	STACK=layer/probe-$$
 	GATEWAY=10.$((200 + NUMBER)).0.1
 	mkdir -p "$WORK"/tree/{app,dev,proc,sys,tmp,etc,run,usr,var}
-	cp "$BUILD/tests/probe" "$WORK/tree/probe"
+	cp "$BUILD/tests/probe" "$BUILD/tests/hog" "$WORK/tree"
 	chown 1000:1000 "$WORK/tree/app"
 	chmod 1777 "$WORK/tree/tmp"
 	tar -C "$WORK/tree" -cf "$WORK/probe.tar" .

@@ -3,7 +3,9 @@
 $(B)/tests/container: $(B)/obj/tests/tools/container.o $(call lib,runtime instance base)
 	$(LINK) -lseccomp -lcap -lmnl -lnftables -larchive -ljansson -lsodium
 
-# static: it runs in containers whatever their stack is
+# static: they run in containers whatever their stack is
 $(B)/tests/probe: tests/security/probe.c
+$(B)/tests/hog: tests/security/hog.c
+$(B)/tests/probe $(B)/tests/hog:
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) -O1 -static -o $@ $<

@@ -1,0 +1,115 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# What one app can use up: what it takes, no other app and not the host lacks. Most of it the kernel
+# counts for users and not for control groups.
+# bats file_tags=security
+# shellcheck disable=SC2154  # variables come from runtime.bash
+
+load runtime
+
+setup_file() {
+	runtime_up
+}
+
+teardown_file() {
+	runtime_down
+}
+
+# An app that takes all it can get of THING, and keeps it: hold THING [OPTIONS] [-- MOST]
+hold() {
+	local thing=$1 options=() i
+	shift
+	while [ $# -gt 0 ] && [ "$1" != -- ]; do
+		options+=("$1")
+		shift
+	done
+	[ $# -eq 0 ] || shift
+	container start --layer "$STACK" --range 1 --log "$thing/hog" "${options[@]}" "sec-hog-$thing" -- \
+		/hog hold "$thing" "$@" >/dev/null
+	for ((i = 0; i < 200; i++)); do
+		held=$(grep -o 'held .*' "$ROOT/lib/logs/$thing/hog.log") && return
+		sleep 0.05
+	done
+	cat "$ROOT/lib/logs/$thing/hog.log" >&2
+	return 1
+}
+
+let_go() {
+	container stop "sec-hog-$1" 0
+}
+
+# One more for an app of another range, and for the host's root.
+others_take() {
+	local status=0
+	container run --layer "$STACK" --range 2 "sec-take-$1" -- /hog take "$1" >"$WORK/take"
+	"$BUILD/tests/hog" take "$1" >>"$WORK/take"
+	[ "$(sort -u "$WORK/take")" = "take $1 ok" ] || { cat "$WORK/take" >&2; status=1; }
+	return $status
+}
+
+# In a user namespace that user 64013 makes, who has 1000 queued signals.
+in_one() {
+	ulimit -i 1000
+	exec setpriv --reuid 64013 --regid 64013 --clear-groups unshare --user "$WORK/tree/hog" "$@"
+}
+
+@test "the control: who makes two user namespaces makes one able to starve the other" {
+	local thing hog
+	for thing in inotify signals queues; do
+		(in_one hold "$thing") >"$WORK/control" 3>&- &
+		hog=$!
+		for _ in {1..200}; do
+			if grep -q held "$WORK/control"; then break; fi
+			sleep 0.05
+		done
+		run in_one take "$thing"
+		kill "$hog"
+		wait "$hog" || true
+		[[ $output == "take $thing E"* ]]
+	done
+}
+
+@test "inotify, queued signals and message queues of one app are no other's" {
+	for thing in inotify signals queues; do
+		hold "$thing"
+		[[ $held == "held $thing "[1-9]*" E"* ]]
+		others_take "$thing"
+		let_go "$thing"
+	done
+}
+
+@test "terminals: an app has its own share of those of the machine" {
+	hold terminals
+	[ "$held" = "held terminals 128 ENOSPC" ]
+	others_take terminals
+	let_go terminals
+	# the control: an instance of devpts without a limit
+	run unshare --mount sh -ec 'mount -t devpts -o newinstance,ptmxmode=0666 none /dev/pts
+		mount --bind /dev/pts/ptmx /dev/ptmx
+		exec "$1" count terminals 200' sh "$BUILD/tests/hog"
+	[ "$output" = "held terminals 200 ok" ]
+}
+
+# MiB of datagrams that wait in the kernel, of the whole machine
+datagrams() {
+	awk '$1 == "UDP:" { print int($NF / 256) }' /proc/net/sockstat
+}
+
+@test "what waits in sockets is the app's memory" {
+	local before control
+	"$BUILD/tests/hog" hold datagrams 800 >"$WORK/control" 3>&- &
+	control=$!
+	for _ in {1..200}; do
+		if grep -q held "$WORK/control"; then break; fi
+		sleep 0.05
+	done
+	before=$(datagrams)
+	kill "$control"
+	wait "$control" || true
+	# what the control held, and what else goes on meanwhile
+	[ $((before - $(datagrams))) -gt 100 ]
+	before=$(datagrams)
+	hold datagrams --memory $((64 << 20)) -- 800
+	[ $(($(datagrams) - before)) -le 70 ]
+	let_go datagrams
+}
