@@ -27,6 +27,10 @@
 #include "runtime/resolvers.h"
 #include "runtime/wire.h"
 
+/* What the kernel's table of connections holds where it does not say so yet. */
+#define CONNTRACK_MAX 65536
+#define FLOW_LISTS 128
+
 /* One device group per instance: all its interfaces can be removed with one request. */
 #define GROUP(inst) (0x62740000u + (inst)->number)
 
@@ -105,10 +109,50 @@ static void write_policy(struct strbuf *sb)
 		      "}\n");
 }
 
-/* The rules: see network.h. */
-static void write_rules(struct strbuf *sb, const struct instance *inst, uint32_t subnet,
-			const char *resolvers)
+/* The host's table of connections, which NAT needs, is one for all: who fills it keeps everybody
+ * off the network, the router's requests to apps included. So each container has a sixteenth of it
+ * for open connections, and opens no more than take a quarter before the kernel forgets them (120 s
+ * after their end). A kernel that cannot count has no such bounds.
+ *
+ * The kernel counts by looking each connection up that it has noted, so there are many short lists
+ * for each container, and the mark says which; it is 0 again afterwards. */
+static void write_bounds(struct strbuf *sb, unsigned long long table)
 {
+	unsigned long long most = table / 16, rate = table / 480;
+
+	strbuf_addf(sb,
+		    "set flows {\ntype ipv4_addr . mark\nsize 1048576\nflags dynamic\n}\n"
+		    "set paces {\ntype ipv4_addr\nsize 65536\nflags dynamic,timeout\n"
+		    "timeout 5m\n}\n"
+		    "chain bounds {\n"
+		    "update @paces { ip saddr limit rate over %llu/second burst %llu packets } "
+		    "counter goto refuse\n"
+		    "meta mark set jhash ip daddr . th sport . th dport mod %d\n"
+		    "add @flows { ip saddr . meta mark ct count over %llu } counter goto refuse\n"
+		    "meta mark set 0\n"
+		    "}\n",
+		    rate, most, FLOW_LISTS, most / FLOW_LISTS);
+}
+
+static unsigned long long read_table_size(void)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	unsigned long long n;
+
+	if (file_read(AT_FDCWD, "/proc/sys/net/netfilter/nf_conntrack_max", 64, &text, NULL) < 0)
+		return CONNTRACK_MAX;
+	strbuf_trim(&text);
+	/* 0: as many as come */
+	return str_to_u64(text.data, 4096, 1u << 30, &n) < 0 ? CONNTRACK_MAX : n;
+}
+
+/* The rules: see network.h. TABLE is the size of the table of connections, 0: without bounds. */
+static void write_rules(struct strbuf *sb, const struct instance *inst, uint32_t subnet,
+			const char *resolvers, unsigned long long table)
+{
+	/* not what a flow sends before the first answer comes: that is all new, too */
+	const char *bounds =
+		table ? "ct state new ct status & confirmed == 0 jump bounds" : "continue";
 	char net[NETWORK_TEXT_MAX], gateway[NETWORK_TEXT_MAX];
 	unsigned n = inst->number;
 	network_text(subnet, net);
@@ -147,23 +191,27 @@ static void write_rules(struct strbuf *sb, const struct instance *inst, uint32_t
 			"meta l4proto tcp reject with tcp reset\n"
 			"reject with icmp type admin-prohibited\n"
 			"}\n");
+	if (table)
+		write_bounds(sb, table);
 	write_policy(sb);
 	strbuf_addf(sb,
 		    "chain input {\n"
 		    "type filter hook input priority filter; policy accept;\n"
 		    "iifname != \"b%u-*\" accept\n"
 		    "ct state established,related accept\n"
+		    "%s\n"
 		    "ip daddr %s meta l4proto { tcp, udp } th dport %u accept\n"
 		    "jump outside\n"
 		    "ip daddr @resolvers meta l4proto { tcp, udp } th dport 53 accept\n"
 		    "jump refuse\n"
 		    "}\n",
-		    n, gateway, INSTANCE_DNS_PORT);
+		    n, bounds, gateway, INSTANCE_DNS_PORT);
 	strbuf_addf(
 		sb,
 		"chain forward {\n"
 		"type filter hook forward priority filter; policy accept;\n"
 		"iifname != \"b%u-*\" oifname != \"b%u-*\" accept\n"
+		"iifname \"b%u-*\" %s\n"
 		"iifname \"b%u-*\" oifname \"b%u-*\" goto between\n"
 		"iifname \"b%u-*\" jump outside\n"
 		"ct state established,related accept\n"
@@ -177,7 +225,7 @@ static void write_rules(struct strbuf *sb, const struct instance *inst, uint32_t
 		"ip daddr { 10.200.0.0-10.%u.255.255 } jump refuse\n"
 		"ip daddr %s/16 jump refuse\n"
 		"}\n",
-		n, n, n, n, n, n, 200 + INSTANCE_NUMBERS - 1, net);
+		n, n, n, bounds, n, n, n, n, 200 + INSTANCE_NUMBERS - 1, net);
 	strbuf_addf(sb,
 		    "chain leave {\n"
 		    "type nat hook postrouting priority srcnat; policy accept;\n"
@@ -309,9 +357,20 @@ int network_set_policy(const struct instance *inst, const struct policy *p, stru
 	return nft_run(commands.data, err);
 }
 
-int network_init(const struct instance *inst, struct error *err)
+static int load_table(const struct instance *inst, uint32_t subnet, const char *resolvers,
+		      unsigned long long connections, struct error *err)
 {
 	_cleanup_free_ char *table = xasprintf("berth-%u", inst->number);
+	_cleanup_strbuf_ struct strbuf rules = STRBUF_INIT;
+	write_rules(&rules, inst, subnet, resolvers, connections);
+	each_owner(inst, write_owner, &rules);
+	if (restore_policy(inst, table, &rules, err) < 0)
+		return -1;
+	return nft_run(rules.data, err) < 0 ? error_wrap(err, "load the table '%s'", table) : 0;
+}
+
+int network_init(const struct instance *inst, struct error *err)
+{
 	uint32_t subnet;
 	if (instance_subnet(inst, &subnet, err) < 0)
 		return -1;
@@ -322,14 +381,10 @@ int network_init(const struct instance *inst, struct error *err)
 	resolvers_addresses(&servers);
 	_cleanup_free_ char *elements =
 		servers.len ? xasprintf("elements = { %s }\n", servers.data) : xstrdup("");
-	_cleanup_strbuf_ struct strbuf rules = STRBUF_INIT;
-	write_rules(&rules, inst, subnet, elements);
-	each_owner(inst, write_owner, &rules);
-	if (restore_policy(inst, table, &rules, err) < 0)
-		return -1;
 	/* the rules stand before the first packet can be forwarded */
-	if (nft_run(rules.data, err) < 0)
-		return error_wrap(err, "load the table '%s'", table);
+	if (load_table(inst, subnet, elements, read_table_size(), NULL) < 0 &&
+	    load_table(inst, subnet, elements, 0, err) < 0)
+		return -1;
 	/* those that came while the rules were written */
 	each_owner(inst, tell_owner, NULL);
 	if (change_dead_end(inst, subnet, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, err) < 0 ||

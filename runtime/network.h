@@ -15,7 +15,8 @@
  *                     at the gateway address), to another instance or link-local and multicast
  *                     addresses; to another container only when the policy (runtime/policy.h) has
  *                     the pair of their apps; DNS to the host's resolvers; the rest leaves by NAT,
- *                     as far as the policy lets the app out
+ *                     as far as the policy lets the app out; and only so many connections that
+ *                     the host's table of them, which is one for all, has room for everybody
  *   to a container    from the host itself (the router), replies, and those pairs; nothing else
  *                     that was forwarded
  *

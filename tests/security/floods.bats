@@ -113,3 +113,33 @@ datagrams() {
 	[ $(($(datagrams) - before)) -le 70 ]
 	let_go datagrams
 }
+
+# As many flows as an app may have, counted where they come out.
+@test "the host's table of connections has room for everybody" {
+	local table most control name=bsecf$$ sent after
+	table=$(cat /proc/sys/net/netfilter/nf_conntrack_max)
+	most=$((table / 16))
+	[ "$most" -ge 256 ]
+	# where the packets go
+	ip netns add "$name"
+	ip link add "$name" type veth peer name eth0 netns "$name"
+	ip addr add 198.18.127.1/30 dev "$name"
+	ip link set "$name" up
+	ip -n "$name" addr add 198.18.127.2/30 dev eth0
+	ip -n "$name" link set eth0 up
+	ip route add 198.18.128.0/24 via 198.18.127.2
+	# another app has connections, while this one wants more than it may have
+	container start --layer "$STACK" --net egress --range 2 sec-flows-2 -- /hog hold flows 10 >/dev/null
+	hold flows --net egress -- $((most * 5 / 4))
+	sent=$(ip -j -s link show "$name" | jq '.[0].stats64.tx.packets')
+	run probe --net egress --range 3 -- udp 0.0.0.0 198.18.128.9:9
+	after=$(ip -j -s link show "$name" | jq '.[0].stats64.tx.packets')
+	container stop sec-flows-2 0
+	let_go flows
+	ip link del "$name"
+	ip netns del "$name"
+	echo "$most allowed, $sent sent of $held"
+	[ "$sent" -ge $((most / 2)) ] && [ "$sent" -le $((most + most / 16)) ]
+	[ "$after" -gt "$sent" ]
+	nft list chain inet "berth-$NUMBER" bounds | grep -q 'counter packets [1-9]'
+}

@@ -92,7 +92,7 @@ static long one_flow(void)
 	static int fd = -1;
 	struct sockaddr_in to = {.sin_family = AF_INET,
 				 .sin_port = htons((uint16_t)(1024 + n_taken % 60000)),
-				 .sin_addr.s_addr = htonl(0xc6120000u + (uint32_t)n_taken / 60000)};
+				 .sin_addr.s_addr = htonl(0xc6128001u + (uint32_t)n_taken / 60000)};
 
 	if (fd < 0)
 		fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
