@@ -42,6 +42,8 @@ int limits_resolve(const struct instance *inst, const struct container_spec *spe
 		return -1;
 	l.pids = (uint32_t)pids;
 	l.time_ms = (uint32_t)time_ms;
+	if (settle(inst, "log_rate", 4096, 1ull << 40, 2 * MIB, &l.log_rate, err) < 0)
+		return -1;
 	if (!l.memory_swap)
 		l.memory_swap = l.memory;
 	if (!l.cpu_weight)
@@ -56,6 +58,8 @@ void limits_program(const struct spec_limits *limits, struct program *program)
 {
 	program->rlimits[0] =
 		(struct program_rlimit){RLIMIT_NOFILE, {limits->nofile, limits->nofile}, true};
-	program->rlimits[1] = (struct program_rlimit){RLIMIT_CORE, {0, 0}, true};
+	/* 1 and not 0: the kernel starts no handler of core_pattern either, which would run as the
+	 * host's root for whatever crashes in here (core(5)) */
+	program->rlimits[1] = (struct program_rlimit){RLIMIT_CORE, {1, 1}, true};
 	program->n_rlimits = 2;
 }

@@ -2,7 +2,7 @@
 /*
  * The limits that are in force: a spec's own, or the defaults of its profile, which the section
  * [runtime] of berth.conf may set (app_memory, app_pids, app_disk, build_memory, build_pids,
- * build_disk, build_time_ms, in bytes, counts and milliseconds).
+ * build_disk, build_time_ms, log_rate, in bytes, counts and milliseconds).
  */
 #ifndef RUNTIME_LIMITS_H
 #define RUNTIME_LIMITS_H

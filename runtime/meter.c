@@ -15,10 +15,10 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 
-static uint64_t walk(int fd, unsigned depth, uint64_t limit);
+static uint64_t walk(int fd, unsigned depth, uint64_t least, uint64_t limit);
 
-/* One entry: its own blocks and, for a folder, what is in it. */
-static uint64_t entry(int dir, const char *name, unsigned depth, uint64_t limit)
+/* One entry: its own blocks, LEAST bytes at least, and, for a folder, what is in it. */
+static uint64_t entry(int dir, const char *name, unsigned depth, uint64_t least, uint64_t limit)
 {
 	struct stat st;
 	uint64_t bytes, below;
@@ -27,15 +27,17 @@ static uint64_t entry(int dir, const char *name, unsigned depth, uint64_t limit)
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return 0;
 	bytes = (uint64_t)st.st_blocks * 512;
+	if (bytes < least)
+		bytes = least;
 	if (!S_ISDIR(st.st_mode))
 		return bytes / (st.st_nlink ? st.st_nlink : 1);
 	fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	below = fd < 0 ? 0 : walk(fd, depth + 1, limit);
+	below = fd < 0 ? 0 : walk(fd, depth + 1, least, limit);
 	return below == UINT64_MAX ? below : bytes + below;
 }
 
 /* Takes FD over. */
-static uint64_t walk(int fd, unsigned depth, uint64_t limit)
+static uint64_t walk(int fd, unsigned depth, uint64_t least, uint64_t limit)
 {
 	uint64_t sum = 0;
 	DIR *d = depth < METER_DEPTH ? fdopendir(fd) : NULL;
@@ -49,39 +51,56 @@ static uint64_t walk(int fd, unsigned depth, uint64_t limit)
 
 		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
 			continue;
-		more = entry(dirfd(d), e->d_name, depth, limit - sum);
+		more = entry(dirfd(d), e->d_name, depth, least, limit - sum);
 		sum = more == UINT64_MAX ? more : sum + more;
 	}
 	closedir(d);
 	return sum;
 }
 
-uint64_t meter_walk(int dirfd, uint64_t limit)
+static uint64_t measure(int dirfd, uint64_t least, uint64_t limit)
 {
 	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	return fd < 0 ? 0 : walk(fd, 0, limit);
+	return fd < 0 ? 0 : walk(fd, 0, least, limit);
 }
 
-void meter_init(struct meter *m, int dirfd, uint64_t limit)
+uint64_t meter_walk(int dirfd)
 {
-	*m = (struct meter){
-		.dirfd = dirfd,
-		.limit = limit,
-		.pidfd = -1,
-		.next_ms = dirfd < 0 ? 0 : clock_ms() + METER_EVERY_MS,
-	};
+	return measure(dirfd, 0, UINT64_MAX - 1);
+}
+
+void meter_init(struct meter *m, uint64_t limit)
+{
+	*m = (struct meter){.limit = limit, .pidfd = -1};
+}
+
+void meter_add(struct meter *m, int dirfd)
+{
+	if (dirfd < 0 || m->n == METER_TREES)
+		return;
+	m->dirfds[m->n++] = dirfd;
+	m->next_ms = clock_ms() + METER_EVERY_MS;
+}
+
+static bool is_too_large(const struct meter *m)
+{
+	for (unsigned i = 0; i < m->n; i++) {
+		if (measure(m->dirfds[i], METER_INODE, m->limit) > m->limit)
+			return true;
+	}
+	return false;
 }
 
 void meter_tick(struct meter *m)
 {
-	if (m->dirfd < 0 || m->pidfd >= 0 || clock_ms() < m->next_ms)
+	if (!m->n || m->pidfd >= 0 || clock_ms() < m->next_ms)
 		return;
 	m->next_ms = clock_ms() + METER_EVERY_MS;
 	m->pid = fork();
 	if (m->pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-		_exit(meter_walk(m->dirfd, m->limit) > m->limit);
+		_exit(is_too_large(m));
 	}
 	if (m->pid > 0)
 		m->pidfd = (int)syscall(SYS_pidfd_open, m->pid, 0);
@@ -105,6 +124,6 @@ void meter_release(struct meter *m)
 		kill(m->pid, SIGKILL);
 		meter_take(m);
 	}
-	m->dirfd = -1;
+	m->n = 0;
 	m->next_ms = 0;
 }

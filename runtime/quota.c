@@ -52,10 +52,19 @@ static bool is_full(int fd)
 	       (fs.f_files && !fs.f_ffree);
 }
 
+bool quota_is_news(struct quota *q, enum quota_hit kind)
+{
+	int64_t at = clock_ms(), *told = &q->told_ms[__builtin_ctz(kind)];
+
+	if (*told && at < *told + QUOTA_AGAIN_MS)
+		return false;
+	*told = at;
+	return true;
+}
+
 unsigned quota_look(struct quota *q)
 {
 	struct cgroup_usage now;
-	int64_t at = clock_ms();
 	unsigned hit = 0;
 
 	cgroup_usage(q->cgroup, &now);
@@ -67,15 +76,11 @@ unsigned quota_look(struct quota *q)
 		hit |= is_full(q->disks[i]) ? QUOTA_DISK : 0;
 	q->last = now;
 	for (size_t i = 0; i < QUOTA_KINDS; i++) {
-		if (!(hit & (1u << i)))
-			continue;
-		if (q->told_ms[i] && at < q->told_ms[i] + QUOTA_AGAIN_MS)
+		if ((hit & (1u << i)) && !quota_is_news(q, (enum quota_hit)(1u << i)))
 			hit &= ~(1u << i);
-		else
-			q->told_ms[i] = at;
 	}
 	if (q->next_ms)
-		q->next_ms = at + QUOTA_EVERY_MS;
+		q->next_ms = clock_ms() + QUOTA_EVERY_MS;
 	return hit;
 }
 

@@ -21,8 +21,9 @@ enum quota_hit {
 	QUOTA_MEMORY = 1 << 0,
 	QUOTA_PIDS = 1 << 1,
 	QUOTA_DISK = 1 << 2,
+	QUOTA_LOG = 1 << 3, /* of pace.h */
 };
-#define QUOTA_KINDS 3
+#define QUOTA_KINDS 4
 
 struct quota {
 	const struct cgroup *cgroup;
@@ -39,6 +40,8 @@ void quota_begin(struct quota *q, const struct cgroup *cgroup);
 void quota_watch(struct quota *q, pid_t init);
 /* What was hit since the last look and is to be told: enum quota_hit. */
 unsigned quota_look(struct quota *q);
+/* Whether KIND, which was hit, is to be told: not again within QUOTA_AGAIN_MS. */
+bool quota_is_news(struct quota *q, enum quota_hit kind);
 /* After the run: lets go of the disks. True when the memory limit killed any of its processes. */
 bool quota_end(struct quota *q);
 

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -25,9 +26,10 @@
 #include "runtime/meter.h"
 #include "runtime/logfile.h"
 #include "runtime/network.h"
-#include "runtime/resolvers.h"
+#include "runtime/pace.h"
 #include "runtime/plan.h"
 #include "runtime/quota.h"
+#include "runtime/resolvers.h"
 #include "runtime/restart.h"
 #include "runtime/session.h"
 #include "runtime/spare.h"
@@ -51,6 +53,7 @@ struct shim {
 	struct logfile log;
 	struct meter meter;
 	struct quota quota;
+	struct pace pace;
 	struct strbuf resolv;
 	bool attached, has_log;
 	int conn;     /* the session, -1 when detached or gone */
@@ -194,6 +197,18 @@ static int prepare(struct shim *s, struct error *err)
 	return 0;
 }
 
+static void watch_disk(struct shim *s)
+{
+	const struct container_spec *spec = s->spec;
+
+	meter_init(&s->meter, s->setup.limits.disk);
+	meter_add(&s->meter, s->rootfs.upper);
+	for (unsigned i = 0; i < s->rootfs.n_mounts; i++) {
+		if (spec->mounts[i].kind == SPEC_MOUNT_CACHE && !spec->mounts[i].read_only)
+			meter_add(&s->meter, s->rootfs.mounts[i].fd);
+	}
+}
+
 static int start_once(struct shim *s, struct error *err)
 {
 	if (make_output(s, err) < 0)
@@ -214,7 +229,8 @@ static int start_once(struct shim *s, struct error *err)
 		s->output = close_fd(s->output);
 		return -1;
 	}
-	meter_init(&s->meter, s->rootfs.upper, s->setup.limits.disk);
+	watch_disk(s);
+	pace_init(&s->pace, s->setup.limits.log_rate);
 	if (s->has_log)
 		quota_watch(&s->quota, s->run.pid);
 	s->running = true;
@@ -279,15 +295,58 @@ static void finish(struct shim *s, bool forget)
 
 /* --- running -------------------------------------------------------------------------------- */
 
-static void drain(struct shim *s, bool all)
+/* Names in the log each limit that was hit since the last look. */
+static void say_quota(struct shim *s, unsigned hit)
+{
+	const struct spec_limits *l = &s->setup.limits;
+	unsigned long long memory = l->memory >> 20, disk = l->disk >> 20;
+
+	if (!s->has_log)
+		return;
+	if (hit & QUOTA_MEMORY)
+		logfile_say(&s->log, "Error R14 (memory quota exceeded): the limit is %llu MB",
+			    memory);
+	if (hit & QUOTA_DISK)
+		logfile_say(&s->log,
+			    "Error R81 (disk quota exceeded): its writable layer or /tmp is full, "
+			    "the limit of each is %llu MB",
+			    disk);
+	if (hit & QUOTA_PIDS)
+		logfile_say(&s->log,
+			    "Error R82 (process quota exceeded): the limit is %u processes and "
+			    "threads",
+			    l->pids);
+	if (hit & QUOTA_LOG)
+		logfile_say(&s->log,
+			    "Error R83 (log rate exceeded): it waits, what it prints is read at "
+			    "%llu kB a second",
+			    (unsigned long long)l->log_rate / 1000);
+}
+
+/* What lies in the pipe at the end; somebody who was given its other end may go on writing. */
+static int remaining(const struct shim *s)
+{
+	int n = 0;
+
+	return s->output >= 0 && ioctl(s->output, FIONREAD, &n) == 0 ? n : 0;
+}
+
+static void drain(struct shim *s, bool last)
 {
 	static char buf[READ_SIZE];
+	int left = last ? remaining(s) : 0;
 
-	for (int i = 0; s->output >= 0 && (all || i < READ_ROUNDS); i++) {
+	for (int i = 0; s->output >= 0 && (last ? left > 0 : i < READ_ROUNDS); i++) {
 		ssize_t n = read(s->output, buf, sizeof(buf));
 
 		if (n > 0 && s->has_log)
 			logfile_feed(&s->log, buf, (size_t)n);
+		left -= n > 0 ? (int)n : 0;
+		if (n > 0 && !last && pace_spend(&s->pace, (size_t)n)) {
+			if (quota_is_news(&s->quota, QUOTA_LOG))
+				say_quota(s, QUOTA_LOG);
+			break;
+		}
 		if (n == 0)
 			s->output = close_fd(s->output);
 		if (n < 0 && errno != EINTR)
@@ -310,29 +369,6 @@ static void begin_stop(struct shim *s, int timeout_ms)
 		container_signal(&s->run,
 				 s->spec->stop_signal ? (int)s->spec->stop_signal : SIGTERM);
 	s->kill_ms = clock_ms() + timeout_ms;
-}
-
-/* Names in the log each limit that was hit since the last look. */
-static void say_quota(struct shim *s, unsigned hit)
-{
-	const struct spec_limits *l = &s->setup.limits;
-	unsigned long long memory = l->memory >> 20, disk = l->disk >> 20;
-
-	if (!s->has_log)
-		return;
-	if (hit & QUOTA_MEMORY)
-		logfile_say(&s->log, "Error R14 (memory quota exceeded): the limit is %llu MB",
-			    memory);
-	if (hit & QUOTA_DISK)
-		logfile_say(&s->log,
-			    "Error R81 (disk quota exceeded): its writable layer or /tmp is full, "
-			    "the limit of each is %llu MB",
-			    disk);
-	if (hit & QUOTA_PIDS)
-		logfile_say(&s->log,
-			    "Error R82 (process quota exceeded): the limit is %u processes and "
-			    "threads",
-			    l->pids);
 }
 
 static void ended(struct shim *s)
@@ -464,8 +500,12 @@ static void serve_control(struct shim *s)
 static int wait_ms(const struct shim *s)
 {
 	int64_t now = clock_ms(), first = 0;
-	const int64_t times[] = {s->kill_ms, s->time_ms, s->next_ms, s->quota.next_ms,
-				 s->meter.pidfd < 0 ? s->meter.next_ms : 0};
+	const int64_t times[] = {s->kill_ms,
+				 s->time_ms,
+				 s->next_ms,
+				 s->quota.next_ms,
+				 s->meter.pidfd < 0 ? s->meter.next_ms : 0,
+				 s->output < 0 ? 0 : s->pace.next_ms};
 
 	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
 		if (times[i] && (!first || times[i] < first))
@@ -532,7 +572,7 @@ static void loop(struct shim *s)
 {
 	while (!s->done) {
 		struct pollfd fds[] = {{s->running ? s->run.pidfd : -1, POLLIN, 0},
-				       {s->output, POLLIN, 0},
+				       {pace_allows(&s->pace) ? s->output : -1, POLLIN, 0},
 				       {s->control, POLLIN, 0},
 				       {s->conn, POLLIN, 0},
 				       {s->meter.pidfd, POLLIN, 0},
@@ -610,7 +650,7 @@ int shim_main(const struct instance *inst, const struct container_spec *spec, in
 	s = (struct shim){.inst = inst, .spec = spec, .conn = conn, .attached = stdio != NULL};
 	s.folder = s.control = s.output = s.signals = -1;
 	s.log.fd = s.log.dirfd = -1;
-	meter_init(&s.meter, -1, 0);
+	meter_init(&s.meter, 0);
 	quota_init(&s.quota);
 	rootfs_init(&s.rootfs);
 	strbuf_init(&s.resolv);

@@ -79,7 +79,9 @@ struct spec_limits {
 	uint64_t disk; /* bytes of the writable layer: the size of the scratch tmpfs, or the
 			* watched size of `upper` */
 	uint64_t net_to, net_from; /* bytes a second that come and go; 0: all that can */
-	uint32_t time_ms;          /* the container is killed when it has run that long; 0: never */
+	uint64_t log_rate; /* bytes a second of output that are read; not of a spec: settled by
+			    * limits_resolve */
+	uint32_t time_ms;  /* the container is killed when it has run that long; 0: never */
 };
 
 struct container_spec {

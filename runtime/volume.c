@@ -169,7 +169,7 @@ int volume_size(const struct instance *inst, const char *id, uint64_t *out, stru
 
 	if (open_top(inst, &top, err) < 0 || open_volume(top, id, &fd, err) < 0)
 		return -1;
-	*out = meter_walk(fd, UINT64_MAX - 1);
+	*out = meter_walk(fd);
 	return 0;
 }
 

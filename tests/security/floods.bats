@@ -143,3 +143,43 @@ datagrams() {
 	[ "$after" -gt "$sent" ]
 	nft list chain inet "berth-$NUMBER" bounds | grep -q 'counter packets [1-9]'
 }
+
+# Seconds of processor that the shim of container ID has used.
+shim_seconds() {
+	awk '{ printf "%d\n", ($14 + $15) / 100 }' \
+		"/proc/$(container list | sed -n "s/^$1 .* shim=\([0-9]*\) .*/\1/p")/stat"
+}
+
+@test "a log flood waits for its reader, is named, and costs neither disk nor processor" {
+	container start --layer "$STACK" --range 1 --log flood/hog sec-hog-log -- /hog storm log >/dev/null
+	for ((i = 0; i < 400; i++)); do
+		if grep -qs 'Error R83 (log rate exceeded)' "$ROOT"/lib/logs/flood/hog.log*; then break; fi
+		sleep 0.05
+	done
+	grep -h 'Error R83' "$ROOT"/lib/logs/flood/hog.log*
+	before=$(du -sb "$ROOT/lib/logs/flood" | cut -f1)
+	sleep 1
+	# 2 MiB a second, with what each line is given
+	after=$(du -sb "$ROOT/lib/logs/flood" | cut -f1)
+	[ $((after - before)) -lt $((5 << 20)) ]
+	[ "$(shim_seconds sec-hog-log)" -lt 3 ]
+	container stop sec-hog-log 0
+	# the control: how much the same program gives who just reads
+	[ "$({ timeout 1 "$BUILD/tests/hog" storm log || true; } | wc -c)" -gt $((20 << 20)) ]
+}
+
+@test "files without bytes count, in a layer that is made and in a build's cache" {
+	run container run --profile layer --range 0 --layer "$STACK" --upper "sec-many-$$" --cwd /usr \
+		--disk $((2 << 20)) sec-many -- /hog hold inodes 4000
+	[[ $output == *disk-full* ]]
+	run container run --profile build --layer "$STACK" --mount cache:sec-many:/cache --cwd /cache \
+		--disk $((2 << 20)) sec-many -- /hog hold inodes 4000
+	[[ $output == *disk-full* ]]
+	# the control: so many and no more bytes are no matter
+	run container run --profile layer --range 0 --layer "$STACK" --upper "sec-few-$$" --cwd /usr \
+		--disk $((2 << 20)) --time 3000 sec-many -- /hog hold inodes 400
+	[[ $output == *timed-out* ]]
+	container remove "sec-many-$$"
+	container remove "sec-few-$$"
+	rm -r "$ROOT/lib/cache/sec-many"
+}

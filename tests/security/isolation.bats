@@ -133,7 +133,7 @@ teardown_file() {
 	[ "$status" -eq 0 ]
 	run probe --pids 20 -- fork-bomb
 	[ "$(echo "$output" | sed -n 's/^forks \([0-9]*\) EAGAIN$/\1/p')" -lt 20 ]
-	has "$WORK/app" '^limit core 0 0$' '^limit nofile [0-9]+ [0-9]+$'
+	has "$WORK/app" '^limit core 1 1$' '^limit nofile [0-9]+ [0-9]+$'
 	lacks "$WORK/app" '^limit nofile (1048576|1073741816) '
 	run probe --time 300 -- sleep 10
 	[ "$status" -eq 137 ]
