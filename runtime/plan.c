@@ -52,6 +52,14 @@ static const char *const masked[] = {
 	"/proc/modules",
 	"/proc/vmallocinfo",
 	"/proc/slabinfo",
+	/* the host's disks and its maker, and what others do to them */
+	"/proc/diskstats",
+	"/proc/partitions",
+	"/proc/fs",
+	"/sys/fs/btrfs",
+	"/sys/fs/ext4",
+	"/sys/fs/xfs",
+	"/sys/devices/virtual/dmi",
 	"/sys/firmware",
 	"/sys/kernel/debug",
 	"/sys/kernel/security",
@@ -63,7 +71,7 @@ static const char *const masked[] = {
 	"/sys/module",
 };
 
-static const char *const protected[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
+static const char *const protected[] = {"/proc/bus", "/proc/irq", "/proc/sys",
 					"/proc/sysrq-trigger"};
 
 /* Images listen on 80 as whoever they like: the ports are the container's own. */

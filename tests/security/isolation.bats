@@ -12,6 +12,10 @@ setup_file() {
 	probe --profile build --net egress </dev/null >"$WORK/build"
 	probe --profile layer --range 0 --net egress --upper "sec-upper-$$" </dev/null >"$WORK/layer"
 	container remove "sec-upper-$$"
+	# as root, which images and the steps of a Dockerfile begin as
+	probe --profile image --net egress </dev/null >"$WORK/image"
+	probe --profile step --range 0 --net egress --upper "sec-step-$$" </dev/null >"$WORK/step"
+	container remove "sec-step-$$"
 	# its own namespaces, because it tries to unmount and to rename the host
 	unshare --mount --uts --ipc --net --pid --fork --mount-proc \
 		"$BUILD/tests/probe" </dev/null >"$WORK/outside" 3>&-
@@ -22,7 +26,7 @@ teardown_file() {
 }
 
 @test "the probe reports to its end everywhere" {
-	for who in app build layer outside; do has "$WORK/$who" '^end$'; done
+	for who in app build layer image step outside; do has "$WORK/$who" '^end$'; done
 }
 
 @test "1: a user namespace with a range of its own, and an unprivileged user in it" {
@@ -56,24 +60,36 @@ teardown_file() {
 	has "$WORK/app" '^processes [23]$' '^call unshare_net EPERM' '^call setns EPERM'
 }
 
-@test "3: no capability in any set; layers keep only what a package manager needs" {
+@test "3: no capability in any set; layers, images and steps keep only what they need" {
+	local who bit sets mask
 	for who in app build; do
 		sets=(Inh Prm Eff Bnd Amb)
 		sets=("${sets[@]/#/^status Cap}")
 		has "$WORK/$who" "${sets[@]/%/:[[:space:]]+0000000000000000$}"
 	done
-	mask=$(sed -n 's/^status CapEff:[[:space:]]*//p' "$WORK/layer")
-	# none of: net_admin 12, net_raw 13, sys_module 16, sys_rawio 17, sys_ptrace 19, sys_admin 21,
-	# sys_boot 22, sys_resource 24, sys_time 25, mknod 27, mac 32 33, syslog 34, bpf 39
-	for bit in 12 13 16 17 19 21 22 24 25 27 32 33 34 39; do
-		[ $(((16#$mask >> bit) & 1)) -eq 0 ]
+	for who in layer image step; do
+		mask=$(sed -n 's/^status CapEff:[[:space:]]*//p' "$WORK/$who")
+		[ $((16#$mask)) -ne 0 ]
+		# none of: net_admin 12, net_raw 13, sys_module 16, sys_rawio 17, sys_ptrace 19, sys_admin 21,
+		# sys_boot 22, sys_resource 24, sys_time 25, mknod 27, mac 32 33, syslog 34, bpf 39
+		for bit in 12 13 16 17 19 21 22 24 25 27 32 33 34 39; do
+			[ $(((16#$mask >> bit) & 1)) -eq 0 ]
+		done
+		# what a file's inheritable set could bring back is nothing (CVE-2022-27650)
+		has "$WORK/$who" '^status CapInh:[[:space:]]+0000000000000000$' \
+			'^status CapAmb:[[:space:]]+0000000000000000$' "^status CapBnd:[[:space:]]+$mask\$"
 	done
-	has "$WORK/layer" '^status CapAmb:[[:space:]]+0000000000000000$' "^status CapBnd:[[:space:]]+$mask\$"
 	has "$WORK/outside" '^status CapEff:[[:space:]]+0*[1-9a-f]'
+	# the control: what whoever starts them has of it
+	setpriv --inh-caps=+net_raw "$BUILD/tests/probe" show /proc/self/status >"$WORK/inherits"
+	has "$WORK/inherits" '^show CapInh:[[:space:]]+0*[1-9a-f]'
+	setpriv --inh-caps=+net_raw,+sys_admin "$BUILD/tests/container" --root "$ROOT" run --layer "$STACK" \
+		--profile image sec-inherits -- /probe show /proc/self/status >"$WORK/inherits"
+	has "$WORK/inherits" '^show CapInh:[[:space:]]+0000000000000000$'
 }
 
 @test "4: no new privileges, nosuid on every mount" {
-	for who in app build layer; do
+	for who in app build layer image step; do
 		has "$WORK/$who" '^status NoNewPrivs:[[:space:]]+1$'
 		[ "$(grep -c '^mount ' "$WORK/$who")" -gt 5 ]
 		[ -z "$(awk '$1 == "mount" && $7 !~ /(^|,)nosuid(,|$)/' "$WORK/$who")" ]
@@ -92,7 +108,7 @@ teardown_file() {
 	refused=("${refused[@]/#/^call }")
 	families=(alg vsock packet bluetooth can key xdp)
 	families=("${families[@]/#/^call af_}")
-	for who in app build layer; do
+	for who in app build layer image step; do
 		has "$WORK/$who" '^status Seccomp:[[:space:]]+2$' "${refused[@]/%/ (EPERM|ENOSYS|EACCES)$}"
 		has "$WORK/$who" '^call clone3 ENOSYS$' '^call abi_x32 SIGSYS$' '^call abi_i386 SIG' \
 			'^call af_inet ok$' '^call af_inet6 ok$' '^call af_unix ok$' '^call netlink_route ok$'
@@ -102,6 +118,7 @@ teardown_file() {
 		has "$WORK/$who" '^call raw E(PERM|ACCES)' '^call link_down EPERM' '^call transparent EPERM'
 	done
 	has "$WORK/app" '^call chroot EPERM' '^call ptrace_init EPERM'
+	has "$WORK/image" '^call chroot EPERM' '^call ptrace_init EPERM'
 	# the same calls, where nothing refuses them
 	has "$WORK/outside" '^call unshare_user ok' '^call mount ok' '^call raw ok' '^call chroot ok' \
 		'^call af_packet ok' '^call sethostname ok' '^call netlink_netfilter ok'
@@ -144,7 +161,7 @@ teardown_file() {
 }
 
 @test "8: six device nodes, no other device; /proc and /sys are masked" {
-	for who in app build layer; do
+	for who in app build layer image step; do
 		nodes=$(sed -n 's/^dev \([a-z0-9]*\) \(char\|block\).*/\1/p' "$WORK/$who" | sort | xargs)
 		[ "$nodes" = "full null random tty urandom zero" ]
 		has "$WORK/$who" '^mknod null E' '^mknod disk E' '^read /sys/firmware (empty|E)' \
@@ -161,8 +178,19 @@ teardown_file() {
 		'^write /proc/sys/kernel/hostname ok'
 }
 
+@test "8: nothing of the host's disks and its maker in /proc and /sys" {
+	local paths=(/proc/partitions /proc/diskstats /proc/interrupts /proc/slabinfo /proc/modules
+		/proc/fs/jbd2 /proc/fs/ext4 /sys/fs/ext4/features /sys/devices/virtual/dmi/id/sys_vendor
+		/sys/class/dmi/id/board_vendor /sys/firmware/dmi/tables)
+	probe -- show "${paths[@]}" >"$WORK/shown"
+	# an empty file, or none
+	[ -z "$(grep -vE '^show /[^ ]+ E(NOENT|ACCES)$' "$WORK/shown")" ]
+	"$BUILD/tests/probe" show "${paths[@]}" >"$WORK/outside-shown"
+	[ "$(grep -cvE '^show /[^ ]+ E' "$WORK/outside-shown")" -gt 3 ]
+}
+
 @test "10: no inherited descriptor, and a working folder inside the root" {
-	for who in app build layer; do
+	for who in app build layer image step; do
 		[ "$(grep '^fd ' "$WORK/$who" | awk '{print $2}' | sort -n | xargs)" = "0 1 2" ]
 		lacks "$WORK/$who" '^id cwd (\(unreachable\)|E)'
 	done

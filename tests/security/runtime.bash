@@ -32,7 +32,7 @@ runtime_up() {
 	# tests/run has built its own tree already
 	[ -n "${TEST_BUILD:-}" ] ||
 		make -s -C "$SOURCE" "B=$TREE" "$TREE/bin/berth-runtime" \
-		"$TREE/tests/container" "$TREE/tests/probe" "$TREE/tests/hog" >/dev/null
+		"$TREE/tests/container" "$TREE/tests/probe" "$TREE/tests/hog" "$TREE/tests/loader" >/dev/null
 	WORK=$(mktemp -d /var/tmp/berth-security.XXXXXX)
 	chmod 755 "$WORK"
 	ROOT=$WORK/root

@@ -10,10 +10,10 @@
  *   container --root DIR volume-restore ID <TAR | volume-remove ID
  *   container --root DIR policy [FROM:TO | closed:RANGE | allow:RANGE:ADDR:BITS:PORT]...
  *
- * OPTIONS: --layer REF (topmost first), --upper ID, --range N, --profile app|build|layer,
- * --net none|egress, --env K=V, --cwd DIR, --memory BYTES, --pids N, --disk BYTES, --nofile N,
- * --time MS, --tty, --restart no|on-failure|always, --stop-ms MS, --log APP/NAME,
- * --mount KIND:ID:DEST[:ro]
+ * OPTIONS: --layer REF (topmost first), --upper ID, --range N,
+ * --profile app|build|layer|image|step, --net none|egress, --env K=V, --cwd DIR, --memory BYTES,
+ * --pids N, --disk BYTES, --nofile N, --time MS, --tty, --restart no|on-failure|always,
+ * --stop-ms MS, --log APP/NAME, --mount KIND:ID:DEST[:ro]
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -68,7 +68,7 @@ static int add_mount(struct container_spec *spec, const char *text, struct error
 static int set_words(struct container_spec *spec, const char *key, char *value, bool *known,
 		     struct error *err)
 {
-	static const char *const profiles[] = {"app", "build", "layer", NULL};
+	static const char *const profiles[] = {"app", "build", "layer", "image", "step", NULL};
 	static const char *const networks[] = {"none", "egress", NULL};
 	static const char *const restarts[] = {"no", "on-failure", "always", NULL};
 	int choice = 0, result = 0;

@@ -9,3 +9,6 @@ $(B)/tests/hog: tests/security/hog.c
 $(B)/tests/probe $(B)/tests/hog:
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) -O1 -static -o $@ $<
+$(B)/tests/loader: tests/security/loader.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) -O1 -static -nostdlib -fno-stack-protector -o $@ $<
