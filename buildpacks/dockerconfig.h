@@ -4,7 +4,7 @@
 #define BUILDPACKS_DOCKERCONFIG_H
 
 #include "base/error.h"
-#include "buildpacks/dockerfile.h"
+#include "buildpacks/dockerstep.h"
 #include "runtime/image.h"
 
 /* Does STEP, whose words are WORDS after expansion, to IM; *own_entrypoint: this stage has said

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* RUN --mount: see dockerfile.h. */
-#include "buildpacks/dockerfile.h"
+#include "buildpacks/dockermount.h"
 
 #include <string.h>
 

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "buildpacks/dockerconfig.h"
 #include "buildpacks/dockerline.h"
+#include "buildpacks/dockermount.h"
 #include "buildpacks/imagecopy.h"
 #include "buildpacks/imagekept.h"
 #include "buildpacks/imagerun.h"
@@ -230,7 +231,7 @@ static int do_triggers(struct imagework *w, size_t n, struct error *err)
 	strvec_init(&w->stages[n].im.config.onbuild);
 	for (size_t i = 0; i < triggers.n && result == 0; i++) {
 		struct docker_step step;
-		result = dockerfile_parse_trigger(triggers.v[i], &step, err);
+		result = docker_step_trigger(triggers.v[i], &step, err);
 		if (result < 0)
 			break;
 		w->n_steps++;

@@ -8,6 +8,7 @@
 #include "base/strbuf.h"
 #include "buildpacks/buildstep.h"
 #include "buildpacks/dockerconfig.h"
+#include "buildpacks/dockermount.h"
 #include "buildpacks/hint.h"
 #include "buildpacks/imagebuild.h"
 #include "buildpacks/imagecopy.h"
@@ -23,7 +24,7 @@ struct run {
 	struct strvec lower;   /* layers that --mount=type=bind puts above the image's */
 	struct strvec binds;   /* their ids, removed after */
 	struct strvec scratch; /* caches of --mount=type=tmpfs, likewise */
-	struct spec_mount mounts[DOCKERFILE_MOUNTS_MAX];
+	struct spec_mount mounts[DOCKER_MOUNTS_MAX];
 	size_t n_mounts;
 	struct stage secrets;
 	bool network;
@@ -126,9 +127,9 @@ static int add_one_mount(struct imagework *w, size_t n, struct run *r, const str
 	char random[17], text[HASH_TEXT];
 	struct hash h;
 
-	if (r->n_mounts + 1 >= DOCKERFILE_MOUNTS_MAX)
+	if (r->n_mounts + 1 >= DOCKER_MOUNTS_MAX)
 		return error_set(err, ERROR_INVALID, 0, "more than %d mounts",
-				 DOCKERFILE_MOUNTS_MAX - 1);
+				 DOCKER_MOUNTS_MAX - 1);
 	/* what the app alone has, and may have filled as it likes, must reach no other */
 	if (m->type == DOCKER_MOUNT_SECRET || m->type == DOCKER_MOUNT_CACHE)
 		hash_addstr(key, w->b->app);

@@ -9,6 +9,7 @@
 
 #include "base/strbuf.h"
 #include "buildpacks/dockerignore.h"
+#include "buildpacks/dockermount.h"
 #include "buildpacks/dockervar.h"
 
 static void good(struct dockerfile *f, const char *text)
