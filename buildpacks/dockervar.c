@@ -4,12 +4,15 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "buildpacks/dockerglob.h"
+
 #define DEPTH_MAX 16
 
 struct reader {
 	const struct dockervar *how;
 	const char *word, *at;
 	unsigned depth;
+	bool raw; /* escapes stay, for a pattern */
 	size_t failed_at;
 	struct error *err;
 };
@@ -32,7 +35,46 @@ static const char *value_of(const struct reader *r, const char *name)
 	return r->how->vars ? strvec_getenv(r->how->vars, name) : NULL;
 }
 
-/* What follows the name in braces: `at` is on "}", "-", "+", "?" or ":". */
+/* What stands up to STOP, which is skipped, as a pattern when RAW. */
+static int read_part(struct reader *r, char stop, bool raw, const char *dollar, struct strbuf *out)
+{
+	bool before = r->raw;
+
+	strbuf_cap(out, DOCKERVAR_VALUE_MAX);
+	r->raw = raw;
+	int result = read_until(r, stop, out);
+	r->raw = before;
+	if (result < 0)
+		return -1;
+	if (*r->at != stop)
+		return stop == '}' ? wrong(r, dollar, "'${' has no '}'")
+				   : wrong(r, dollar,
+					   "'${' has no second '/': expected ${NAME/PATTERN/TEXT}");
+	r->at++;
+	return 0;
+}
+
+/* ${NAME#PATTERN}, ${NAME%PATTERN}, ${NAME/PATTERN/TEXT}, and with a doubled sign: `at` is on it.
+ */
+static int read_change(struct reader *r, const char *value, const char *dollar, struct strbuf *out)
+{
+	_cleanup_strbuf_ struct strbuf pattern = STRBUF_INIT, with = STRBUF_INIT;
+	char op = *r->at++;
+	bool doubled = *r->at == op;
+
+	r->at += doubled;
+	if (read_part(r, op == '/' ? '/' : '}', true, dollar, &pattern) < 0 ||
+	    (op == '/' && read_part(r, '}', false, dollar, &with) < 0))
+		return -1;
+	r->failed_at = (size_t)(dollar - r->word);
+	if (!value)
+		return 0;
+	if (op == '/')
+		return dockerglob_replace(value, pattern.data, with.data, doubled, out, r->err);
+	return dockerglob_trim(value, pattern.data, op == '%', doubled, out, r->err);
+}
+
+/* What follows the name in braces: `at` is on "}", "-", "+", "?", ":", "#", "%" or "/". */
 static int read_modifier(struct reader *r, const char *name, const char *dollar, struct strbuf *out)
 {
 	const char *value = value_of(r, name);
@@ -49,15 +91,14 @@ static int read_modifier(struct reader *r, const char *name, const char *dollar,
 	char op = *r->at;
 	if (!op)
 		return wrong(r, dollar, "'${' has no '}'");
+	if (!colon && strchr("#%/", op))
+		return read_change(r, value, dollar, out);
 	if (op != '-' && op != '+' && op != '?')
-		return wrong(r, begin, "expected one of } - + ? :- :+ :? after the variable");
+		return wrong(r, begin,
+			     "expected one of } - + ? :- :+ :? # ## % %% / // after the variable");
 	r->at++;
-	strbuf_cap(&word, DOCKERVAR_VALUE_MAX);
-	if (read_until(r, '}', &word) < 0)
+	if (read_part(r, '}', r->raw, dollar, &word) < 0)
 		return -1;
-	if (*r->at != '}')
-		return wrong(r, dollar, "'${' has no '}'");
-	r->at++;
 	bool there = value && (!colon || *value);
 	if (op == '+')
 		strbuf_addstr(out, there ? word.data : "");
@@ -151,8 +192,11 @@ static int read_until(struct reader *r, char stop, struct strbuf *out)
 		} else if (quotes && *r->at == '"') {
 			result = read_double(r, out);
 		} else {
-			if (*r->at == r->how->escape && r->at[1] && (quotes || r->at[1] == '$'))
-				r->at++;
+			bool escaped = *r->at == r->how->escape && r->at[1] &&
+				       (quotes || r->raw || r->at[1] == '$');
+			r->at += escaped;
+			if (escaped && r->raw)
+				strbuf_addch(out, '\\');
 			strbuf_addch(out, *r->at++);
 		}
 		if (result < 0)

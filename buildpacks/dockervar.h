@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Words of a Dockerfile: quotes, escapes and variables, as its reference has them: $NAME, ${NAME},
- * ${NAME:-WORD}, ${NAME-WORD}, ${NAME:+WORD}, ${NAME+WORD}, ${NAME:?WORD}, ${NAME?WORD}. Nothing is
- * split: one word stays one.
+ * ${NAME:-WORD}, ${NAME-WORD}, ${NAME:+WORD}, ${NAME+WORD}, ${NAME:?WORD}, ${NAME?WORD},
+ * ${NAME#PATTERN}, ${NAME##PATTERN}, ${NAME%PATTERN}, ${NAME%%PATTERN}, ${NAME/PATTERN/WORD},
+ * ${NAME//PATTERN/WORD} (dockerglob.h). Nothing is split: one word stays one.
  */
 #ifndef BUILDPACKS_DOCKERVAR_H
 #define BUILDPACKS_DOCKERVAR_H

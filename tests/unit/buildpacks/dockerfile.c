@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/strbuf.h"
+#include "buildpacks/dockerglob.h"
 #include "buildpacks/dockerignore.h"
 #include "buildpacks/dockermount.h"
 #include "buildpacks/dockervar.h"
@@ -136,7 +137,9 @@ static void test_errors(void **state)
 	bad("FROM x\nENV A=1 \\\n  B\n", "line 3, column 3: expected KEY=VALUE, not 'B'");
 	bad("FROM x\nENV A=\"b\n", "line 2, column 7: the quote has no end");
 	bad("FROM x\nENV A=1 B=${C\n", "line 2, column 11: '${' has no '}'");
-	bad("FROM x\nENV A=${B%c}\n", "expected one of }");
+	bad("FROM x\nENV A=${B!c}\n", "expected one of }");
+	bad("FROM x\nENV A=${B%c\n", "line 2, column 7: '${' has no '}'");
+	bad("FROM x\nENV A=${B/c}\n", "line 2, column 7: '${' has no second '/'");
 	bad("FROM x AS 1a\n", "line 1, column 11: '1a' is no name of a stage");
 	bad("FROM x y\n", "expected 'FROM IMAGE'");
 	bad("FROM x AS a\nFROM y AS A\n", "line 2, column 1: a stage 'a' is there already");
@@ -183,6 +186,8 @@ static void expand(const char *word, const char *expected)
 
 	strvec_push(&vars, "a=1");
 	strvec_push(&vars, "e=");
+	strvec_push(&vars, "v=v1.2.3-rc.1");
+	strvec_push(&vars, "s=a*b?c");
 	if (dockervar_expand(&how, word, &out, &at, &err) < 0)
 		fail_msg("'%s': %s", word, err.message);
 	assert_string_equal(out.data, expected);
@@ -200,6 +205,13 @@ static void test_variables(void **state)
 	expand("${a:-x}${b:-x y}${b:-${a}}${e:-z}${e-z}", "1x y1z");
 	expand("${a:+x}${b:+x}${e:+y}${e+y}", "xy");
 	expand("\"a \\\"b\\\" \\n\"", "a \"b\" \\n");
+	expand("${v#v} ${v#*.} ${v##*.} ${v#x} ${v#} ${e#*}", "1.2.3-rc.1 2.3-rc.1 1 v1.2.3-rc.1 "
+							      "v1.2.3-rc.1 ");
+	expand("${v%.*} ${v%%.*} ${v%%-*}${v%x} ${v%%*}", "v1.2.3-rc v1 v1.2.3v1.2.3-rc.1 ");
+	expand("${v/./_} ${v//./_} ${v/v/} ${v/1*3/x} ${v//?/x}${u/a/b}",
+	       "v1_2.3-rc.1 v1_2_3-rc_1 1.2.3-rc.1 vx-rc.1 xxxxxxxxxxx");
+	expand("${s#a\\*} ${s%\\?c} ${s/\\*/${a}/} ${s//'*'/x}", "b?c a*b a1/b?c x");
+	expand("\"${v%%-*}\"", "v1.2.3");
 	expand("$", "$");
 	expand("$1", "$1");
 	assert_int_equal(dockervar_expand(&how, "ab${c:?say it}", &out, &at, &err), -1);
@@ -207,6 +219,29 @@ static void test_variables(void **state)
 	assert_int_equal(at, 2);
 	assert_int_equal(dockervar_word("a='b c' d", '\\'), 7);
 	assert_int_equal(dockervar_word("a\\ b c", '\\'), 4);
+}
+
+/* What a tenant wrote costs no more than its bounded size. */
+static void test_globs(void **state)
+{
+	_cleanup_strbuf_ struct strbuf value = STRBUF_INIT, pattern = STRBUF_INIT,
+				       out = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+	(void)state;
+	for (size_t i = 0; i < DOCKERGLOB_VALUE_MAX; i++)
+		strbuf_addch(&value, 'a');
+	for (size_t i = 0; i < DOCKERGLOB_PATTERN_MAX / 2 - 1; i++)
+		strbuf_addstr(&pattern, "*a");
+	strbuf_addch(&pattern, 'b');
+	assert_int_equal(dockerglob_replace(value.data, pattern.data, "", true, &out, &err), 0);
+	assert_int_equal(out.len, DOCKERGLOB_VALUE_MAX);
+	strbuf_addstr(&pattern, "cc");
+	assert_int_equal(dockerglob_trim("a", pattern.data, true, true, &out, &err), -1);
+	assert_non_null(strstr(err.message, "at most 256 characters"));
+	error_clear(&err);
+	strbuf_addch(&value, 'a');
+	assert_int_equal(dockerglob_trim(value.data, "a", true, true, &out, &err), -1);
+	assert_non_null(strstr(err.message, "at most 65536 bytes"));
 }
 
 static void test_mounts(void **state)
@@ -281,8 +316,9 @@ int main(void)
 		cmocka_unit_test(test_stages),    cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_forms),     cmocka_unit_test(test_heredocs),
 		cmocka_unit_test(test_errors),    cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_variables), cmocka_unit_test(test_mounts),
-		cmocka_unit_test(test_patterns),  cmocka_unit_test(test_ignore),
+		cmocka_unit_test(test_variables), cmocka_unit_test(test_globs),
+		cmocka_unit_test(test_mounts),    cmocka_unit_test(test_patterns),
+		cmocka_unit_test(test_ignore),
 	};
 	return cmocka_run_group_tests_name("dockerfile", tests, NULL, NULL);
 }
