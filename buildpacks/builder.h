@@ -46,6 +46,7 @@ struct build {
 	const char *previous_image; /* the image that runs now, or NULL; only to say what changed */
 	const char *salt; /* an app's that purged its cache: it shares with no other; or NULL */
 	const char *dockerfile;    /* path in the source: built from it (imagebuild.h); or NULL */
+	const char *target;        /* the stage of it that is the image; NULL: the last */
 	const struct strvec *args; /* for its ARGs, "K=V"; or NULL */
 	/* Fills OUT, initialised and empty, with the image that FROM and COPY --from call NAME. */
 	int (*base)(void *data, const char *name, struct image *out, struct error *err);

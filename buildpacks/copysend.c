@@ -11,20 +11,23 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/strbuf.h"
 #include "base/strvec.h"
+#include "buildpacks/copyfetch.h"
 #include "buildpacks/dockerignore.h"
+#include "buildpacks/dockersource.h"
 
 static struct {
 	int root;
-	bool digest, keep_owner, unpack;
+	bool digest, keep_owner, add, parents, unpack_local, unpack_remote;
+	const char *docs; /* the folder of the heredocs */
 	struct dockerignore ignore;
-	unsigned n_temporary;
-} from = {.ignore = DOCKERIGNORE_INIT};
+	size_t pivot; /* parts of a path that --parents leaves out */
+	struct copy_fetch fetch;
+} from = {.ignore = DOCKERIGNORE_INIT, .unpack_local = true};
 
 static int open_in_root(const char *path, uint64_t flags)
 {
@@ -164,81 +167,67 @@ static void send_folder(int fd, const char *name, const char *path, bool keep)
 	free(list);
 }
 
-static bool runs(char *const argv[])
+/* All of FOLDER, which is not of the source: .dockerignore says nothing about it. */
+static void send_fetched(const char *folder, bool keep, bool git)
 {
-	int status;
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-		dup2(null, 0);
-		dup2(2, 1);
-		execvp(argv[0], argv);
-		_exit(127);
-	}
-	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
-	       WEXITSTATUS(status) == 0;
-}
-
-static char *make_temporary(void)
-{
-	char *folder = xasprintf("/tmp/.berth-add.%u", from.n_temporary++);
-
-	if (mkdir(folder, 0755) < 0)
-		copy_die("make '%s'", folder);
-	return folder;
-}
-
-/* What ADD unpacks: tar, plain or compressed. */
-static bool is_archive(int fd)
-{
-	static const struct {
-		size_t offset, len;
-		const char *magic;
-	} known[] = {{0, 2, "\x1f\x8b"},
-		     {0, 3, "BZh"},
-		     {0, 6,
-		      "\xfd"
-		      "7zXZ\0"},
-		     {0, 4, "\x28\xb5\x2f\xfd"},
-		     {257, 5, "ustar"}};
-	char buf[512] = "";
-
-	if (pread(fd, buf, sizeof(buf), 0) < 0)
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
-		if (memcmp(buf + known[i].offset, known[i].magic, known[i].len) == 0)
-			return true;
-	return false;
-}
-
-/* Whether FD was an archive, which then is sent unpacked. */
-static bool send_unpacked(int fd)
-{
-	struct stat st;
-
-	if (!from.unpack || !is_archive(fd))
-		return false;
-	_cleanup_free_ char *folder = make_temporary();
-	_cleanup_free_ char *file = xasprintf("/proc/self/fd/%d", fcntl(fd, F_DUPFD, 10));
-	_cleanup_strvec_ struct strvec argv = STRVEC_INIT;
-	strvec_push(&argv, "tar");
-	strvec_push(&argv, "-xpf");
-	strvec_push(&argv, file);
-	strvec_push(&argv, "-C");
-	strvec_push(&argv, folder);
-	if (!runs(argv.v))
-		return false;
-	_cleanup_close_ int sub = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (sub < 0 || fstat(sub, &st) < 0)
-		copy_die("open '%s'", folder);
-	put_head(COPY_FROM_FOLDER, "", &st, true);
-	/* .dockerignore is about the source, not about what its archives hold */
 	struct dockerignore saved = from.ignore;
+	struct error err = ERROR_INIT;
+	struct stat st;
+	_cleanup_close_ int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		copy_die("open '%s'", folder);
 	from.ignore = (struct dockerignore)DOCKERIGNORE_INIT;
-	send_folder(sub, "", "", true);
+	if (git)
+		dockerignore_parse(&from.ignore, "**/.git", 7, &err);
+	put_head(COPY_FROM_FOLDER, "", &st, keep);
+	send_folder(fd, "", "", keep);
+	dockerignore_release(&from.ignore);
 	from.ignore = saved;
-	return true;
+}
+
+/* The folders that PATH is in, from the pivot on. */
+static void send_parents(const char *path)
+{
+	size_t part = 0, start = 0;
+
+	put_head(COPY_FROM_FOLDER, "", NULL, false);
+	for (size_t i = 0; path[i]; i++) {
+		if (path[i] != '/')
+			continue;
+		if (++part <= from.pivot) {
+			start = i + 1;
+			continue;
+		}
+		_cleanup_free_ char *folder = xstrndup(path, i);
+		struct stat st;
+		_cleanup_close_ int fd = open_in_root(folder, O_RDONLY | O_DIRECTORY);
+		if (fd < 0 || fstat(fd, &st) < 0)
+			copy_die("open '%s'", folder);
+		put_head(COPY_FOLDER, folder + start, &st, false);
+	}
+}
+
+/* PATH without the parts that --parents leaves out. */
+static const char *from_pivot(const char *path)
+{
+	for (size_t part = 0; part < from.pivot && *path; part++)
+		path += strcspn(path, "/") + (path[strcspn(path, "/")] == '/');
+	return path;
+}
+
+static void send_with_parents(int fd, const char *path, const struct stat *st)
+{
+	const char *name = from_pivot(path);
+
+	send_parents(path);
+	if (S_ISDIR(st->st_mode)) {
+		if (*name)
+			put_head(COPY_FOLDER, name, st, false);
+		send_folder(fd, name, path, false);
+	} else {
+		send_file(fd, name, st, false);
+	}
 }
 
 static bool send_source(const char *path)
@@ -252,20 +241,36 @@ static bool send_source(const char *path)
 		return false;
 	if (out && (!S_ISDIR(st.st_mode) || !from.ignore.takes_back))
 		return false;
+	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode)) {
+		errno = 0;
+		copy_die("'%s' is neither a file nor a folder", path);
+	}
+	if (from.parents) {
+		send_with_parents(fd, path, &st);
+		return true;
+	}
 	if (S_ISDIR(st.st_mode)) {
 		put_head(COPY_FROM_FOLDER, "", &st, false);
 		send_folder(fd, "", path, false);
 		return true;
 	}
-	if (!S_ISREG(st.st_mode)) {
-		errno = 0;
-		copy_die("'%s' is neither a file nor a folder", path);
-	}
-	if (send_unpacked(fd))
+	_cleanup_free_ char *unpacked =
+		from.add && from.unpack_local ? copy_unpack(&from.fetch, fd, path) : NULL;
+	if (unpacked) {
+		send_fetched(unpacked, true, false);
 		return true;
+	}
 	put_head(COPY_FROM_FILE, "", NULL, false);
 	send_file(fd, slash ? slash + 1 : path, &st, false);
 	return true;
+}
+
+static bool is_folder(const char *path)
+{
+	struct stat st;
+	_cleanup_close_ int fd = open_in_root(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+
+	return fd >= 0 && fstat(fd, &st) == 0;
 }
 
 /* Sends what PATTERN fits below COPY_FOLDER; the number of sources. */
@@ -279,6 +284,9 @@ static unsigned send_pattern(const char *folder, const char *pattern)
 
 	if (!*pattern)
 		return send_source(folder);
+	bool any = from.parents && str_equal(part, "**");
+	if (any && *rest)
+		found += send_pattern(folder, rest);
 	if (!strpbrk(part, "*?[\\")) {
 		_cleanup_free_ char *path = below(folder, part);
 		return send_pattern(path, rest);
@@ -287,7 +295,9 @@ static unsigned send_pattern(const char *folder, const char *pattern)
 	int n = fd < 0 ? -1 : scandirat(fd, ".", &list, no_dots, by_name);
 	for (int i = 0; i < n; i++) {
 		_cleanup_free_ char *path = below(folder, list[i]->d_name);
-		if (dockerignore_match(part, list[i]->d_name, false))
+		if (any && *rest)
+			found += is_folder(path) ? send_pattern(path, pattern) : 0;
+		else if (dockerignore_match(part, list[i]->d_name, false))
 			found += send_pattern(path, rest);
 		free(list[i]);
 	}
@@ -296,85 +306,141 @@ static unsigned send_pattern(const char *folder, const char *pattern)
 	return found;
 }
 
-static void send_url(const char *url)
+static void send_doc(const char *name)
 {
-	_cleanup_free_ char *path = xstrndup(url, strcspn(url, "?#"));
-	const char *slash = strrchr(path, '/'), *name = slash[1] ? slash + 1 : "index.html";
-	_cleanup_free_ char *folder = make_temporary();
-	_cleanup_free_ char *file = xasprintf("%s/%s", folder, name);
-	_cleanup_strvec_ struct strvec argv = STRVEC_INIT;
+	_cleanup_free_ char *path = xasprintf("%s/%s", from.docs, name);
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
 
-	strvec_push(&argv, "curl");
-	strvec_push(&argv, "-fsSL");
-	strvec_push(&argv, "--proto");
-	strvec_push(&argv, "=http,https");
-	strvec_push(&argv, "-o");
-	strvec_push(&argv, file);
-	strvec_push(&argv, "--");
-	strvec_push(&argv, url);
-	errno = 0;
-	if (!runs(argv.v))
-		copy_die("get '%s' with curl", url);
-	_cleanup_close_ int fd = open(file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0)
-		copy_die("open '%s'", file);
-	st.st_mode = S_IFREG | 0600;
+		copy_die("open '%s'", path);
+	st.st_mode = S_IFREG | 0644;
 	put_head(COPY_FROM_FILE, "", NULL, false);
 	send_file(fd, name, &st, false);
 }
 
-static void read_ignore(const char *name)
+static void send_url(const char *url)
+{
+	_cleanup_free_ char *file = copy_get(&from.fetch, url);
+	_cleanup_close_ int fd = open(file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		copy_die("open '%s'", file);
+	_cleanup_free_ char *unpacked =
+		from.unpack_remote ? copy_unpack(&from.fetch, fd, url) : NULL;
+	if (unpacked) {
+		send_fetched(unpacked, true, false);
+		return;
+	}
+	st.st_mode = S_IFREG | 0600;
+	put_head(COPY_FROM_FILE, "", NULL, false);
+	send_file(fd, strrchr(file, '/') + 1, &st, false);
+}
+
+/* The patterns of the first of NAMES (NULL ends them) that is there. */
+static void read_ignore(const char *const *names)
 {
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 	struct error err = ERROR_INIT;
-	_cleanup_close_ int fd = open_in_root(name, O_RDONLY | O_NONBLOCK);
+	_cleanup_close_ int fd = -1;
 
+	for (; fd < 0 && *names; names++)
+		fd = open_in_root(*names, O_RDONLY | O_NONBLOCK);
 	if (fd < 0)
 		return;
 	strbuf_cap(&text, DOCKERIGNORE_FILE_MAX + 1);
 	if (strbuf_read_fd(&text, fd, &err) < 0 ||
 	    dockerignore_parse(&from.ignore, text.data, text.len, &err) < 0) {
 		errno = 0;
-		copy_die("%s: %s", name, err.message);
+		copy_die("%s: %s", names[-1], err.message);
 	}
+}
+
+/* "a/./b": how many parts lie before the dot. */
+static size_t find_pivot(const char *source)
+{
+	const char *dot = strstr(source, "/./");
+	size_t n = 0;
+
+	if (!dot)
+		return 0;
+	_cleanup_free_ char *before = xstrndup(source, (size_t)(dot - source));
+	_cleanup_free_ char *clean = copy_clean(before);
+	for (const char *s = clean; *s; s++)
+		n += s == clean || s[-1] == '/';
+	return n;
+}
+
+static void send_one(const char *source)
+{
+	const char *doc = from.docs ? str_skip(source, "<<") : NULL;
+
+	if (doc) {
+		send_doc(doc);
+		return;
+	}
+	if (from.add && docker_source_is_git(source)) {
+		_cleanup_free_ char *folder = copy_clone(&from.fetch, source);
+		send_fetched(folder, false, !from.fetch.keep_git);
+		return;
+	}
+	if (from.add && docker_source_is_url(source)) {
+		send_url(source);
+		return;
+	}
+	_cleanup_free_ char *pattern = copy_clean(source);
+	from.pivot = find_pivot(source);
+	if (send_pattern("", pattern) == 0) {
+		errno = 0;
+		copy_die("'%s' is not there%s", source,
+			 from.ignore.patterns.n ? ", or left out by .dockerignore" : "");
+	}
+}
+
+static void read_option(const char *option, const char **root, const char **ignore)
+{
+	const char *value;
+	struct error err = ERROR_INIT;
+
+	if ((value = str_skip(option, "--root=")))
+		*root = value;
+	else if ((value = str_skip(option, "--ignore=")))
+		*ignore = value;
+	else if ((value = str_skip(option, "--docs=")))
+		from.docs = value;
+	else if ((value = str_skip(option, "--checksum=")))
+		from.fetch.checksum = value;
+	else if ((value = str_skip(option, "--unpack=")))
+		from.unpack_local = from.unpack_remote = str_equal(value, "true");
+	else if (str_equal(option, "--digest"))
+		from.digest = true;
+	else if (str_equal(option, "--keep-owner"))
+		from.keep_owner = true;
+	else if (str_equal(option, "--add"))
+		from.add = true;
+	else if (str_equal(option, "--parents"))
+		from.parents = true;
+	else if (str_equal(option, "--keep-git"))
+		from.fetch.keep_git = true;
+	else if ((value = str_skip(option, "--exclude=")) &&
+		 dockerignore_parse(&from.ignore, value, strlen(value), &err) < 0)
+		copy_die("--exclude %s", err.message);
 }
 
 int copy_send(char **argv)
 {
-	const char *root = "/", *value;
+	const char *root = "/", *ignore = NULL;
 
-	for (; *argv && strcmp(*argv, "--") != 0; argv++) {
-		struct error err = ERROR_INIT;
-		if ((value = str_skip(*argv, "--root=")))
-			root = value;
-		else if (strcmp(*argv, "--digest") == 0)
-			from.digest = true;
-		else if (strcmp(*argv, "--keep-owner") == 0)
-			from.keep_owner = true;
-		else if (strcmp(*argv, "--unpack") == 0)
-			from.unpack = true;
-		else if ((value = str_skip(*argv, "--exclude=")) &&
-			 dockerignore_parse(&from.ignore, value, strlen(value), &err) < 0)
-			copy_die("--exclude %s", err.message);
-	}
+	for (; *argv && strcmp(*argv, "--") != 0; argv++)
+		read_option(*argv, &root, &ignore);
 	from.root = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (from.root < 0)
 		copy_die("open '%s'", root);
-	if (strcmp(root, "/") != 0)
-		read_ignore(".dockerignore");
-	for (; *argv && *++argv;) {
-		if (str_starts(*argv, "http://") || str_starts(*argv, "https://")) {
-			send_url(*argv);
-			continue;
-		}
-		_cleanup_free_ char *pattern = copy_clean(*argv);
-		if (send_pattern("", pattern) == 0) {
-			errno = 0;
-			copy_die("'%s' is not there%s", *argv,
-				 from.ignore.patterns.n ? ", or left out by .dockerignore" : "");
-		}
-	}
+	if (ignore)
+		read_ignore((const char *const[]){ignore, ".dockerignore", NULL});
+	for (; *argv && *++argv;)
+		send_one(*argv);
 	put_head(COPY_END, "", NULL, false);
 	return fflush(stdout) == 0 ? 0 : 1;
 }

@@ -8,6 +8,7 @@
 
 #include "buildpacks/dockerdoc.h"
 #include "buildpacks/dockermount.h"
+#include "buildpacks/dockersource.h"
 #include "buildpacks/dockervar.h"
 
 #define BLANK " \t\r"
@@ -30,10 +31,11 @@ static const struct row {
 	enum form form;
 	const char *options; /* names between blanks; "=" behind one: takes a value; "?": may */
 } rows[] = {
-	{"ADD", DOCKER_ADD, FORM_LIST, " chown= chmod= link? checksum= exclude= unpack? "},
+	{"ADD", DOCKER_ADD, FORM_LIST,
+	 " chown= chmod= link? checksum= exclude= unpack? keep-git-dir? "},
 	{"ARG", DOCKER_ARG, FORM_DECLARED, " "},
 	{"CMD", DOCKER_CMD, FORM_SHELL, " "},
-	{"COPY", DOCKER_COPY, FORM_LIST, " from= chown= chmod= link? exclude= "},
+	{"COPY", DOCKER_COPY, FORM_LIST, " from= chown= chmod= link? exclude= parents? "},
 	{"ENTRYPOINT", DOCKER_ENTRYPOINT, FORM_SHELL, " "},
 	{"ENV", DOCKER_ENV, FORM_PAIRS, " "},
 	{"EXPOSE", DOCKER_EXPOSE, FORM_WORDS, " "},
@@ -267,11 +269,16 @@ static int check_copy(const struct reader *r, const char *s)
 	    !str_equal(to, ".") && !str_equal(to, ".."))
 		return wrong(r, s, "%s of several sources: the destination '%.80s' must end in /",
 			     r->row->name, to);
-	for (size_t i = 0; step->op == DOCKER_ADD && i + 1 < step->words.n; i++)
-		if (str_starts(step->words.v[i], "git@") || str_starts(step->words.v[i], "git://"))
-			return wrong(r, s,
-				     "ADD of a git repository is not supported: clone it "
-				     "with RUN");
+	bool remote = false, named = false;
+	for (size_t i = 0; step->op == DOCKER_ADD && i + 1 < step->words.n; i++) {
+		const char *source = step->words.v[i];
+		if (str_starts(source, "git@") || str_starts(source, "ssh://"))
+			return wrong(r, s, "ADD reaches git repositories by https:// only");
+		named |= strchr(source, '$') != NULL;
+		remote |= docker_source_is_url(source);
+	}
+	if (docker_step_option(step, "checksum") && !remote && !named)
+		return wrong(r, s, "--checksum is for what comes from the network: a URL");
 	return 0;
 }
 
@@ -404,9 +411,6 @@ static int check_option(const struct reader *r, const char *at, const char *name
 		docker_mount_release(&m);
 		return result < 0 ? wrong(r, at, "%s", why.message) : 0;
 	}
-	/* passed over, the first would promise what nobody checks, the second do the opposite */
-	if (str_equal(name, "checksum") || str_equal(name, "unpack"))
-		return wrong(r, at, "--%s is not supported", name);
 	if (str_equal(name, "security") && !str_equal(value, "sandbox"))
 		return wrong(r, at, "--security=%.40s is not allowed: builds have no privileges",
 			     value);
@@ -428,8 +432,7 @@ static int read_options(struct reader *r, const char **s)
 		const char *known = name ? strstr(r->row->options, needle) : NULL;
 		char kind = known ? known[1 + name] : '\0';
 		if (kind != '=' && kind != '?')
-			return wrong(r, *s, "%s knows no option '--%.40s'%s", r->row->name, plain,
-				     str_equal(plain, "parents") ? ": it is not supported" : "");
+			return wrong(r, *s, "%s knows no option '--%.40s'", r->row->name, plain);
 		if (kind == '=' && !option[name])
 			return wrong(r, *s, "option '--%s' needs a value: --%s=VALUE", plain,
 				     plain);

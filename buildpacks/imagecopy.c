@@ -5,8 +5,10 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/child.h"
 #include "base/cleanup.h"
 #include "base/random.h"
 #include "buildpacks/buildstep.h"
@@ -14,7 +16,10 @@
 #include "runtime/client.h"
 
 #define PROGRAM IMAGECOPY_TOOLS "/driver/copy"
+#define DOCS "/dev/shm/.docs"
 #define SAID_MAX 4096
+#define DIGEST_CPU_S 600
+#define DIGEST_MEMORY (512ul << 20)
 
 void imagecopy_spec(const struct build *b, const struct strvec *layers, const char *upper,
 		    struct container_spec *spec)
@@ -36,27 +41,46 @@ void imagecopy_spec(const struct build *b, const struct strvec *layers, const ch
 	environment_step(b->inst, &spec->env);
 }
 
+/* What the sending program is told, which sees the files at ROOT, and the heredocs at DOCS. */
+static void fill_arguments(const struct imagecopy *copy, bool digest, const char *root,
+			   const char *docs, struct strvec *argv)
+{
+	strvec_push(argv, "send");
+	strvec_pushf(argv, "--root=%s", root);
+	if (digest)
+		strvec_push(argv, "--digest");
+	if (copy->keep_owner)
+		strvec_push(argv, "--keep-owner");
+	if (copy->add)
+		strvec_push(argv, "--add");
+	if (copy->parents)
+		strvec_push(argv, "--parents");
+	if (copy->keep_git)
+		strvec_push(argv, "--keep-git");
+	if (copy->docs)
+		strvec_pushf(argv, "--docs=%s", docs);
+	if (copy->ignore)
+		strvec_pushf(argv, "--ignore=%s", copy->ignore);
+	if (copy->unpack)
+		strvec_pushf(argv, "--unpack=%s", copy->unpack);
+	if (copy->checksum)
+		strvec_pushf(argv, "--checksum=%s", copy->checksum);
+	for (size_t i = 0; i < copy->exclude.n; i++)
+		strvec_pushf(argv, "--exclude=%s", copy->exclude.v[i]);
+	strvec_push(argv, "--");
+	strvec_push_all(argv, copy->sources.v);
+}
+
 static void fill_sender(const struct build *b, const struct imagecopy *copy, bool digest,
 			struct container_spec *spec)
 {
 	imagecopy_spec(b, &copy->from, NULL, spec);
 	if (copy->docs)
-		container_spec_add_mount(spec, SPEC_MOUNT_STAGE, copy->docs, copy->root, true);
-	if (copy->unpack)
+		container_spec_add_mount(spec, SPEC_MOUNT_STAGE, copy->docs, DOCS, true);
+	if (copy->add)
 		spec->network = SPEC_NET_EGRESS;
 	strvec_push(&spec->argv, PROGRAM);
-	strvec_push(&spec->argv, "send");
-	strvec_pushf(&spec->argv, "--root=%s", copy->root);
-	if (digest)
-		strvec_push(&spec->argv, "--digest");
-	if (copy->keep_owner)
-		strvec_push(&spec->argv, "--keep-owner");
-	if (copy->unpack)
-		strvec_push(&spec->argv, "--unpack");
-	for (size_t i = 0; i < copy->exclude.n; i++)
-		strvec_pushf(&spec->argv, "--exclude=%s", copy->exclude.v[i]);
-	strvec_push(&spec->argv, "--");
-	strvec_push_all(&spec->argv, copy->sources.v);
+	fill_arguments(copy, digest, copy->root, DOCS, &spec->argv);
 }
 
 static void fill_receiver(const struct build *b, const struct imagecopy *copy, const char *upper,
@@ -177,6 +201,89 @@ static int check(const struct build *b, struct end *e, struct error *err)
 	return error_set(err, ERROR_FAILED, 0, "copying ended with status %d", result.exit_code);
 }
 
+/* In the child: a source is large at most, and what reads it knows no hurry. */
+static void limit_process(void *data)
+{
+	struct rlimit cpu = {DIGEST_CPU_S, DIGEST_CPU_S}, memory = {DIGEST_MEMORY, DIGEST_MEMORY};
+
+	(void)data;
+	setrlimit(RLIMIT_CPU, &cpu);
+	setrlimit(RLIMIT_AS, &memory);
+}
+
+/* Reads what the child prints until it ends: its output into H, its errors into SAID. */
+static int read_child(const struct build *b, int data, int errors, struct hash *h,
+		      struct strbuf *said, struct error *err)
+{
+	char buf[1 << 16];
+	struct pollfd set[3] = {{data, POLLIN, 0}, {errors, POLLIN, 0}, {b->cancel_fd, POLLIN, 0}};
+
+	while (set[0].fd >= 0 || set[1].fd >= 0) {
+		if (poll(set, 3, -1) < 0 && errno != EINTR)
+			return error_set(err, ERROR_SYSTEM, errno, "poll");
+		if (set[2].revents)
+			return error_set(err, ERROR_CANCELLED, 0, "cancelled");
+		for (int i = 0; i < 2; i++) {
+			if (set[i].fd < 0 || !set[i].revents)
+				continue;
+			ssize_t n = read(set[i].fd, buf, sizeof(buf));
+			if (n <= 0)
+				set[i].fd = -1;
+			else if (i == 0)
+				crypto_generichash_update(&h->state, (unsigned char *)buf,
+							  (unsigned long long)n);
+			else
+				strbuf_add(said, buf, (size_t)n);
+		}
+	}
+	return 0;
+}
+
+/* The digest of files of the source, by a process without a container. */
+static int digest_here(const struct build *b, const struct imagecopy *copy, char out[HASH_TEXT],
+		       struct error *err)
+{
+	_cleanup_child_ struct child child;
+	_cleanup_strbuf_ struct strbuf said = STRBUF_INIT;
+	_cleanup_close_ int data = -1, errors = -1, its_data = -1, its_errors = -1;
+	_cleanup_free_ char *root = instance_lib(b->inst, "sources/%s/app", copy->tree);
+	_cleanup_free_ char *docs =
+		copy->docs ? instance_lib(b->inst, "stage/%s", copy->docs) : NULL;
+	struct hash h;
+	int ends[2];
+
+	child_init(&child);
+	strbuf_cap(&said, SAID_MAX);
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "make a pipe");
+	data = ends[0];
+	its_data = ends[1];
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "make a pipe");
+	errors = ends[0];
+	its_errors = ends[1];
+	strvec_pushf(&child.argv, "%s/buildpacks/driver/copy", b->inst->share);
+	fill_arguments(copy, true, root, docs, &child.argv);
+	child.out = its_data;
+	child.err = its_errors;
+	child.die_with_parent = true;
+	child.in_child = limit_process;
+	hash_init(&h, "copy");
+	if (child_start(&child, err) < 0)
+		return -1;
+	its_data = close_fd(its_data);
+	its_errors = close_fd(its_errors);
+	if (read_child(b, data, errors, &h, &said, err) < 0 || child_wait(&child, err) < 0)
+		return -1;
+	int code = child_exit_code(child.status);
+	strbuf_trim(&said);
+	if (code != 0)
+		return error_set(err, ERROR_FAILED, 0, "%s",
+				 said.len ? said.data : "reading what is copied took too long");
+	hash_text(&h, out);
+	return 0;
+}
+
 int imagecopy_digest(const struct build *b, const struct imagecopy *copy, char out[HASH_TEXT],
 		     struct error *err)
 {
@@ -186,6 +293,8 @@ int imagecopy_digest(const struct build *b, const struct imagecopy *copy, char o
 	struct hash h;
 	int ends[2];
 
+	if (copy->tree && !copy->add)
+		return digest_here(b, copy, out, err);
 	fill_sender(b, copy, true, &spec);
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "make a pipe");

@@ -15,11 +15,16 @@
 #define IMAGECOPY_TOOLS "/dev/shm/.berth"
 
 struct imagecopy {
-	struct strvec from;        /* layers that have the sources, topmost first */
-	const char *root;          /* the folder there: "/app" for the app's source */
-	const char *docs;          /* a stage that is mounted at ROOT, or NULL */
-	bool keep_owner;           /* as in FROM, not root's */
-	bool unpack;               /* archives are unpacked, URLs fetched */
+	const char *tree;   /* the app's source, when files of that are copied; or NULL */
+	struct strvec from; /* layers that have the sources, topmost first */
+	const char *root;   /* the folder there: "/app" for the app's source */
+	const char *ignore; /* NAME.dockerignore, which goes before .dockerignore; or NULL */
+	const char *docs;   /* a stage with the heredocs, which sources call "<<NAME"; or NULL */
+	bool keep_owner;    /* as in FROM, not root's */
+	bool add;           /* archives are unpacked, URLs fetched */
+	bool parents, keep_git;    /* the options of these names */
+	const char *unpack;        /* "true" or "false": of all archives; NULL: of local ones */
+	const char *checksum;      /* or NULL */
 	struct strvec exclude;     /* patterns */
 	struct strvec sources;     /* expanded */
 	struct strvec onto;        /* the layers that the new one lies on */
@@ -28,7 +33,10 @@ struct imagecopy {
 	const char *chown, *chmod; /* or NULL */
 };
 
-/* A digest of all that is sent: names, modes, owners, contents. */
+/* A digest of all that is sent: names, modes, owners, contents. What of the app's source needs no
+ * program to be read is read by a process of this user, which is many times faster than a
+ * container.
+ */
 int imagecopy_digest(const struct build *b, const struct imagecopy *copy, char out[HASH_TEXT],
 		     struct error *err);
 /* Makes the layer UPPER, which stays uncommitted; the caller removes it on failure. */

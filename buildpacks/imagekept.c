@@ -57,6 +57,14 @@ int imagekept_note(const struct instance *inst, const char *app, struct strvec *
 	return file_replace(AT_FDCWD, path, text.data, text.len, 0640, err);
 }
 
+int imagekept_load(const struct instance *inst, const char *app, struct strvec *out,
+		   struct error *err)
+{
+	_cleanup_free_ char *path = kept_path(inst, app);
+
+	return read_kept(AT_FDCWD, path, out, err);
+}
+
 int imagekept_list(const struct instance *inst, struct strvec *out, struct error *err)
 {
 	_cleanup_free_ char *folder = instance_lib(inst, "dockerfiles");

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "buildpacks/imagerun.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/random.h"
 #include "base/strbuf.h"
 #include "buildpacks/buildstep.h"
@@ -17,6 +19,9 @@
 #include "buildpacks/stage.h"
 #include "runtime/client.h"
 
+#define APT_FOLDER "/dev/shm/.apt"
+#define APT_CONF_MAX 4096
+
 struct run {
 	const struct docker_step *step;
 	const struct stage_state *stage;
@@ -27,6 +32,7 @@ struct run {
 	struct spec_mount mounts[DOCKER_MOUNTS_MAX];
 	size_t n_mounts;
 	struct stage secrets;
+	struct stage apt; /* its settings */
 	bool network;
 };
 
@@ -46,6 +52,7 @@ static void release_run(const struct build *b, struct run *r)
 	strvec_release(&r->binds);
 	strvec_release(&r->scratch);
 	stage_release(&r->secrets);
+	stage_release(&r->apt);
 }
 
 static void add_mount(struct run *r, enum spec_mount_kind kind, const char *id, const char *dest)
@@ -86,7 +93,11 @@ static int add_secret(const struct imagework *w, struct run *r, const struct doc
 static int add_bind(struct imagework *w, size_t n, struct run *r, const struct docker_mount *m,
 		    struct hash *key, struct error *err)
 {
-	struct imagecopy copy = {.root = m->from ? "/" : "/app", .keep_owner = m->from != NULL};
+	_cleanup_free_ char *ignore = xasprintf("%s.dockerignore", w->b->dockerfile);
+	struct imagecopy copy = {.root = m->from ? "/" : "/app",
+				 .keep_owner = m->from != NULL,
+				 .tree = m->from ? NULL : w->b->tree,
+				 .ignore = m->from ? NULL : ignore};
 	char digest[HASH_TEXT], random[17];
 	int result = 0;
 
@@ -127,9 +138,9 @@ static int add_one_mount(struct imagework *w, size_t n, struct run *r, const str
 	char random[17], text[HASH_TEXT];
 	struct hash h;
 
-	if (r->n_mounts + 1 >= DOCKER_MOUNTS_MAX)
+	if (r->n_mounts + 2 >= DOCKER_MOUNTS_MAX)
 		return error_set(err, ERROR_INVALID, 0, "more than %d mounts",
-				 DOCKER_MOUNTS_MAX - 1);
+				 DOCKER_MOUNTS_MAX - 2);
 	/* what the app alone has, and may have filled as it likes, must reach no other */
 	if (m->type == DOCKER_MOUNT_SECRET || m->type == DOCKER_MOUNT_CACHE)
 		hash_addstr(key, w->b->app);
@@ -205,7 +216,8 @@ static int make_run(struct imagework *w, const char *upper, void *data, struct e
 	spec.network = r->network ? SPEC_NET_EGRESS : SPEC_NET_NONE;
 	spec.user = *im->config.user ? xstrdup(im->config.user) : NULL;
 	spec.cwd = xstrdup(*im->config.cwd ? im->config.cwd : "/");
-	strvec_push(&spec.env, "APT_CONFIG=" IMAGECOPY_TOOLS "/driver/apt.conf");
+	strvec_push(&spec.env, r->apt.id ? "APT_CONFIG=" APT_FOLDER "/apt.conf"
+					 : "APT_CONFIG=" IMAGECOPY_TOOLS "/driver/apt.conf");
 	for (size_t i = 0; i < r->env.n; i++) {
 		const char *equals = strchr(r->env.v[i], '=');
 		_cleanup_free_ char *key = xstrndup(r->env.v[i], (size_t)(equals - r->env.v[i]));
@@ -237,6 +249,77 @@ static void hash_list(struct hash *h, const struct strvec *list)
 	hash_addstr(h, NULL);
 }
 
+/* A heredoc that names its interpreter in its first line ("#!") is a program of its own. It lies
+ * where no layer is, while it runs. */
+static bool fill_script(const struct docker_step *step, struct strvec *argv)
+{
+	static const char run[] = "f=/dev/shm/.run; printf %s \"$1\" >$f; shift; exec \"$@\" $f";
+	const char *text = step->words.v[0], *line = str_skip(text, "#!");
+
+	if (step->exec || step->n_docs != 1 || !line)
+		return false;
+	line += strspn(line, " \t");
+	size_t len = strcspn(line, " \t\r\n");
+	const char *rest = line + len + strspn(line + len, " \t");
+	_cleanup_free_ char *interpreter = xstrndup(line, len);
+	_cleanup_free_ char *argument = xstrndup(rest, strcspn(rest, "\r\n"));
+	strvec_push(argv, "/bin/sh");
+	strvec_push(argv, "-c");
+	strvec_push(argv, run);
+	strvec_push(argv, "sh");
+	strvec_push(argv, text);
+	strvec_push(argv, interpreter);
+	if (*argument)
+		strvec_push(argv, argument);
+	return true;
+}
+
+static void fill_argv(const struct docker_step *step, const struct image *im, struct strvec *argv)
+{
+	if (fill_script(step, argv))
+		return;
+	if (!step->exec && im->config.shell.n > 0) {
+		strvec_push_all(argv, im->config.shell.v);
+	} else if (!step->exec) {
+		strvec_push(argv, "/bin/sh");
+		strvec_push(argv, "-c");
+	}
+	strvec_push_all(argv, step->words.v);
+}
+
+/* apt in the container uses the proxy that the host's own does. */
+static int add_apt(const struct imagework *w, struct run *r, struct error *err)
+{
+	const char *proxy = instance_setting(w->b->inst, "packages", "apt-proxy", NULL);
+	_cleanup_free_ char *bundled =
+		xasprintf("%s/buildpacks/driver/apt.conf", w->b->inst->share);
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+
+	if (!proxy || strpbrk(proxy, "\"\n;"))
+		return 0;
+	if (file_read(AT_FDCWD, bundled, APT_CONF_MAX, &text, err) < 0 ||
+	    stage_make(w->b->inst, &r->apt, err) < 0)
+		return -1;
+	strbuf_addf(&text, "Acquire::http::Proxy \"%s\";\n", proxy);
+	add_mount(r, SPEC_MOUNT_STAGE, r->apt.id, APT_FOLDER);
+	return stage_add(&r->apt, "apt.conf", text.data, text.len, err);
+}
+
+/* The proxies that the reference knows as ARGs which nobody declares. They are no part of the key:
+ * a step is the same behind another proxy. */
+static void add_proxies(const struct imagework *w, struct strvec *env)
+{
+	static const char *const names[] = {
+		"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "FTP_PROXY",
+		"ftp_proxy",  "NO_PROXY",   "no_proxy",    "ALL_PROXY",   "all_proxy"};
+
+	for (size_t i = 0; w->b->args && i < ARRAY_SIZE(names); i++) {
+		const char *value = strvec_getenv(w->b->args, names[i]);
+		if (value && !strvec_getenv(env, names[i]))
+			strvec_setenv(env, names[i], value);
+	}
+}
+
 int imagerun_do(struct imagework *w, size_t n, const struct docker_step *step, bool *out_cached,
 		struct error *err)
 {
@@ -250,26 +333,24 @@ int imagerun_do(struct imagework *w, size_t n, const struct docker_step *step, b
 			.binds = STRVEC_INIT,
 			.scratch = STRVEC_INIT,
 			.secrets = STAGE_INIT,
+			.apt = STAGE_INIT,
 			.network = !str_equal(network, "none")};
 	struct hash key;
 
 	imagework_visible(s, &r.env);
-	if (!step->exec && s->im.config.shell.n > 0) {
-		strvec_push_all(&r.argv, s->im.config.shell.v);
-	} else if (!step->exec) {
-		strvec_push(&r.argv, "/bin/sh");
-		strvec_push(&r.argv, "-c");
-	}
-	strvec_push_all(&r.argv, step->words.v);
+	fill_argv(step, &s->im, &r.argv);
 	imagework_key(w, "run", &s->im, &key);
 	hash_list(&key, &r.argv);
 	hash_list(&key, &r.env);
 	hash_addstr(&key, s->im.config.user);
 	hash_addstr(&key, s->im.config.cwd);
 	hash_addstr(&key, network);
+	add_proxies(w, &r.env);
 	_cleanup_strvec_ struct strvec vars = STRVEC_INIT;
 	imagework_visible(s, &vars);
 	int result = add_mounts(w, n, &r, &vars, &key, err);
+	if (result == 0)
+		result = add_apt(w, &r, err);
 	if (result == 0)
 		result = imagework_ensure(w, &s->im, &key, make_run, &r, out_cached, err);
 	release_run(w->b, &r);

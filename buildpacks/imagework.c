@@ -9,7 +9,27 @@
 #include "base/file.h"
 #include "buildpacks/dockervar.h"
 #include "buildpacks/imagebuild.h"
+#include "buildpacks/imagekept.h"
 #include "runtime/client.h"
+
+void imagework_release(struct imagework *w)
+{
+	for (size_t i = 0; i < w->f.n_stages && w->stages; i++) {
+		image_release(&w->stages[i].im);
+		strvec_release(&w->stages[i].args);
+		free(w->stages[i].needs);
+	}
+	free(w->stages);
+	for (size_t i = 0; i < w->image_names.n; i++)
+		image_release(&w->images[i]);
+	free(w->images);
+	strvec_release(&w->image_names);
+	dockerfile_release(&w->f);
+	strvec_release(&w->globals);
+	strvec_release(&w->used);
+	strvec_release(&w->kept);
+	strvec_release(&w->made);
+}
 
 int imagework_in_line(const struct docker_step *step, struct error *err)
 {
@@ -31,7 +51,19 @@ const char *imagework_built_in(const char *name)
 		return "linux";
 	if (str_equal(name, "TARGETARCH") || str_equal(name, "BUILDARCH"))
 		return arch;
+	if (str_equal(name, "TARGETVARIANT") || str_equal(name, "BUILDVARIANT"))
+		return "";
 	return NULL;
+}
+
+void imagework_add_built_ins(struct strvec *vars)
+{
+	static const char *const names[] = {"TARGETPLATFORM", "TARGETOS",      "TARGETARCH",
+					    "TARGETVARIANT",  "BUILDPLATFORM", "BUILDOS",
+					    "BUILDARCH",      "BUILDVARIANT"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		strvec_setenv(vars, names[i], imagework_built_in(names[i]));
 }
 
 int imagework_expand(const struct imagework *w, const struct strvec *vars, const char *word,
@@ -174,7 +206,7 @@ int imagework_layers(const struct imagework *w, const struct image *im, struct s
 	return imagework_empty(w->b, err);
 }
 
-static void use_layer(struct imagework *w, struct image *im, const char *id)
+void imagework_use(struct imagework *w, struct image *im, const char *id)
 {
 	_cleanup_free_ char *ref = xasprintf("layer/%s", id);
 
@@ -205,13 +237,38 @@ int imagework_ensure(struct imagework *w, struct image *im, struct hash *key, im
 			return -1;
 		*out_cached = runtime_layer_exists(b->inst, id);
 	}
+	if (!*out_cached && w->report >= 0)
+		dprintf(w->report, "making %s\n", id);
 	if (!*out_cached &&
 	    (make(w, id, data, err) < 0 || runtime_layer_commit(b->inst, id, err) < 0)) {
 		runtime_layer_remove(b->inst, id, NULL);
 		return -1;
 	}
-	use_layer(w, im, id);
+	imagework_use(w, im, id);
 	return 0;
+}
+
+void imagework_learn(struct imagework *w, const char *key, const char *value)
+{
+	_cleanup_free_ char *line = xasprintf(IMAGEKEPT_DIGEST "%s/%s", key, value);
+
+	if (!strvec_has(&w->used, line))
+		strvec_push(&w->used, line);
+}
+
+bool imagework_known(struct imagework *w, const char *key, char out[HASH_TEXT])
+{
+	_cleanup_free_ char *begin = xasprintf(IMAGEKEPT_DIGEST "%s/", key);
+
+	for (size_t i = 0; i < w->kept.n; i++) {
+		const char *value = str_skip(w->kept.v[i], begin);
+		if (!value || strlen(value) != HASH_TEXT - 1)
+			continue;
+		memcpy(out, value, HASH_TEXT);
+		imagework_learn(w, key, out);
+		return true;
+	}
+	return false;
 }
 
 /* What every layer depends on. */
@@ -227,11 +284,28 @@ void imagework_key(const struct imagework *w, const char *kind, const struct ima
 
 /* --- images that others are built on --- */
 
-int imagework_image(struct imagework *w, const char *name, struct image *out, struct error *err)
+int imagework_image(struct imagework *w, const char *name, const struct image **out,
+		    struct error *err)
 {
+	_cleanup_image_ struct image im;
+
+	for (size_t i = 0; i < w->image_names.n; i++) {
+		if (str_equal(w->image_names.v[i], name)) {
+			*out = &w->images[i];
+			return 0;
+		}
+	}
+	image_init(&im);
 	if (!w->b->base)
 		return error_set(err, ERROR_NOT_FOUND, 0, "no image '%.200s'", name);
-	return w->b->base(w->b->base_data, name, out, err);
+	if (w->b->base(w->b->base_data, name, &im, err) < 0)
+		return -1;
+	w->images = xreallocarray(w->images, w->image_names.n + 1, sizeof(*w->images));
+	w->images[w->image_names.n] = im;
+	image_init(&im);
+	*out = &w->images[w->image_names.n];
+	strvec_push(&w->image_names, name);
+	return 0;
 }
 
 /* The layers that --from=NAME of stage N means. */
@@ -240,11 +314,15 @@ int imagework_layers_from(struct imagework *w, size_t n, const char *name, struc
 {
 	long other = dockerfile_stage(&w->f, name, n, true);
 
+	const struct image *im;
+
+	if (other >= 0 && !w->stages[other].done)
+		return error_set(err, ERROR_UNSUPPORTED, 0,
+				 "the stage '%s' is named through a variable: write its name",
+				 name);
 	if (other >= 0)
 		return imagework_layers(w, &w->stages[other].im, out, err);
-	_cleanup_image_ struct image im;
-	image_init(&im);
 	if (imagework_image(w, name, &im, err) < 0)
 		return -1;
-	return imagework_layers(w, &im, out, err);
+	return imagework_layers(w, im, out, err);
 }

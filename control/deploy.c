@@ -89,13 +89,14 @@ static int build_image(struct context *c, const struct app *app, const struct re
 		       const char *previous_image, struct image *im, int64_t *out_runtime_ms,
 		       struct error *err)
 {
-	_cleanup_free_ char *stack = NULL, *stack_name = NULL, *dockerfile = NULL;
+	_cleanup_free_ char *stack = NULL, *stack_name = NULL, *dockerfile = NULL, *target = NULL;
 	_cleanup_strvec_ struct strvec packs = STRVEC_INIT, args = STRVEC_INIT;
 	if (deploy_stack(c, app, &stack, err) < 0 ||
 	    packlist_load(&c->db, app->id, &packs, err) < 0 ||
 	    setting_get(&c->db, app->id, "stack-name", NULL, &stack_name, err) < 0 ||
 	    dockerfile_choose(c, app, r->tree, &packs, &dockerfile, err) < 0 ||
 	    dockerfile_args(c, app, &args, err) < 0 ||
+	    setting_get(&c->db, app->id, "dockerfile-target", "", &target, err) < 0 ||
 	    trigger_run(c, app, "pre-build", NULL, err) < 0)
 		return -1;
 	_cleanup_free_ char *id = app_text_id(app);
@@ -114,6 +115,7 @@ static int build_image(struct context *c, const struct app *app, const struct re
 		.config = &r->config,
 		.packs = &packs,
 		.dockerfile = dockerfile,
+		.target = *target ? target : NULL,
 		.args = &args,
 		.base = dockerfile_base,
 		.base_data = c,
@@ -159,7 +161,7 @@ static int run_release_process(struct context *c, const struct app *app, const s
 static int launch(struct context *c, struct app *app, struct release *r, const struct image *im,
 		  const struct appfile *f, struct timing *t, struct error *err)
 {
-	if (release_create(c, app, r, false, err) < 0)
+	if (volume_note_unmounted(c, app, im, err) < 0 || release_create(c, app, r, false, err) < 0)
 		return -1;
 	struct error ignored = ERROR_INIT;
 	if (trigger_run(c, app, "pre-deploy", im->id, err) < 0 ||

@@ -12,6 +12,8 @@
 #include "receiver/words.h"
 #include "runtime/client.h"
 
+#define TARGET_MAX 200
+
 int dockerfile_check_path(const char *path, struct error *err)
 {
 	return source_check_dir(path, err);
@@ -37,6 +39,15 @@ int dockerfile_check_args(const char *text, struct error *err)
 {
 	_cleanup_strvec_ struct strvec words = STRVEC_INIT;
 	return split_args(text, &words, err);
+}
+
+int dockerfile_check_target(const char *name, struct error *err)
+{
+	if (*name && strlen(name) <= TARGET_MAX &&
+	    !name[strspn(name,
+			 "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.")])
+		return 0;
+	return error_set(err, ERROR_INVALID, 0, "'%.80s' is no name of a stage", name);
 }
 
 int dockerfile_args(struct context *c, const struct app *app, struct strvec *out, struct error *err)

@@ -28,6 +28,8 @@ int dockerfile_args(struct context *c, const struct app *app, struct strvec *out
 
 /* A path below the top of the source. */
 int dockerfile_check_path(const char *path, struct error *err);
+/* The name or number of a stage. */
+int dockerfile_check_target(const char *name, struct error *err);
 /* Words as a shell has them, each "NAME=VALUE". */
 int dockerfile_check_args(const char *text, struct error *err);
 

@@ -29,6 +29,7 @@ static const struct property {
 	{"builder-dockerfile:set", "dockerfile-path", "dockerfile-path", dockerfile_check_path,
 	 false},
 	{"builder-dockerfile:set", "build-args", "build-args", dockerfile_check_args, false},
+	{"builder-dockerfile:set", "target", "dockerfile-target", dockerfile_check_target, false},
 };
 
 static int set_property(struct context *c, struct request *rq, const char *command,
@@ -104,7 +105,8 @@ static int dockerfile_report(struct context *c, struct request *rq, struct error
 {
 	json_t *report = json_object();
 	if (add_property(c, rq, &properties[2], "Dockerfile", report, err) < 0 ||
-	    add_property(c, rq, &properties[3], "", report, err) < 0) {
+	    add_property(c, rq, &properties[3], "", report, err) < 0 ||
+	    add_property(c, rq, &properties[4], "", report, err) < 0) {
 		json_decref(report);
 		return -1;
 	}
@@ -127,6 +129,10 @@ static const struct option_spec dockerfile_options[] = {
 	{"--dockerfile-path", NULL, NULL, "only this: as set on the app"},
 	{"--global-dockerfile-path", NULL, NULL, "only this: as set with --global"},
 	{"--computed-dockerfile-path", NULL, NULL, "only this: the file that is built"},
+	{"--target", NULL, NULL, "only this: as set on the app"},
+	{"--global-target", NULL, NULL, "only this: as set with --global"},
+	{"--computed-target", NULL, NULL,
+	 "only this: the stage that is the image; empty: the last"},
 	{0}};
 
 const struct command builder_commands[] = {
@@ -135,7 +141,8 @@ const struct command builder_commands[] = {
 	 COMMAND_APP | COMMAND_GLOBAL, 1, 2, NULL, builder_set},
 	{"builder:report", "APP", "Show what of the source is built", COMMAND_APP | COMMAND_API, 0,
 	 0, report_options, builder_report},
-	{"builder-dockerfile:set", "APP|--global KEY [VALUE]", "Set dockerfile-path",
+	{"builder-dockerfile:set", "APP|--global KEY [VALUE]",
+	 "Set dockerfile-path, target, the stage that is built, or build-args",
 	 COMMAND_APP | COMMAND_GLOBAL, 1, 2, NULL, dockerfile_set},
 	{"builder-dockerfile:report", "APP", "Show which Dockerfile is built",
 	 COMMAND_APP | COMMAND_API, 0, 0, dockerfile_options, dockerfile_report},

@@ -151,8 +151,9 @@ static void test_errors(void **state)
 	bad("FROM x\nRUN --mount=type=cache a\n", "needs target=PATH");
 	bad("FROM x\nRUN --security=insecure a\n", "no privileges");
 	bad("FROM x\nADD --checksum=sha256:0 a b\n",
-	    "line 2, column 5: --checksum is not supported");
-	bad("FROM x\nADD --unpack=false a b\n", "--unpack is not supported");
+	    "line 2, column 25: --checksum is for what comes from the network");
+	bad("FROM x\nADD git@example.org:a/b.git /b\n", "by https:// only");
+	bad("FROM x\nADD --parents a b\n", "ADD knows no option '--parents'");
 	bad("FROM x\nHEALTHCHECK curl\n", "expected 'HEALTHCHECK CMD");
 	bad("# escape=x\nFROM x\n", "the escape character is");
 }

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+#include "buildpacks/imagestage.h"
+
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "buildpacks/dockerconfig.h"
+#include "buildpacks/imageadd.h"
+#include "buildpacks/imagerun.h"
+#include "buildpacks/say.h"
+
+static void copy_list(struct strvec *to, const struct strvec *from)
+{
+	strvec_release(to);
+	strvec_push_all(to, from->v);
+}
+
+static void copy_text(char **to, const char *from)
+{
+	free(*to);
+	*to = xstrdup(from ? from : "");
+}
+
+/* What a stage that is built on FROM begins with. */
+static void inherit(struct image *im, const struct image *from)
+{
+	const struct image_config *c = &from->config;
+
+	copy_list(&im->layers, &from->layers);
+	copy_list(&im->env, &from->env);
+	copy_list(&im->config.entrypoint, &c->entrypoint);
+	copy_list(&im->config.cmd, &c->cmd);
+	copy_list(&im->config.shell, &c->shell);
+	copy_list(&im->config.onbuild, &c->onbuild);
+	copy_list(&im->config.ports, &c->ports);
+	copy_list(&im->config.volumes, &c->volumes);
+	copy_list(&im->config.labels, &c->labels);
+	copy_list(&im->config.health.test, &c->health.test);
+	im->config.health.interval = c->health.interval;
+	im->config.health.timeout = c->health.timeout;
+	im->config.health.start_period = c->health.start_period;
+	im->config.health.retries = c->health.retries;
+	copy_text(&im->config.user, c->user);
+	copy_text(&im->config.cwd, c->cwd);
+	copy_text(&im->config.stop_signal, c->stop_signal);
+	for (size_t i = 0; i < from->n_history; i++)
+		image_add_step(im, from->history[i].created, from->history[i].created_by,
+			       from->history[i].comment, from->history[i].empty);
+}
+
+static void say_what(struct imagework *w, const struct docker_step *step)
+{
+	w->step++;
+	if (!w->replay)
+		say_step(w->b->out, "Step %u/%u : %.200s", w->step, w->n_steps, step->text);
+}
+
+static int do_step(struct imagework *w, size_t n, const struct docker_step *step, struct error *err)
+{
+	struct stage_state *s = &w->stages[n];
+	int64_t start = clock_ms();
+	bool layer = step->op == DOCKER_RUN || step->op == DOCKER_COPY || step->op == DOCKER_ADD;
+	bool cached = false;
+	int result;
+
+	say_what(w, step);
+	if (layer && w->replay) {
+		imagework_use(w, &s->im, w->replay->v[w->replayed++]);
+		image_add_step(&s->im, "", step->text, "", false);
+		return 0;
+	}
+	if (step->op == DOCKER_RUN) {
+		result = imagerun_do(w, n, step, &cached, err);
+	} else if (layer) {
+		result = imageadd_do(w, n, step, &cached, err);
+	} else {
+		_cleanup_strvec_ struct strvec vars = STRVEC_INIT, words = STRVEC_INIT;
+		imagework_visible(s, &vars);
+		if (step->op == DOCKER_ARG)
+			return imagework_declare(w, step, &vars, &w->globals, &s->args, err);
+		result = imagework_words(w, step, &vars, &words, err);
+		if (result == 0)
+			result = dockerconfig_apply(step, &words, &s->im, &s->own_entrypoint, err);
+	}
+	if (result < 0)
+		return imagework_in_line(step, err);
+	image_add_step(&s->im, "", step->text, "", !layer);
+	if (layer)
+		strvec_push(&w->made, s->im.layers.v[0] + strlen("layer/"));
+	if (layer && cached)
+		say_detail(w->b->out, "Cached");
+	else if (layer)
+		say_detail(w->b->out, "Done in %.2f s", (double)(clock_ms() - start) / 1000);
+	return 0;
+}
+
+/* What the image below asks its children to do. */
+static int do_triggers(struct imagework *w, size_t n, struct error *err)
+{
+	struct strvec triggers = w->stages[n].im.config.onbuild;
+	int result = 0;
+
+	strvec_init(&w->stages[n].im.config.onbuild);
+	for (size_t i = 0; i < triggers.n && result == 0; i++) {
+		struct docker_step step;
+		result = docker_step_trigger(triggers.v[i], &step, err);
+		if (result < 0)
+			break;
+		w->n_steps++;
+		result = do_step(w, n, &step, err);
+		docker_step_release(&step);
+	}
+	strvec_release(&triggers);
+	return result;
+}
+
+static int start_stage(struct imagework *w, size_t n, struct error *err)
+{
+	struct stage_state *s = &w->stages[n];
+	const struct docker_step *from = &w->f.stages[n].from;
+	_cleanup_strbuf_ struct strbuf name = STRBUF_INIT;
+
+	say_what(w, from);
+	if (imagework_expand(w, &w->globals, from->words.v[0], true, &name, err) < 0)
+		return imagework_in_line(from, err);
+	long other = dockerfile_stage(&w->f, name.data, n, false);
+	if (other >= 0) {
+		inherit(&s->im, &w->stages[other].im);
+		strvec_release(&s->im.config.onbuild);
+		copy_list(&s->args, &w->stages[other].args);
+	} else if (!str_equal(name.data, DOCKERFILE_SCRATCH)) {
+		const struct image *im;
+		if (imagework_image(w, name.data, &im, err) < 0)
+			return imagework_in_line(from, err);
+		inherit(&s->im, im);
+	}
+	s->im.container = true;
+	return do_triggers(w, n, err);
+}
+
+int imagestage_build(struct imagework *w, size_t n, struct error *err)
+{
+	const struct docker_stage *stage = &w->f.stages[n];
+
+	w->step = w->stages[n].first_step;
+	strvec_release(&w->made);
+	if (start_stage(w, n, err) < 0)
+		return -1;
+	for (size_t i = 0; i < stage->n_steps; i++)
+		if (do_step(w, n, &stage->steps[i], err) < 0)
+			return -1;
+	w->stages[n].done = true;
+	return 0;
+}
+
+int imagestage_replay(struct imagework *w, size_t n, const struct strvec *layers, struct error *err)
+{
+	w->replay = layers;
+	w->replayed = 0;
+	int result = imagestage_build(w, n, err);
+	w->replay = NULL;
+	return result;
+}

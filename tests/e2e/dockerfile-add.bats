@@ -1,0 +1,140 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# What COPY and ADD of a Dockerfile take, and from where: addresses, archives, repositories, text in
+# the Dockerfile itself. A server in a namespace of its own stands for the network.
+
+bats_require_minimum_version 1.5.0
+load helper
+load index
+
+setup_file() {
+	WWW=$TEST_DIR/www-add-$RANDOM
+	mkdir -p "$WWW"
+	export WWW
+	index_up "$WWW"
+}
+
+teardown_file() {
+	index_down
+	rm -rf "$WWW"
+}
+
+setup() {
+	app=$(unique_app add)
+	src=$BATS_TEST_TMPDIR/src
+	mkdir "$src"
+}
+
+teardown() {
+	destroy_apps "$app" "$app-b"
+}
+
+# Builds $src/Dockerfile as stdin has it behind its first lines, and prints FILES of what came out:
+# built FILE...
+built() {
+	{
+		echo "FROM debian-12"
+		cat
+		echo 'CMD ["perl", "-e", "use Socket; socket(S, PF_INET, SOCK_STREAM, 0); bind(S, sockaddr_in(5000, INADDR_ANY)); listen(S, 5); while (accept(C, S)) { close(C) }"]'
+	} >"$src/Dockerfile"
+	push_app "$src" "$app" >"$BATS_TEST_TMPDIR/said" || {
+		cat "$BATS_TEST_TMPDIR/said"
+		return 1
+	}
+	[ $# -eq 0 ] || berth run "$app" sh -c 'for f; do if [ -d "$f" ]; then (cd "$f" && find . | sort); else cat "$f"; fi; done' sh "$@"
+}
+
+@test "ADD of a URL keeps its name and is checked; what changed there is got again" {
+	echo one >"$WWW/file.txt"
+	sum=$(sha256sum "$WWW/file.txt" | cut -d' ' -f1)
+	run -0 built /srv/file.txt /srv/other <<-END
+		ADD $INDEX_URL/file.txt /srv/
+		ADD --chmod=640 --checksum=sha256:$sum $INDEX_URL/file.txt?x=1 /srv/other
+	END
+	assert_equal "$output" $'one\none'
+	run -0 berth run "$app" stat -c '%a %U' /srv/file.txt /srv/other
+	assert_equal "$output" $'600 root\n640 root'
+	echo two >"$WWW/file.txt"
+	run -1 built <<-END
+		ADD --checksum=sha256:$sum $INDEX_URL/file.txt /srv/other
+	END
+	assert_contains "$output" "has the checksum sha256:$(sha256sum "$WWW/file.txt" | cut -d' ' -f1), not sha256:$sum"
+	run -0 built /srv/file.txt <<<"ADD $INDEX_URL/file.txt /srv/"
+	assert_equal "$output" two
+	run -1 built <<<"ADD $INDEX_URL/gone /srv/"
+	assert_contains "$output" "get '$INDEX_URL/gone' with curl"
+}
+
+@test "ADD unpacks archives of the source, and others when it is told to; damaged ones fail" {
+	mkdir "$BATS_TEST_TMPDIR/in"
+	seq 100000 >"$BATS_TEST_TMPDIR/in/numbers"
+	tar -C "$BATS_TEST_TMPDIR/in" -czf "$src/whole.tar.gz" numbers
+	tar -C "$BATS_TEST_TMPDIR/in" -cf "$src/plain.tar" numbers
+	cp "$src/whole.tar.gz" "$WWW/remote.tgz"
+	echo text | gzip >"$src/text.gz"
+	run -0 built /a /b /c /d /e /f <<-END
+		ADD whole.tar.gz /a/
+		ADD plain.tar /b/
+		ADD text.gz /c/
+		ADD --unpack=false whole.tar.gz /d/
+		ADD $INDEX_URL/remote.tgz /e/
+		ADD --unpack=true $INDEX_URL/remote.tgz /f/
+	END
+	assert_equal "$output" $'.\n./numbers\n.\n./numbers\n.\n./text.gz\n.\n./whole.tar.gz\n.\n./remote.tgz\n.\n./numbers'
+	head -c 100000 "$src/whole.tar.gz" >"$src/cut.tar.gz"
+	run -1 built <<<"ADD cut.tar.gz /a/"
+	assert_contains "$output" "ADD cut.tar.gz /a/"
+	assert_contains "$output" "'cut.tar.gz' is an archive that tar cannot unpack"
+}
+
+@test "ADD of a git repository: a branch, a folder of it, a commit" {
+	local repo=$BATS_TEST_TMPDIR/repo commit
+	mkdir -p "$repo/docs"
+	echo main >"$repo/file"
+	echo page >"$repo/docs/page"
+	commit_all "$repo"
+	tgit -C "$repo" checkout -q -b next
+	echo next >"$repo/file"
+	commit_all "$repo"
+	commit=$(tgit -C "$repo" rev-parse HEAD)
+	tgit clone -q --bare "$repo" "$WWW/repo.git"
+	tgit -C "$WWW/repo.git" update-server-info
+	run -0 built /a /b/file /c <<-END
+		ADD --keep-git-dir=false $INDEX_URL/repo.git#main /a
+		ADD --checksum=$commit $INDEX_URL/repo.git#next /b
+		ADD $INDEX_URL/repo.git#next:docs /c
+	END
+	assert_equal "$output" $'.\n./docs\n./docs/page\n./file\nnext\n.\n./page'
+	run -1 built <<<"ADD --checksum=$commit $INDEX_URL/repo.git#main /b"
+	assert_contains "$output" "not $commit"
+	run -1 built <<<"ADD git@example.org:a/b.git /b"
+	assert_contains "$output" "by https:// only"
+}
+
+@test "COPY takes text, parents, patterns; NAME.dockerignore goes before .dockerignore" {
+	mkdir -p "$src/x/y/z" "$src/deploy"
+	echo a >"$src/x/a.txt"
+	echo b >"$src/x/y/b.txt"
+	echo c >"$src/x/y/z/c.txt"
+	echo d >"$src/x/y/z/d.md"
+	echo '*' >"$src/.dockerignore"
+	printf '**/*.md\n' >"$src/Dockerfile.dockerignore"
+	run -0 built /one /two /three /four /five <<-'END'
+		ARG WORD=hey
+		COPY --parents x/y/*.txt /one/
+		COPY --parents ./x/./**/*.txt /two/
+		COPY --exclude=**/z x /three/
+		COPY <<"plain" x/a.txt <<done.sh /four/
+		as $WORD is
+		plain
+		$WORD ${WORD%y}
+		done.sh
+		RUN <<SCRIPT
+		#!/usr/bin/perl -w
+		open(F, ">/five"); print F "perl: $$\n" =~ s/[0-9]+/PID/r; close(F);
+		SCRIPT
+	END
+	assert_equal "$output" $'.\n./x\n./x/y\n./x/y/b.txt\n.\n./a.txt\n./y\n./y/b.txt\n./y/z\n./y/z/c.txt\n.\n./a.txt\n./y\n./y/b.txt\n.\n./a.txt\n./done.sh\n./plain\nperl: PID'
+	run -0 berth run "$app" sh -c 'cat /four/*; stat -c %a /four/plain'
+	assert_equal "$output" $'a\nhey he\nas $WORD is\n644'
+}
