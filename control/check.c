@@ -231,6 +231,89 @@ static int run_check(struct context *c, const struct app *app, const struct appj
 	}
 }
 
+/* --- HEALTHCHECK of a container image --- */
+
+#define HEALTH_TIMEOUT_S 30
+#define HEALTH_RETRIES 3
+#define HEALTH_WAIT_MS 5000 /* a deploy waits no longer for the next try, whatever the interval */
+#define HEALTH_EARLY_MS 500 /* while the image says that it still starts */
+
+/* The command of H into OUT; false when it has none. */
+static bool health_command(const struct image *im, struct strvec *out)
+{
+	const struct image_config *config = &im->config;
+	const struct strvec *test = &config->health.test;
+	if (test->n < 2)
+		return false;
+	if (strcmp(test->v[0], "CMD") == 0) {
+		strvec_push_all(out, test->v + 1);
+	} else if (strcmp(test->v[0], "CMD-SHELL") == 0) {
+		strvec_push_all(out, config->shell.v);
+		if (config->shell.n == 0) {
+			strvec_push(out, "/bin/sh");
+			strvec_push(out, "-c");
+		}
+		strvec_push(out, test->v[1]);
+	}
+	return out->n > 0;
+}
+
+/* As Docker does, failures in the start period count for nothing, and after it so many in a row
+ * mean that the process is not well. */
+static int run_health(struct context *c, const struct app *app, const struct image *im,
+		      const struct process *p, struct error *err)
+{
+	const struct image_health *h = &im->config.health;
+	struct appjson_check check = {
+		.command = STRVEC_INIT,
+		.timeout = h->timeout ? (int)((h->timeout + 999999999) / 1000000000)
+				      : HEALTH_TIMEOUT_S};
+	int64_t early = clock_ms() + h->start_period / 1000000, failures = 0;
+	int64_t wait = h->interval ? h->interval / 1000000 : HEALTH_WAIT_MS;
+	int64_t retries = h->retries ? h->retries : HEALTH_RETRIES;
+	int result = 0;
+	if (!health_command(im, &check.command))
+		return 0;
+	for (;;) {
+		struct error why = ERROR_INIT;
+		if (run_command(c, &check, p, &why) == 0)
+			break;
+		bool counts = clock_ms() >= early;
+		failures += counts;
+		if ((result = crashed(c, app, p, err)) < 0)
+			break;
+		if (failures >= retries) {
+			_cleanup_free_ char *process = xasprintf("%s.%u", p->type, p->n);
+			_cleanup_strbuf_ struct strbuf log = STRBUF_INIT;
+			process_say_log(c, app, process, p->status.started_us, &log);
+			*err = why;
+			error_wrap(err, "the image's HEALTHCHECK of %s failed %lld times", process,
+				   (long long)failures);
+			result = hint_add(HINT_START, log.data, err);
+			break;
+		}
+		if (counts)
+			answer_detail(c, "Attempt %lld of %lld of HEALTHCHECK for %s.%u: %s",
+				      (long long)failures, (long long)retries, p->type, p->n,
+				      why.message);
+		clock_sleep_ms(!counts                 ? HEALTH_EARLY_MS
+			       : wait < HEALTH_WAIT_MS ? wait
+						       : HEALTH_WAIT_MS);
+	}
+	strvec_release(&check.command);
+	return result;
+}
+
+/* The image of R when it is one that may have a HEALTHCHECK. */
+static bool load_health(struct context *c, const struct release *r, struct image *im)
+{
+	struct error ignored = ERROR_INIT;
+	return r->image && image_load(c->inst, r->image, im, &ignored) == 0 && im->container &&
+	       im->config.health.test.n > 0;
+}
+
+/* --- all --- */
+
 static void read_appjson(struct context *c, const struct release *r, struct appjson *aj)
 {
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
@@ -241,8 +324,10 @@ static void read_appjson(struct context *c, const struct release *r, struct appj
 		appjson_parse(aj, text.data, text.len, &ignored);
 }
 
+/* IM: the image when it has a HEALTHCHECK, which app.json's own checks of `web` take the place of.
+ */
 static int check_process(struct context *c, const struct app *app, const struct appjson *aj,
-			 const struct process *p, struct error *err)
+			 const struct image *im, const struct process *p, struct error *err)
 {
 	bool web = strcmp(p->type, "web") == 0, any = false;
 	if (web && wait_listening(c, app, p, (int)p->port, listen_timeout(aj, p->port), err) < 0)
@@ -255,6 +340,8 @@ static int check_process(struct context *c, const struct app *app, const struct 
 		if (run_check(c, app, check, p, err) < 0)
 			return -1;
 	}
+	if (web && !any && im)
+		return run_health(c, app, im, p, err);
 	if (web || any)
 		return 0;
 	/* what has no port must at least not crash at once */
@@ -268,11 +355,14 @@ int check_started(struct context *c, const struct app *app, const struct release
 		  struct process *procs, size_t n, struct error *err)
 {
 	_cleanup_appjson_ struct appjson aj;
+	_cleanup_image_ struct image im;
 	appjson_init(&aj);
+	image_init(&im);
 	if (n > 0)
 		read_appjson(c, r, &aj);
+	bool health = n > 0 && load_health(c, r, &im);
 	for (size_t i = 0; i < n; i++)
-		if (check_process(c, app, &aj, &procs[i], err) < 0)
+		if (check_process(c, app, &aj, health ? &im : NULL, &procs[i], err) < 0)
 			return -1;
 	return 0;
 }

@@ -2,7 +2,8 @@
 /*
  * Start-up checks: whether newly started processes may take over. Those of app.json
  * (healthchecks.TYPE, type startup) are run; without any, a `web` process must accept connections
- * on its port within 60 s and any other must live for a moment. A process that crashed fails at
+ * on its port within 60 s, and then pass the HEALTHCHECK of its container image when that has one,
+ * and any other must live for a moment. A process that crashed fails at
  * once.
  */
 #ifndef CONTROL_CHECK_H

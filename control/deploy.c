@@ -23,6 +23,7 @@
 #include "control/source.h"
 #include "control/step.h"
 #include "control/trigger.h"
+#include "control/volume.h"
 #include "instance/call.h"
 #include "receiver/export.h"
 #include "receiver/gc.h"

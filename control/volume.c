@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/strbuf.h"
+#include "control/answer.h"
 #include "control/deploy.h"
 #include "runtime/client.h"
 
@@ -279,6 +280,29 @@ int volume_unmount(struct context *c, const struct app *app, const char *name, c
 				 "app '%s' has no volume '%s' on '%s': 'storage:list %s' shows "
 				 "what it has",
 				 app->name, name, path, app->name);
+	return 0;
+}
+
+int volume_note_unmounted(struct context *c, const struct app *app, const struct image *im,
+			  struct error *err)
+{
+	_cleanup_mounts_ struct volume_mounts m = VOLUME_MOUNTS_INIT;
+	const struct strvec *folders = &im->config.volumes;
+	if (!im->container || folders->n == 0)
+		return 0;
+	if (volume_mounts(c, app->id, NULL, &m, err) < 0)
+		return -1;
+	for (size_t i = 0; i < folders->n; i++) {
+		bool mounted = false;
+		for (size_t k = 0; k < m.n; k++)
+			mounted |= strcmp(m.v[k].path, folders->v[i]) == 0;
+		if (!mounted)
+			answer_detail(
+				c,
+				"What is written to %s goes with its container: "
+				"'storage:create NAME', then 'storage:mount %s NAME:%s' keep it",
+				folders->v[i], app->name, folders->v[i]);
+	}
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 #include "base/strvec.h"
 #include "control/app.h"
 #include "control/context.h"
+#include "runtime/image.h"
 #include "runtime/spec.h"
 
 #define VOLUME_NAME_MAX 63
@@ -56,6 +57,10 @@ int volume_mount(struct context *c, const struct app *app, const struct volume_m
 		 struct error *err);
 int volume_unmount(struct context *c, const struct app *app, const char *name, const char *path,
 		   struct error *err);
+/* Says for each folder that the container image IM declares as a volume, and on which APP mounts
+ * none, that what is in it goes with its container. */
+int volume_note_unmounted(struct context *c, const struct app *app, const struct image *im,
+			  struct error *err);
 /* Adds what APP mounts to a container's spec. */
 int volume_add(struct context *c, const struct app *app, struct container_spec *spec,
 	       struct error *err);

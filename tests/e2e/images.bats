@@ -15,7 +15,7 @@ setup_file() {
 }
 
 teardown_file() {
-	[ ! -e "$IMAGES/registry.pid" ] || kill "$(cat "$IMAGES/registry.pid")" || true
+	registry_down "$IMAGES"
 	docker_down
 	rm -rf "$IMAGES"
 }
@@ -194,24 +194,12 @@ docker_down() {
 }
 
 start_registry() {
-	local port
-	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-	cat >"$IMAGES/registry.yml" <<END
-version: 0.1
-storage: {filesystem: {rootdirectory: $IMAGES/store}}
-http: {addr: 127.0.0.1:$port, secret: x}
-auth: {htpasswd: {realm: test, path: $IMAGES/htpasswd}}
-log: {level: error}
-END
 	# bcrypt of "secret"
 	python3 - >"$IMAGES/htpasswd" <<'END'
 import crypt
 print("me:" + crypt.crypt("secret", crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=1 << 5)).replace("$2b$", "$2y$"))
 END
-	docker-registry serve "$IMAGES/registry.yml" >"$IMAGES/registry.log" 2>&1 3>&- &
-	echo $! >"$IMAGES/registry.pid"
-	echo "127.0.0.1:$port" >"$IMAGES/registry.host"
-	wait_for 20 curl -s -o /dev/null "http://127.0.0.1:$port/v2/"
+	registry_up "$IMAGES"
 }
 
 # The files of an unpacked layout: names, modes, owners, sizes and links; not times of folders that

@@ -44,3 +44,26 @@ END
 		--config.stopsignal SIGQUIT --config.label org.example.kind=test --config.volume /data
 	rm -rf "$work"
 }
+
+# A registry on loopback that keeps its images in FOLDER/store: registry_up FOLDER. Its HOST:PORT is in
+# FOLDER/registry.host; with a file FOLDER/htpasswd it wants a password.
+registry_up() {
+	local port
+	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	{
+		echo "version: 0.1"
+		echo "storage: {filesystem: {rootdirectory: $1/store}}"
+		echo "http: {addr: 127.0.0.1:$port, secret: x}"
+		[ ! -e "$1/htpasswd" ] || echo "auth: {htpasswd: {realm: test, path: $1/htpasswd}}"
+		echo "log: {level: error}"
+	} >"$1/registry.yml"
+	docker-registry serve "$1/registry.yml" >"$1/registry.log" 2>&1 3>&- &
+	echo $! >"$1/registry.pid"
+	echo "127.0.0.1:$port" >"$1/registry.host"
+	wait_for 20 curl -s -o /dev/null "http://127.0.0.1:$port/v2/"
+}
+
+registry_down() {
+	[ ! -e "$1/registry.pid" ] || kill "$(cat "$1/registry.pid")" || true
+	rm -f "$1/registry.pid"
+}

@@ -1,0 +1,174 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Dockerfiles that are built on images from elsewhere, and what an image asks of whoever runs it or
+# builds on it: ONBUILD, HEALTHCHECK, VOLUME.
+
+bats_require_minimum_version 1.5.0
+load helper
+load oci
+
+setup_file() {
+	export IMAGES=$TEST_DIR/images-$RANDOM
+	mkdir -p "$IMAGES"
+	oci_image "$IMAGES/layout" >/dev/null
+	registry_up "$IMAGES"
+	HOST=$(cat "$IMAGES/registry.host")
+	export HOST
+	skopeo copy -q --dest-tls-verify=false "oci:$IMAGES/layout:busybox:1" "docker://$HOST/team/busybox:1"
+	berth registry:set --global insecure "$HOST"
+}
+
+teardown_file() {
+	berth registry:set --global insecure
+	registry_down "$IMAGES"
+	rm -rf "$IMAGES"
+}
+
+setup() {
+	app=$(unique_app from)
+	src=$BATS_TEST_TMPDIR/src
+	mkdir "$src"
+}
+
+teardown() {
+	destroy_apps "$app" "$app-b"
+	local name
+	for name in $(berth image:list --format json | jq -r '.[].name'); do
+		berth image:remove "$name" >/dev/null
+	done
+}
+
+@test "FROM an image of a registry, by tag and by digest, and COPY from one" {
+	local digest
+	digest=$(skopeo inspect --tls-verify=false "docker://$HOST/team/busybox:1" | jq -r .Digest)
+	cat >"$src/Dockerfile" <<-END
+		FROM $HOST/team/busybox:1
+		USER root
+		RUN echo "made by \$(id -un), \$GREETING" >/srv/made
+		COPY --from=$HOST/team/busybox@$digest /srv/old/two /srv/copied
+		USER app
+	END
+	run -0 push_app "$src" "$app"
+	assert_contains "$output" "FROM $HOST/team/busybox:1"
+	run -0 http "$(host_of "$app")"
+	assert_contains "$output" "uid=1000 gid=1001"
+	assert_contains "$output" "port=8080 greeting=hello args=a b"
+	run -0 berth run "$app" cat /srv/made /srv/copied
+	assert_equal "$output" $'made by root, hello\nsecond'
+	# the tag may move, the digest says which it is
+	umoci config --image "$IMAGES/layout:busybox:1" --tag other --config.env GREETING=other
+	skopeo copy -q --dest-tls-verify=false "oci:$IMAGES/layout:other" "docker://$HOST/team/busybox:1"
+	printf 'FROM %s/team/busybox@%s\nRUN true\n' "$HOST" "$digest" >"$src/Dockerfile"
+	run -0 push_app "$src" "$app"
+	http "$(host_of "$app")" | grep -q greeting=hello
+	printf 'FROM %s/team/none:1\n' "$HOST" >"$src/Dockerfile"
+	run -1 push_app "$src" "$app"
+	assert_contains "$output" "Dockerfile line 1: FROM $HOST/team/none:1"
+	printf 'FROM %s/team/busybox@sha256:%064d\n' "$HOST" 1 >"$src/Dockerfile"
+	run -1 push_app "$src" "$app"
+	assert_contains "$output" "Dockerfile line 1: FROM"
+}
+
+@test "ONBUILD: what an image asks of its children is done once, by the next build" {
+	cat >"$src/Dockerfile" <<-END
+		FROM $HOST/team/busybox:1
+		USER root
+		ONBUILD COPY --chown=app page /srv/page
+		ONBUILD ARG WORD=unset
+		ONBUILD RUN echo "\$WORD \$(cat /srv/page)" >/srv/built
+		RUN test ! -e /srv/page
+	END
+	run -0 push_app "$src" "$app"
+	berth image:export "$app" | berth image:import base:onbuild
+	berth image:info base:onbuild --format json | jq -e . >/dev/null
+	echo "the page" >"$src/page"
+	printf 'FROM base:onbuild\nUSER app\n' >"$src/Dockerfile"
+	berth apps:create "$app-b"
+	berth builder-dockerfile:set "$app-b" build-args WORD=given
+	run -0 push_app "$src" "$app-b"
+	assert_contains "$output" "COPY --chown=app page /srv/page"
+	run -0 berth run "$app-b" 'cat /srv/built; stat -c %U /srv/page'
+	assert_equal "$output" $'given the page\napp'
+	# not again for who builds on that
+	berth image:export "$app-b" | berth image:import base:child
+	printf 'FROM base:child\n' >"$src/Dockerfile"
+	run -0 push_app "$src" "$app"
+	refute_contains "$output" "COPY"
+	rm "$src/page"
+	printf 'FROM base:onbuild\n' >"$src/Dockerfile"
+	run -1 push_app "$src" "$app"
+	assert_contains "$output" "'page' is not there"
+}
+
+@test "a HEALTHCHECK decides whether a deploy takes over; app.json's checks go before it" {
+	cat >"$src/Dockerfile" <<-END
+		FROM $HOST/team/busybox:1
+		HEALTHCHECK --interval=1s --timeout=5s --retries=2 CMD cat /tmp/well || { echo no; exit 1; }
+		CMD ["first"]
+	END
+	run -1 push_app "$src" "$app"
+	assert_contains "$output" "the image's HEALTHCHECK of web.1 failed 2 times"
+	assert_contains "$output" "ended with status 1"
+	# within the start period failures do not count
+	cat >"$src/Dockerfile" <<-END
+		FROM $HOST/team/busybox:1
+		ENTRYPOINT ["sh", "-c", "(sleep 2; echo >/tmp/well)& exec /usr/bin/serve"]
+		HEALTHCHECK --start-period=1m --retries=1 CMD ["cat", "/tmp/well"]
+	END
+	run -0 push_app "$src" "$app"
+	run -0 berth enter "$app" web cat /tmp/well
+	printf '{"healthchecks": {"web": [{"type": "startup", "command": ["id"]}]}}' >"$src/app.json"
+	sed -i 's,well"\]$,never"],; s/1m/0s/' "$src/Dockerfile"
+	run -0 push_app "$src" "$app"
+	rm "$src/app.json"
+	printf 'FROM %s/team/busybox:1\nHEALTHCHECK CMD false\nHEALTHCHECK NONE\n' "$HOST" >"$src/Dockerfile"
+	run -0 push_app "$src" "$app"
+}
+
+@test "VOLUME: a folder to write in, that says how to keep what is in it" {
+	cat >"$src/Dockerfile" <<-END
+		FROM $HOST/team/busybox:1
+		USER root
+		RUN mkdir /store && echo seed >/store/seed
+		VOLUME /store
+	END
+	run -0 push_app "$src" "$app"
+	assert_contains "$output" "storage:mount $app NAME:/store"
+	run -0 berth run "$app" 'cat /store/seed && echo x >/store/new && cat /store/new'
+	assert_equal "$output" $'seed\nx'
+	run ! berth run "$app" cat /store/new
+	berth storage:create "$app-store"
+	berth storage:mount "$app" "$app-store:/store"
+	run -0 push_app "$src" "$app"
+	refute_contains "$output" "NAME:/store"
+	run -0 berth run "$app" 'echo kept >/store/new'
+	run -0 berth run "$app" cat /store/new
+	assert_equal "$output" kept
+	berth --force apps:destroy "$app"
+	berth --force storage:destroy "$app-store"
+}
+
+@test "the target is a stage of its own" {
+	cat >"$src/Dockerfile" <<-END
+		FROM --platform=\$BUILDPLATFORM $HOST/team/busybox:1 AS base
+		ARG TARGETARCH
+		RUN echo "\$TARGETARCH \$http_proxy" >/tmp/base
+		FROM base AS web
+		FROM base
+		RUN exit 1
+	END
+	run -1 push_app "$src" "$app"
+	berth builder-dockerfile:set "$app" target web
+	berth builder-dockerfile:set "$app" build-args http_proxy=http://192.0.2.1:1
+	run -0 push_app "$src" "$app"
+	refute_contains "$output" "exit 1"
+	# the proxy is no part of what a layer depends on, so that the one of the first build is used
+	run -0 berth run "$app" cat /tmp/base
+	assert_equal "$output" "$(dpkg --print-architecture) "
+	assert_equal "$(berth builder-dockerfile:report "$app" --computed-target)" web
+	berth builder-dockerfile:set "$app" target none
+	echo >"$src/more"
+	run -1 push_app "$src" "$app"
+	assert_contains "$output" "Dockerfile has no stage 'none'"
+	run -1 berth builder-dockerfile:set "$app" target 'a b'
+}
