@@ -212,10 +212,13 @@ static void fork_and_reap(struct first *f) __attribute__((noreturn));
 static void fork_and_reap(struct first *f)
 {
 	static _Alignas(16) char stack[32768];
+	const char *subject;
 	struct pollfd parent;
+	enum step step;
 	pid_t pid;
 
-	check_step(program_become(&f->program), f, NULL);
+	step = program_become(&f->program, &subject);
+	check_step(step, f, subject);
 	/* Changing ids cleared it; a caller that died in between has closed its end. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	parent = (struct pollfd){f->sync, POLLIN, 0};
@@ -223,6 +226,9 @@ static void fork_and_reap(struct first *f)
 		step_fail(f->report, STEP_SYNC, NULL, EPIPE);
 	pid = clone(run_program, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, f);
 	check(pid < 0, f, STEP_FORK);
+	/* the folder is the program's */
+	if (chdir("/") < 0)
+		_exit(125);
 	close_range(0, ~0u, 0);
 	reap(pid);
 }
@@ -250,6 +256,7 @@ static void become_program(struct first *f)
 {
 	const struct container_setup *setup = f->setup;
 	const char *subject = NULL, *file;
+	enum step step;
 	char buf[4096];
 	int failed = program_find(&f->program, buf, sizeof(buf), &file);
 
@@ -265,7 +272,8 @@ static void become_program(struct first *f)
 		step_fail(f->report, STEP_LABEL, setup->label, errno);
 	if (setup->personality != ~0ul)
 		check(personality(setup->personality) < 0, f, STEP_PRIVILEGES);
-	check_step(program_become(&f->program), f, NULL);
+	step = program_become(&f->program, &subject);
+	check_step(step, f, subject);
 	program_exec(&f->program, f->report);
 }
 

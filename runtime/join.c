@@ -51,6 +51,7 @@ static void run(const struct joining *j)
 	const struct join *q = j->join;
 	struct program program = *q->program;
 	int fds[3], terminal = -1;
+	const char *subject;
 	enum step step;
 
 	if (!q->stays)
@@ -75,9 +76,9 @@ static void run(const struct joining *j)
 	if (j->label >= 0)
 		check(write(j->label, q->label, strlen(q->label)) != (ssize_t)strlen(q->label), j,
 		      STEP_LABEL);
-	step = program_become(&program);
+	step = program_become(&program, &subject);
 	if (step != STEP_NONE)
-		step_fail(j->report[1], step, NULL, errno);
+		step_fail(j->report[1], step, subject, errno);
 	if (!q->stays)
 		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	program_exec(&program, j->report[1]);

@@ -32,7 +32,9 @@ static int set_rlimit(const struct program_rlimit *r)
 	/* without CAP_SYS_RESOURCE the hard limit only goes down */
 	if (errno != EPERM || !r->clamp || getrlimit((__rlimit_resource_t)r->resource, &now) < 0)
 		return -1;
-	value.rlim_cur = value.rlim_max = now.rlim_max;
+	value.rlim_max = now.rlim_max;
+	if (value.rlim_cur > value.rlim_max)
+		value.rlim_cur = value.rlim_max;
 	return setrlimit((__rlimit_resource_t)r->resource, &value);
 }
 
@@ -73,13 +75,15 @@ static void tell_identity(const struct program *p, int passwd, int group, int to
 {
 	static struct identity_answer answer;
 	struct program nobody = *p;
+	const char *subject;
 
 	nobody.uid = nobody.gid = MAX_ID;
 	nobody.n_groups = nobody.n_rlimits = 0;
 	memset(&nobody.caps, 0, sizeof(nobody.caps));
 	nobody.no_new_privs = true;
 	nobody.listener_to = -1;
-	if (program_become(&nobody) != STEP_NONE)
+	nobody.cwd = NULL;
+	if (program_become(&nobody, &subject) != STEP_NONE)
 		_exit(1);
 	answer.failed = identity_find(p->user, passwd, group, &answer.id);
 	_exit(write(to, &answer, sizeof(answer)) != sizeof(answer));
@@ -161,8 +165,51 @@ enum step program_identify(struct program *p, int root)
 	return STEP_NONE;
 }
 
-enum step program_become(const struct program *p)
+static enum step enter_cwd(const struct program *p)
 {
+	char full[PATH_MAX];
+
+	if (!p->cwd)
+		return STEP_NONE;
+	if (chdir(p->cwd) < 0)
+		return STEP_CWD;
+	/* A folder outside the root shows as "(unreachable)": getcwd(2). */
+	if (syscall(SYS_getcwd, full, sizeof(full)) <= 0 || full[0] != '/') {
+		errno = EPERM;
+		return STEP_CWD_CHECK;
+	}
+	return STEP_NONE;
+}
+
+/* Last of all, the filters: they may forbid any call, but those that come after them here. */
+static enum step confine(const struct program *p)
+{
+	enum step step;
+
+	if (p->no_new_privs) {
+		if (caps_set(&p->caps) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+			return STEP_PRIVILEGES;
+		step = enter_cwd(p);
+		if (step != STEP_NONE)
+			return step;
+		return install_filters(p) < 0 ? STEP_SECCOMP : STEP_NONE;
+	}
+	/* Without no_new_privs a filter takes CAP_SYS_ADMIN; what follows it must be few calls. */
+	if (caps_prepare(&p->caps) < 0)
+		return STEP_PRIVILEGES;
+	step = enter_cwd(p);
+	if (step != STEP_NONE)
+		return step;
+	if (install_filters(p) < 0)
+		return STEP_SECCOMP;
+	return caps_finish(&p->caps) < 0 ? STEP_PRIVILEGES : STEP_NONE;
+}
+
+enum step program_become(const struct program *p, const char **out_subject)
+{
+	enum step step;
+
+	*out_subject = NULL;
 	for (unsigned i = 0; i < p->n_rlimits; i++) {
 		if (set_rlimit(&p->rlimits[i]) < 0)
 			return STEP_LIMITS;
@@ -175,17 +222,10 @@ enum step program_become(const struct program *p)
 	    syscall(SYS_setresuid, p->uid, p->uid, p->uid) < 0 ||
 	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return STEP_PRIVILEGES;
-	if (p->no_new_privs) {
-		if (caps_set(&p->caps) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-			return STEP_PRIVILEGES;
-		return install_filters(p) < 0 ? STEP_SECCOMP : STEP_NONE;
-	}
-	/* Without no_new_privs a filter takes CAP_SYS_ADMIN; what follows it must be few calls. */
-	if (caps_prepare(&p->caps) < 0)
-		return STEP_PRIVILEGES;
-	if (install_filters(p) < 0)
-		return STEP_SECCOMP;
-	return caps_finish(&p->caps) < 0 ? STEP_PRIVILEGES : STEP_NONE;
+	step = confine(p);
+	if (step == STEP_CWD)
+		*out_subject = p->cwd;
+	return step;
 }
 
 static bool is_program(const char *path)
@@ -239,11 +279,6 @@ void program_exec(const struct program *p, int report_fd)
 	sigset_t none;
 	int failed;
 
-	if (chdir(p->cwd) < 0)
-		step_fail(report_fd, STEP_CWD, p->cwd, errno);
-	/* A folder outside the root shows as "(unreachable)": getcwd(2). */
-	if (syscall(SYS_getcwd, full, sizeof(full)) <= 0 || full[0] != '/')
-		step_fail(report_fd, STEP_CWD_CHECK, NULL, EPERM);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	failed = program_find(p, full, sizeof(full), &file);

@@ -21,7 +21,7 @@
 struct program {
 	char *const *argv; /* argv[0] is looked up in env's PATH inside */
 	char *const *env;
-	const char *cwd;
+	const char *cwd; /* NULL: where this process is */
 	uid_t uid;
 	gid_t gid;
 	const gid_t *groups;
@@ -53,9 +53,10 @@ int program_find(const struct program *p, char *buf, size_t size, const char **o
  * that has no privilege left reads them. Groups and, with a home, the environment are in static
  * memory afterwards. Gives the step that failed, with errno, or STEP_NONE. */
 enum step program_identify(struct program *p, int root);
-/* Becomes P's user without a way back. Gives the step that failed, with errno, or STEP_NONE. */
-enum step program_become(const struct program *p);
-/* Enters the working folder and executes it. Never returns: failures go to REPORT_FD. */
+/* Becomes P's user, in its working folder, without a way back. Gives the step that failed, with
+ * errno, or STEP_NONE. */
+enum step program_become(const struct program *p, const char **out_subject);
+/* Executes it. Never returns: failures go to REPORT_FD. */
 void program_exec(const struct program *p, int report_fd) __attribute__((noreturn));
 
 #endif
