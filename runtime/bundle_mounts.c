@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/strbuf.h"
 
 /* --- options (runtime-spec, config.md, "Linux mount options") --------------------------------- */
@@ -65,8 +66,7 @@ static const struct {
 
 struct options {
 	unsigned long flags, propagation;
-	uint64_t set, clear;         /* of this mount */
-	uint64_t rec_set, rec_clear; /* of it and all below it */
+	struct root_attrs attrs;
 	bool bind, recursive, idmap, rec_idmap, copy_up, ro;
 	struct strbuf data;
 };
@@ -107,12 +107,12 @@ static bool flag_option(struct options *out, const char *name)
 				out->flags &= ~o->flag;
 			else
 				out->flags |= o->flag;
-			add_attr(&out->set, &out->clear, o);
+			add_attr(&out->attrs.set, &out->attrs.clear, o);
 			return true;
 		}
 		if (name[0] == 'r' && !strcmp(name + 1, o->name) && (o->attr || o->clear) &&
 		    o->flag != MS_SYNCHRONOUS) {
-			add_attr(&out->rec_set, &out->rec_clear, o);
+			add_attr(&out->attrs.all_set, &out->attrs.all_clear, o);
 			return true;
 		}
 	}
@@ -218,20 +218,10 @@ static int map_ids(struct bundle *b, struct fields *f, json_t *json, int tree, b
 	return failed;
 }
 
-static int set_attrs(struct options *o, int tree, unsigned long propagation)
+/* The first process may open it as well as this one, and by the same name. */
+static bool may_wait(const struct bundle *b, const struct options *o)
 {
-	struct mount_attr one = {.attr_set = o->set, .attr_clr = o->clear};
-	struct mount_attr all = {.attr_set = o->rec_set,
-				 .attr_clr = o->rec_clear,
-				 .propagation = propagation & ~(unsigned long)MS_REC};
-	unsigned recursive = AT_EMPTY_PATH | AT_RECURSIVE;
-
-	if ((one.attr_set || one.attr_clr) &&
-	    mount_setattr(tree, "", AT_EMPTY_PATH, &one, sizeof(one)) < 0)
-		return -1;
-	if (!all.attr_set && !all.attr_clr && !all.propagation)
-		return 0;
-	return mount_setattr(tree, "", recursive, &all, sizeof(all));
+	return (b->setup.namespaces & CLONE_NEWNS) && !b->setup.takes_ids && !o->idmap;
 }
 
 static void open_source(struct bundle *b, struct fields *f, json_t *json, struct options *o,
@@ -246,6 +236,20 @@ static void open_source(struct bundle *b, struct fields *f, json_t *json, struct
 		return;
 	}
 	path = source[0] == '/' ? xstrdup(source) : xasprintf("%s/%s", b->path, source);
+	out->recursive = o->recursive;
+	out->attrs = o->attrs;
+	/* What the container mounts does not show on the host, unless that is asked for. */
+	if (!o->propagation && !(b->root.host_propagation & MS_SHARED))
+		out->attrs.propagation = MS_SLAVE;
+	if (may_wait(b, o)) {
+		out->from = bundle_text(b, TAKE_PTR(path));
+		if (stat(out->from, &st) < 0)
+			fields_bad(f, "look at the source '%s' of mount '%s': %s", out->from,
+				   out->dest, strerror(errno));
+		else
+			out->file = !S_ISDIR(st.st_mode);
+		return;
+	}
 	out->tree = open_tree(AT_FDCWD, path,
 			      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
 				      (o->recursive ? (unsigned)AT_RECURSIVE : 0));
@@ -255,9 +259,7 @@ static void open_source(struct bundle *b, struct fields *f, json_t *json, struct
 		return;
 	}
 	out->file = !S_ISDIR(st.st_mode);
-	/* What the container mounts does not show on the host, unless that is asked for. */
-	if (set_attrs(o, out->tree,
-		      o->propagation || (b->root.host_propagation & MS_SHARED) ? 0 : MS_SLAVE) < 0)
+	if (root_set_attrs(&out->attrs, out->tree) < 0)
 		fields_bad(f, "set the options of mount '%s': %s", out->dest, strerror(errno));
 	if (o->idmap)
 		map_ids(b, f, json, out->tree, o->rec_idmap);
@@ -306,8 +308,8 @@ static void read_mount(struct bundle *b, struct fields *f, json_t *json, const c
 		out->type = type;
 		out->source = fields_string(f, json, "source");
 		out->flags = o.flags;
-		out->tree_set = o.rec_set;
-		out->tree_clr = o.rec_clear;
+		out->tree_set = o.attrs.all_set;
+		out->tree_clr = o.attrs.all_clear;
 		out->copy_up = o.copy_up && !strcmp(type, "tmpfs");
 		if (label && (!strcmp(type, "tmpfs") || !strcmp(type, "mqueue")))
 			strbuf_addf(&o.data, "%scontext=\"%s\"", o.data.len ? "," : "", label);
@@ -323,6 +325,10 @@ void bundle_mounts(struct bundle *b, struct fields *f, json_t *config)
 	json_t *list = fields_array(f, config, "mounts");
 	const char *label = fields_string(f, fields_object(f, config, "linux"), "mountLabel");
 
+	if (label && !file_exists(AT_FDCWD, "/sys/fs/selinux/enforce")) {
+		bundle_warn(b, "'mountLabel': SELinux is not enabled on this host");
+		label = NULL;
+	}
 	b->mounts = xcalloc(json_array_size(list) + 1, sizeof(*b->mounts));
 	for (size_t i = 0; i < json_array_size(list) && !f->bad; i++) {
 		read_mount(b, f, json_array_get(list, i), label, &b->mounts[i]);
@@ -360,7 +366,8 @@ int bundle_cgroup_mounts(struct bundle *b, const struct cgroup *cg, struct error
 	for (unsigned i = 0; i < b->root.n_mounts; i++) {
 		const struct root_mount *m = &old[i];
 
-		if (m->tree >= 0 || (strcmp(m->type, "cgroup") && strcmp(m->type, "cgroup2"))) {
+		if (m->tree >= 0 || m->from ||
+		    (strcmp(m->type, "cgroup") && strcmp(m->type, "cgroup2"))) {
 			list[n++] = *m;
 			continue;
 		}
@@ -436,7 +443,8 @@ static void read_device(struct fields *f, json_t *json, struct root_device *out)
 static bool has_own_dev(const struct bundle *b)
 {
 	for (unsigned i = 0; i < b->root.n_mounts; i++) {
-		if (!strcmp(b->mounts[i].dest, "/dev") && b->mounts[i].tree >= 0)
+		if (!strcmp(b->mounts[i].dest, "/dev") &&
+		    (b->mounts[i].tree >= 0 || b->mounts[i].from))
 			return true;
 	}
 	return false;

@@ -37,10 +37,15 @@ static int attach(int tree, int at)
 
 /* --- mounts --------------------------------------------------------------------------------- */
 
+static bool is_tree(const struct root_mount *m)
+{
+	return m->tree >= 0 || m->from;
+}
+
 /* An image's link must not decide where the kernel's own file systems go. */
 static bool is_kernels(const struct root_mount *m)
 {
-	return m->tree < 0 && (!strcmp(m->type, "proc") || !strcmp(m->type, "sysfs"));
+	return !is_tree(m) && (!strcmp(m->type, "proc") || !strcmp(m->type, "sysfs"));
 }
 
 static int mount_new(const struct root *root, const struct root_mount *m, int at)
@@ -56,10 +61,37 @@ static int mount_new(const struct root *root, const struct root_mount *m, int at
 	return mount(root->empty, path.text, NULL, MS_BIND, NULL);
 }
 
+int root_set_attrs(const struct root_attrs *a, int tree)
+{
+	struct mount_attr one = {.attr_set = a->set, .attr_clr = a->clear};
+	struct mount_attr all = {
+		.attr_set = a->all_set, .attr_clr = a->all_clear, .propagation = a->propagation};
+
+	if ((one.attr_set || one.attr_clr) &&
+	    mount_setattr(tree, "", AT_EMPTY_PATH, &one, sizeof(one)) < 0)
+		return -1;
+	if (!all.attr_set && !all.attr_clr && !all.propagation)
+		return 0;
+	return mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &all, sizeof(all));
+}
+
+/* A detached mount of M's source, or -1 with errno. */
+static int open_source(const struct root_mount *m)
+{
+	_cleanup_close_ int tree = open_tree(AT_FDCWD, m->from,
+					     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
+						     (m->recursive ? (unsigned)AT_RECURSIVE : 0));
+
+	if (tree < 0 || root_set_attrs(&m->attrs, tree) < 0)
+		return -1;
+	return TAKE_FD(tree);
+}
+
 static enum step mount_one(const struct root *root, int fd, const struct root_mount *m)
 {
 	struct mount_attr attr = {.attr_set = m->tree_set, .attr_clr = m->tree_clr};
-	_cleanup_close_ int at = -1, top = -1, before = -1;
+	_cleanup_close_ int at = -1, top = -1, before = -1, opened = -1;
+	int tree = m->tree;
 	struct fd_path path = {""};
 
 	if (is_kernels(m)) {
@@ -69,11 +101,16 @@ static enum step mount_one(const struct root *root, int fd, const struct root_mo
 		if (direct < 0 && errno != ENOENT)
 			return STEP_PLACE;
 	}
-	if (place_open(fd, m->dest, m->tree >= 0 && m->file, root->owner, &at, NULL) < 0)
+	if (m->from) {
+		opened = tree = open_source(m);
+		if (tree < 0)
+			return STEP_MOUNT;
+	}
+	if (place_open(fd, m->dest, tree >= 0 && m->file, root->owner, &at, NULL) < 0)
 		return m->or_empty ? STEP_NONE : STEP_PLACE;
 	if (m->copy_up)
 		before = place_lookup(fd, m->dest, O_RDONLY | O_DIRECTORY, IN_ROOT);
-	if ((m->tree >= 0 ? attach(m->tree, at) : mount_new(root, m, at)) < 0)
+	if ((tree >= 0 ? attach(tree, at) : mount_new(root, m, at)) < 0)
 		return STEP_MOUNT;
 	if (m->after_ro) {
 		struct mount_attr ro = {.attr_set = MOUNT_ATTR_RDONLY};

@@ -14,11 +14,21 @@
 
 #include "runtime/step.h"
 
-/* Either a detached mount (TREE) or a new file system of TYPE. */
+/* Of mount_setattr(2): for a mount, and for it and all below it. */
+struct root_attrs {
+	uint64_t set, clear, all_set, all_clear, propagation;
+};
+
+/* A detached mount (TREE), one that is made when its turn comes (FROM), or a new file system of
+ * TYPE. From Linux 6.8 on the kernel lists mounts in the order in which they were made, not
+ * attached: so what need not be opened beforehand is not. */
 struct root_mount {
 	const char *dest;
-	int tree;  /* or -1 */
-	bool file; /* TREE is not a folder */
+	int tree; /* or -1 */
+	const char *from;
+	bool recursive;          /* with all that is mounted below FROM */
+	struct root_attrs attrs; /* of FROM's */
+	bool file;               /* TREE or FROM is not a folder */
 	const char *type, *source, *data;
 	unsigned long flags;         /* MS_..., of a new file system */
 	unsigned long propagation;   /* MS_PRIVATE and the like, 0: as it comes */
@@ -69,6 +79,7 @@ struct root {
 	const char *empty; /* an empty folder to mask with, NULL: a tmpfs for each */
 };
 
+int root_set_attrs(const struct root_attrs *a, int tree);
 /* Builds it, up to what is masked. */
 enum step root_build(const struct root *root, int *out_fd, const char **out_subject);
 /* /dev/console becomes TERMINAL. Gives 0 or -1 with errno. */
