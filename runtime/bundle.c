@@ -4,13 +4,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <linux/nsfs.h>
 #include <linux/seccomp.h>
 #include <sched.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/personality.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -25,6 +28,7 @@ void bundle_init(struct bundle *b)
 {
 	memset(b, 0, sizeof(*b));
 	strvec_init(&b->texts);
+	strvec_init(&b->warnings);
 	b->setup.console_to = b->setup.gate = -1;
 	b->setup.personality = ~0ul;
 	b->program.listener_to = -1;
@@ -54,8 +58,24 @@ void bundle_release(struct bundle *b)
 	free(b->path);
 	free(b->rootfs);
 	strvec_release(&b->texts);
+	strvec_release(&b->warnings);
 	json_decref(b->json);
 	bundle_init(b);
+}
+
+void bundle_warn(struct bundle *b, const char *fmt, ...)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	va_list args;
+
+	va_start(args, fmt);
+	strbuf_vaddf(&text, fmt, args);
+	va_end(args);
+	for (size_t i = 0; i < b->warnings.n; i++) {
+		if (!strcmp(b->warnings.v[i], text.data))
+			return;
+	}
+	strvec_push(&b->warnings, text.data);
 }
 
 const char *bundle_text(struct bundle *b, char *text)
@@ -106,17 +126,31 @@ static void read_user(struct bundle *b, struct fields *f, json_t *process)
 	b->program.groups = b->groups;
 }
 
-static uint64_t read_caps(struct fields *f, json_t *parent, const char *key)
+static bool has_namespace(const struct bundle *b, int flag)
+{
+	for (unsigned i = 0; i < b->setup.n_joins; i++) {
+		if (b->joins[i].type == flag)
+			return true;
+	}
+	return (b->setup.namespaces & (unsigned)flag) != 0;
+}
+
+/* What cannot be granted is missing, with a warning. An unknown name is an error for version 1.0 of
+ * the specification, and from 1.1 on a warning, too. */
+static uint64_t read_caps(struct bundle *b, struct fields *f, json_t *parent, const char *key)
 {
 	json_t *list = fields_array(f, parent, key);
+	bool all = has_namespace(b, CLONE_NEWUSER);
 	uint64_t bits = 0;
 
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const char *name = fields_text(f, json_array_get(list, i), key);
 		int number = caps_number(name);
 
-		if (number < 0)
+		if (number < 0 && b->minor == 0)
 			fields_bad(f, "'%s': unknown capability '%s'", key, name);
+		else if (number < 0 || (!all && prctl(PR_CAPBSET_READ, number, 0, 0, 0) != 1))
+			bundle_warn(b, "capability '%s' cannot be granted here", name);
 		else
 			bits |= 1ull << number;
 	}
@@ -145,6 +179,18 @@ static const struct {
 	{"RLIMIT_STACK", RLIMIT_STACK},
 };
 
+/* Without CAP_SYS_RESOURCE a hard limit only goes down. */
+static void warn_of_rlimit(struct bundle *b, const struct program_rlimit *r, const char *type)
+{
+	struct rlimit now;
+
+	if (getrlimit((__rlimit_resource_t)r->resource, &now) == 0 &&
+	    r->value.rlim_max > now.rlim_max && prctl(PR_CAPBSET_READ, CAP_SYS_RESOURCE) != 1)
+		bundle_warn(b, "'%s': the hard limit cannot be raised from %llu to %llu here", type,
+			    (unsigned long long)now.rlim_max,
+			    (unsigned long long)r->value.rlim_max);
+}
+
 static void read_rlimit(struct bundle *b, struct fields *f, json_t *json)
 {
 	const char *type = fields_string(f, json, "type");
@@ -158,12 +204,15 @@ static void read_rlimit(struct bundle *b, struct fields *f, json_t *json)
 	fields_u64(f, json, "soft", &soft);
 	fields_u64(f, json, "hard", &hard);
 	r.value = (struct rlimit){soft, hard};
+	r.clamp = true;
 	if (r.resource < 0)
 		fields_bad(f, "'rlimits': unknown type '%s'", type ? type : "");
 	for (unsigned i = 0; i < b->program.n_rlimits; i++) {
 		if (b->program.rlimits[i].resource == r.resource)
 			fields_bad(f, "'rlimits': '%s' is there twice", type);
 	}
+	if (!f->bad)
+		warn_of_rlimit(b, &r, type);
 	if (!f->bad)
 		b->program.rlimits[b->program.n_rlimits++] = r;
 }
@@ -210,10 +259,10 @@ static void read_process(struct bundle *b, struct fields *f, json_t *process)
 	if (fields_number(f, size, "width", 0, 65535, &n))
 		b->setup.columns = (unsigned short)n;
 	read_user(b, f, process);
-	b->program.caps =
-		(struct caps){read_caps(f, caps, "bounding"), read_caps(f, caps, "effective"),
-			      read_caps(f, caps, "permitted"), read_caps(f, caps, "inheritable"),
-			      read_caps(f, caps, "ambient")};
+	b->program.caps = (struct caps){
+		read_caps(b, f, caps, "bounding"), read_caps(b, f, caps, "effective"),
+		read_caps(b, f, caps, "permitted"), read_caps(b, f, caps, "inheritable"),
+		read_caps(b, f, caps, "ambient")};
 	b->program.n_rlimits = 0;
 	for (size_t i = 0; i < json_array_size(rlimits); i++)
 		read_rlimit(b, f, json_array_get(rlimits, i));
@@ -308,15 +357,6 @@ static void read_namespaces(struct bundle *b, struct fields *f, json_t *linux_)
 	b->setup.takes_ids = (seen & CLONE_NEWUSER) != 0;
 	b->setup.loopback = (b->setup.namespaces & CLONE_NEWNET) != 0;
 	b->root.pivot = (seen & CLONE_NEWNS) != 0;
-}
-
-static bool has_namespace(const struct bundle *b, int flag)
-{
-	for (unsigned i = 0; i < b->setup.n_joins; i++) {
-		if (b->joins[i].type == flag)
-			return true;
-	}
-	return (b->setup.namespaces & (unsigned)flag) != 0;
 }
 
 static void read_ids(struct bundle *b, struct fields *f, json_t *linux_)
@@ -485,7 +525,7 @@ static void read_linux(struct bundle *b, struct fields *f, json_t *config)
 
 /* --- the whole ------------------------------------------------------------------------------ */
 
-static void check_version(struct fields *f, json_t *config)
+void bundle_version(struct bundle *b, struct fields *f, json_t *config)
 {
 	const char *version = fields_string(f, config, "ociVersion");
 	unsigned major, minor, patch;
@@ -495,6 +535,8 @@ static void check_version(struct fields *f, json_t *config)
 			   BUNDLE_VERSION, version ? version : "");
 	else if (major != 1)
 		fields_bad(f, "'ociVersion': this runtime knows version 1, not '%s'", version);
+	else
+		b->minor = minor;
 }
 
 static void read_root(struct bundle *b, struct fields *f, json_t *config)
@@ -541,7 +583,7 @@ int bundle_load(struct bundle *b, const char *path, struct error *err)
 		return error_set(err, ERROR_SYSTEM, errno, "open the bundle '%s'", path);
 	if (fields_load(config, CONFIG_MAX, &b->json, err) < 0)
 		return -1;
-	check_version(&f, b->json);
+	bundle_version(b, &f, b->json);
 	check_annotations(&f, b->json);
 	read_root(b, &f, b->json);
 	if (f.bad)

@@ -23,9 +23,11 @@
 #define BUNDLE_NAMESPACES 8
 
 struct bundle {
-	json_t *json;        /* owns most strings */
-	char *path, *rootfs; /* absolute */
-	struct strvec texts; /* owns the others */
+	json_t *json;           /* owns most strings */
+	char *path, *rootfs;    /* absolute */
+	struct strvec texts;    /* owns the others */
+	struct strvec warnings; /* what of it cannot be as it says, and is no reason to stop */
+	unsigned minor;         /* of its specification's version 1 */
 	struct container_setup setup;
 	struct root root;
 	struct program program;
@@ -64,10 +66,13 @@ int bundle_cgroup_mounts(struct bundle *b, const struct cgroup *cg, struct error
 
 /* --- for its parts (bundle_*.c) --------------------------------------------------------------- */
 
+void bundle_warn(struct bundle *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* A string that lives as long as B. */
 const char *bundle_text(struct bundle *b, char *text);
 /* The flags of mount(2) for "rshared" and the like, 0 when it is none. */
 unsigned long bundle_propagation(const char *name);
+/* Of CONFIG's "ociVersion". */
+void bundle_version(struct bundle *b, struct fields *f, json_t *config);
 void bundle_ids(struct fields *f, json_t *parent, struct idmap_table *out);
 void bundle_ids_release(struct idmap_table *table);
 void bundle_mounts(struct bundle *b, struct fields *f, json_t *config);

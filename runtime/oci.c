@@ -26,6 +26,16 @@ static void ignore(const struct error *err)
 
 void (*oci_warn)(const struct error *err) = ignore;
 
+void oci_tell_warnings(const struct bundle *b)
+{
+	for (size_t i = 0; i < b->warnings.n; i++) {
+		struct error what = ERROR_INIT;
+
+		error_set(&what, ERROR_UNSUPPORTED, 0, "%s", b->warnings.v[i]);
+		oci_warn(&what);
+	}
+}
+
 void oci_init(struct oci *o)
 {
 	memset(o, 0, sizeof(*o));

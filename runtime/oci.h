@@ -68,6 +68,8 @@ int oci_run_hooks(const struct oci *o, enum hook_kind kind, enum oci_status stat
 void oci_unmount(const struct oci *o);
 /* What is wrong and is no reason to stop. */
 extern void (*oci_warn)(const struct error *err);
+struct bundle;
+void oci_tell_warnings(const struct bundle *b);
 
 /* --- commands --------------------------------------------------------------------------------- */
 

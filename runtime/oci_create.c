@@ -258,6 +258,7 @@ static int prepare(struct creation *x, struct error *err)
 	if (oci_check_id(x->c->id, err) < 0 || bundle_load(&x->bundle, x->c->bundle, err) < 0 ||
 	    connect_console(x, err) < 0)
 		return -1;
+	oci_tell_warnings(&x->bundle);
 	x->told = mmap(NULL, sizeof(*x->told), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 		       -1, 0);
 	if (x->told == MAP_FAILED)

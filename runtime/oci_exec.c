@@ -130,7 +130,10 @@ static int read_process(struct bundle *b, const struct oci *o, const struct oci_
 		if (adapt(b->json, e, err) < 0)
 			return -1;
 	}
-	if (bundle_process(b, b->json, err) < 0)
+	/* the container's: they decide what can be granted */
+	b->setup.namespaces = o->namespaces;
+	bundle_version(b, &f, o->config);
+	if (f.bad || bundle_process(b, b->json, err) < 0)
 		return -1;
 	if (json_is_object(seccomp))
 		bundle_seccomp(b, &f, seccomp);
@@ -195,6 +198,7 @@ int oci_exec(struct oci_exec *e, int *out_status, struct error *err)
 				 oci_status_name(status), e->id);
 	if (read_process(&b, &o, e, err) < 0)
 		return -1;
+	oci_tell_warnings(&b);
 	if (b.terminal && e->detach && !e->console_socket)
 		return error_set(err, ERROR_INVALID, 0,
 				 "a terminal of its own needs a --console-socket or no --detach");

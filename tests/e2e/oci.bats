@@ -227,6 +227,41 @@ await_status() {
 	[ ! -e "$B/data/x" ]
 }
 
+@test "mounts: the kernel lists them in the order of the config" {
+	mkdir -p "$B/data"
+	config '.mounts += [{destination: "/tmp", type: "tmpfs", source: "tmpfs"},
+		{destination: "/tmp/a", type: "bind", source: "data", options: ["bind"]},
+		{destination: "/tmp/b", type: "tmpfs", source: "tmpfs"},
+		{destination: "/tmp/c", type: "bind", source: "data", options: ["bind"]}]'
+	script 'awk "{ print \$5 }" /proc/self/mountinfo | grep ^/tmp'
+	run_bundle
+	echo "$output"
+	[ "$output" = "$(printf '/tmp\n/tmp/a\n/tmp/b\n/tmp/c')" ]
+}
+
+@test "what cannot be granted here is left out, with a warning" {
+	local hard line
+	hard=$(ulimit -Hn)
+	# the suite's own processes may do less than root: this is as it is without CAP_SYS_RESOURCE
+	config --argjson hard "$hard" '.process.rlimits = [{type: "RLIMIT_NOFILE", soft: 64, hard: ($hard + 1)}]
+		| .process.capabilities = {bounding: ["CAP_KILL", "CAP_SYS_RESOURCE"]}
+		| .linux.mountLabel = "system_u:object_r:svirt_sandbox_file_t:s0"'
+	script 'ulimit -n; ulimit -Hn; grep ^CapBnd: /proc/self/status | tr "\t" " "'
+	run setpriv --bounding-set -sys_resource "$OCI" --root "$ROOT" run --bundle "$B" "$ID" 3>&-
+	echo "$output"
+	[ "$status" -eq 0 ]
+	for line in 64 "$hard" 'CapBnd: 0000000000000020'; do grep -qxF "$line" <<<"$output"; done
+	[ "$(grep -c "level=warning.*capability 'CAP_SYS_RESOURCE' cannot be granted" <<<"$output")" -eq 1 ]
+	grep -q "level=warning.*'RLIMIT_NOFILE': the hard limit" <<<"$output"
+	# a name that nobody knows: an error at first, a warning from version 1.1 of the specification on
+	config '.process.capabilities.bounding += ["CAP_NEVER"] | .ociVersion = "1.0.2"'
+	run_bundle
+	[ "$status" -eq 1 ] && [[ $output = *"unknown capability 'CAP_NEVER'"* ]]
+	config '.ociVersion = "1.1.0"'
+	run_bundle
+	[ "$status" -eq 0 ] && [[ $output = *"'CAP_NEVER' cannot be granted"* ]]
+}
+
 @test "a link of the image leads no mount out of it" {
 	mkdir -p "$B/root/bin" "$B/outside"
 	cp "$WORK/rootfs/bin/busybox" "$B/root/bin/sh"
@@ -390,6 +425,20 @@ await_status() {
 	for line in 'NoNewPrivs: 0' 'Seccomp: 2' 140 'hostname 159'; do grep -qxF "$line" <<<"$output"; done
 	[[ $output = *"Operation not supported"* ]]
 	[[ $output = *"Operation not permitted"* ]]
+}
+
+@test "seccomp: a filter may forbid what the runtime itself has to ask before" {
+	local nnp
+	for nnp in true false; do
+		config --argjson nnp "$nnp" '.process.noNewPrivileges = $nnp | .process.cwd = "/etc"
+			| .linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW",
+			syscalls: [{names: ["getcwd", "chdir", "fchdir"], action: "SCMP_ACT_ERRNO"}]}'
+		script 'cat inside; cd /tmp'
+		run_bundle
+		echo "$output"
+		grep -qx inside <<<"$output"
+		[[ $output = *"can't cd to /tmp"* ]]
+	done
 }
 
 @test "seccomp: decisions of an agent at a socket" {
