@@ -72,9 +72,10 @@ static int fail(const struct error *err)
 struct words {
 	struct oci_create create;
 	struct oci_exec exec;
-	bool detach, keep, all, force;
-	const char *format;
-	char **rest; /* after the options */
+	bool detach, keep, all, force, quiet, stats;
+	const char *format, *interval, *resources;
+	json_t *limits; /* what update's options say */
+	char **rest;    /* after the options */
 	int n_rest;
 };
 
@@ -101,6 +102,11 @@ enum option_id {
 	OPT_APPARMOR,
 	OPT_IGNORED,
 	OPT_FORMAT,
+	OPT_STATS,
+	OPT_INTERVAL,
+	OPT_UPDATE = 512, /* and what follows: of oci_update_option */
+	OPT_QUIET = 'q',
+	OPT_RESOURCES = 'r',
 };
 
 static int count(const char *text, unsigned *out, struct error *err)
@@ -115,7 +121,21 @@ static int count(const char *text, unsigned *out, struct error *err)
 
 static int take_option(struct words *w, int id, const char *value, struct error *err)
 {
+	if (id >= OPT_UPDATE)
+		return oci_update_set(w->limits, (size_t)(id - OPT_UPDATE), value, err);
 	switch (id) {
+	case OPT_STATS:
+		w->stats = true;
+		break;
+	case OPT_INTERVAL:
+		w->interval = value;
+		break;
+	case OPT_QUIET:
+		w->quiet = true;
+		break;
+	case OPT_RESOURCES:
+		w->resources = value;
+		break;
 	case OPT_BUNDLE:
 		w->create.bundle = value;
 		break;
@@ -339,6 +359,79 @@ static int run_ps(struct words *w, struct error *err)
 	return print_table(pids.data, w->rest + 1, w->n_rest - 1, err);
 }
 
+static int run_list(struct words *w, struct error *err)
+{
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+
+	if (oci_list(settings.root, str_equal(w->format, "json"), w->quiet, &out, err) < 0)
+		return -1;
+	fputs(out.data, stdout);
+	return 0;
+}
+
+static int run_features(struct words *w, struct error *err)
+{
+	_cleanup_free_ char *text = oci_features();
+
+	(void)w;
+	(void)err;
+	puts(text);
+	return 0;
+}
+
+static int run_update(struct words *w, struct error *err)
+{
+	return oci_update(settings.root, w->rest[0], w->resources, w->limits, err);
+}
+
+/* "5s", "500ms", "1m": milliseconds. */
+static int parse_interval(const char *text, unsigned long long *out, struct error *err)
+{
+	static const struct {
+		const char *unit;
+		unsigned ms;
+	} units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+		size_t len = strlen(text), unit = strlen(units[i].unit);
+
+		if (len <= unit || strcmp(text + len - unit, units[i].unit) != 0)
+			continue;
+		_cleanup_free_ char *number = xstrndup(text, len - unit);
+		if (str_to_u64(number, 1, 3600000 / units[i].ms, out) == 0) {
+			*out *= units[i].ms;
+			return 0;
+		}
+	}
+	return error_set(err, ERROR_USAGE, 0, "--interval: '%s' is not a time like 5s", text);
+}
+
+/* Until the container has ended, unless --stats asks for one line. */
+static int run_events(struct words *w, struct error *err)
+{
+	unsigned long long interval = 5000;
+	uint64_t oom_kills = 0;
+
+	if (w->interval && parse_interval(w->interval, &interval, err) < 0)
+		return -1;
+	for (bool first = true;; first = false) {
+		_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+		struct error what = ERROR_INIT;
+
+		if (oci_stats(settings.root, w->rest[0], w->stats ? NULL : &oom_kills, &out,
+			      &what) < 0) {
+			if (!first && what.code == ERROR_NOT_FOUND)
+				return 0;
+			*err = what;
+			return -1;
+		}
+		fputs(out.data, stdout);
+		if (fflush(stdout) != 0 || w->stats)
+			return 0;
+		clock_sleep_ms((int)interval);
+	}
+}
+
 static int run_spec(struct words *w, struct error *err)
 {
 	_cleanup_free_ char *path = xasprintf("%s/config.json", w->create.bundle);
@@ -389,6 +482,14 @@ static const struct option exec_options[] = {
 	{NULL, 0, NULL, 0}};
 static const struct option ps_options[] = {{"format", required_argument, NULL, OPT_FORMAT},
 					   {NULL, 0, NULL, 0}};
+static const struct option list_options[] = {{"format", required_argument, NULL, OPT_FORMAT},
+					     {"quiet", no_argument, NULL, OPT_QUIET},
+					     {NULL, 0, NULL, 0}};
+static const struct option events_options[] = {{"stats", no_argument, NULL, OPT_STATS},
+					       {"interval", required_argument, NULL, OPT_INTERVAL},
+					       {NULL, 0, NULL, 0}};
+/* with those of oci_update_option */
+static struct option update_options[32] = {{"resources", required_argument, NULL, OPT_RESOURCES}};
 static const struct option spec_options[] = {{"bundle", required_argument, NULL, OPT_BUNDLE},
 					     {NULL, 0, NULL, 0}};
 
@@ -410,14 +511,31 @@ static const struct command {
 	{"ps", "[--format table|json] ID [PS-OPTIONS]", "+f:", ps_options, 1, -1, run_ps, false},
 	{"pause", "ID", "+", none, 1, 1, run_pause, false},
 	{"resume", "ID", "+", none, 1, 1, run_resume, false},
+	{"list", "[--format table|json] [--quiet]", "+f:q", list_options, 0, 0, run_list, false},
+	{"update", "[--resources FILE] [--memory SIZE] [--pids-limit N] [...] ID",
+	 "+r:", update_options, 1, 1, run_update, false},
+	{"events", "[--stats] [--interval TIME] ID", "+", events_options, 1, 1, run_events, false},
+	{"features", "", "+", none, 0, 0, run_features, false},
 	{"spec", "[--bundle DIR]", "+b:", spec_options, 0, 0, run_spec, false},
 };
+
+static void add_update_options(void)
+{
+	const char *name;
+
+	for (size_t i = 0; (name = oci_update_option(i)) && i + 2 < ARRAY_SIZE(update_options); i++)
+		update_options[i + 1] =
+			(struct option){name, required_argument, NULL, OPT_UPDATE + (int)i};
+}
 
 static int run_command(const struct command *c, int argc, char **argv, struct error *err)
 {
 	struct words w = {.create = {.root = settings.root, .bundle = "."},
-			  .exec = {.root = settings.root}};
+			  .exec = {.root = settings.root},
+			  .limits = json_object()};
 	int id, result;
+
+	add_update_options();
 
 	strvec_init(&w.exec.argv);
 	strvec_init(&w.exec.env);
@@ -426,14 +544,16 @@ static int run_command(const struct command *c, int argc, char **argv, struct er
 	optind = 0;
 	opterr = 0;
 	while ((id = getopt_long(argc, argv, c->letters, c->options, NULL)) != -1) {
-		/* ps has its own -f */
-		if (id == OPT_FORCE && c->options == ps_options)
+		/* these have their own -f */
+		if (id == OPT_FORCE && (c->options == ps_options || c->options == list_options))
 			id = OPT_FORMAT;
-		if (id == '?' || take_option(&w, id, optarg, err) < 0)
+		if (id == '?')
 			return error_set(err, ERROR_USAGE, 0,
 					 "%s: unknown or incomplete option '%s': usage: berth-oci "
 					 "%s %s",
 					 c->name, argv[optind - 1], c->name, c->usage);
+		if (take_option(&w, id, optarg, err) < 0)
+			return -1;
 	}
 	w.rest = argv + optind;
 	w.n_rest = argc - optind;
@@ -445,6 +565,7 @@ static int run_command(const struct command *c, int argc, char **argv, struct er
 	strvec_release(&w.exec.env);
 	strvec_release(&w.exec.caps);
 	strvec_release(&w.exec.groups);
+	json_decref(w.limits);
 	return result;
 }
 
@@ -453,7 +574,7 @@ static int usage(FILE *out)
 	fprintf(out, "usage: berth-oci [--root DIR] [--log FILE] [--log-format text|json] "
 		     "COMMAND ...\n\n");
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		fprintf(out, "  %-7s %s\n", commands[i].name, commands[i].usage);
+		fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].usage);
 	return out == stdout ? 0 : 1;
 }
 

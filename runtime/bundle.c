@@ -302,6 +302,11 @@ static const struct {
 	{"mount", CLONE_NEWNS},    {"time", CLONE_NEWTIME},
 };
 
+const char *bundle_namespace(size_t i)
+{
+	return i < ARRAY_SIZE(namespace_names) ? namespace_names[i].name : NULL;
+}
+
 static void join_namespace(struct bundle *b, struct fields *f, const char *path, const char *name,
 			   int flag)
 {

@@ -64,6 +64,16 @@ int bundle_process(struct bundle *b, json_t *process, struct error *err);
 /* Mounts of type cgroup show CG: once that is made. */
 int bundle_cgroup_mounts(struct bundle *b, const struct cgroup *cg, struct error *err);
 
+/* Makes what LIMITS says that of CG. */
+int bundle_limit(const struct bundle *limits, const struct cgroup *cg, struct error *err);
+
+/* The words of a config that are known, one after the other, then NULL (features.md). */
+const char *bundle_namespace(size_t i);
+const char *bundle_mount_option(size_t i);
+const char *bundle_seccomp_action(size_t i);
+const char *bundle_seccomp_operator(size_t i);
+const char *bundle_seccomp_flag(size_t i);
+
 /* --- for its parts (bundle_*.c) --------------------------------------------------------------- */
 
 void bundle_warn(struct bundle *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -64,6 +64,21 @@ static const struct {
 	{"unbindable", MS_UNBINDABLE}, {"runbindable", MS_UNBINDABLE | MS_REC},
 };
 
+/* What else read_option knows. */
+static const char *const other_options[] = {"bind",    "rbind",     "idmap",   "ridmap",
+					    "remount", "tmpcopyup", "defaults"};
+
+const char *bundle_mount_option(size_t i)
+{
+	if (i < ARRAY_SIZE(flag_options))
+		return flag_options[i].name;
+	i -= ARRAY_SIZE(flag_options);
+	if (i < ARRAY_SIZE(propagations))
+		return propagations[i].name;
+	i -= ARRAY_SIZE(propagations);
+	return i < ARRAY_SIZE(other_options) ? other_options[i] : NULL;
+}
+
 struct options {
 	unsigned long flags, propagation;
 	struct root_attrs attrs;

@@ -350,3 +350,31 @@ void bundle_resources(struct bundle *b, struct fields *f, json_t *r)
 	read_unified(b, f, fields_object(f, r, "unified"), v2);
 	read_rules(b, f, fields_array(f, r, "devices"));
 }
+
+/* Version 1 keeps memory below memory and swap together at any moment: which of the two goes first
+ * depends on the way it goes. What could not be written is tried once more after the others. */
+static int write_limits(const struct bundle *b, const struct cgroup *cg, bool *again,
+			struct error *err)
+{
+	for (unsigned i = 0; i < b->n_writes; i++) {
+		struct error what = ERROR_INIT;
+
+		if (hierarchy_write(cg, &b->writes[i], &what) == 0)
+			continue;
+		if (!again || !str_starts(b->writes[i].file, "memory.")) {
+			*err = what;
+			return -1;
+		}
+		*again = true;
+	}
+	return 0;
+}
+
+int bundle_limit(const struct bundle *b, const struct cgroup *cg, struct error *err)
+{
+	bool again = false;
+
+	if (write_limits(b, cg, &again, err) < 0 || (again && write_limits(b, cg, NULL, err) < 0))
+		return -1;
+	return b->n_rules ? devfilter_apply(cg, b->rules, b->n_rules, err) : 0;
+}

@@ -12,49 +12,72 @@
 
 /* runtime-spec, config-linux.md, "Seccomp" */
 
+static const struct {
+	const char *name;
+	uint32_t action;
+	bool takes_errno;
+} actions[] = {
+	{"SCMP_ACT_KILL", SCMP_ACT_KILL, false},
+	{"SCMP_ACT_KILL_THREAD", SCMP_ACT_KILL_THREAD, false},
+	{"SCMP_ACT_KILL_PROCESS", SCMP_ACT_KILL_PROCESS, false},
+	{"SCMP_ACT_TRAP", SCMP_ACT_TRAP, false},
+	{"SCMP_ACT_ERRNO", SCMP_ACT_ERRNO(0), true},
+	{"SCMP_ACT_TRACE", SCMP_ACT_TRACE(0), true},
+	{"SCMP_ACT_ALLOW", SCMP_ACT_ALLOW, false},
+	{"SCMP_ACT_LOG", SCMP_ACT_LOG, false},
+	{"SCMP_ACT_NOTIFY", SCMP_ACT_NOTIFY, false},
+};
+
+static const struct {
+	const char *name;
+	enum scmp_compare op;
+} operators[] = {{"SCMP_CMP_NE", SCMP_CMP_NE},
+		 {"SCMP_CMP_LT", SCMP_CMP_LT},
+		 {"SCMP_CMP_LE", SCMP_CMP_LE},
+		 {"SCMP_CMP_EQ", SCMP_CMP_EQ},
+		 {"SCMP_CMP_GE", SCMP_CMP_GE},
+		 {"SCMP_CMP_GT", SCMP_CMP_GT},
+		 {"SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ}};
+
+static const struct {
+	const char *name;
+	unsigned flag;
+} flags[] = {{"SECCOMP_FILTER_FLAG_TSYNC", 0}, /* there is one thread */
+	     {"SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG},
+	     {"SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW},
+	     {"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", 1u << 5}};
+
+const char *bundle_seccomp_action(size_t i)
+{
+	return i < ARRAY_SIZE(actions) ? actions[i].name : NULL;
+}
+
+const char *bundle_seccomp_operator(size_t i)
+{
+	return i < ARRAY_SIZE(operators) ? operators[i].name : NULL;
+}
+
+const char *bundle_seccomp_flag(size_t i)
+{
+	return i < ARRAY_SIZE(flags) ? flags[i].name : NULL;
+}
+
 static uint32_t action_of(struct fields *f, const char *name, int64_t errnum)
 {
-	static const struct {
-		const char *name;
-		uint32_t action;
-	} actions[] = {
-		{"SCMP_ACT_KILL", SCMP_ACT_KILL},
-		{"SCMP_ACT_KILL_THREAD", SCMP_ACT_KILL_THREAD},
-		{"SCMP_ACT_KILL_PROCESS", SCMP_ACT_KILL_PROCESS},
-		{"SCMP_ACT_TRAP", SCMP_ACT_TRAP},
-		{"SCMP_ACT_ALLOW", SCMP_ACT_ALLOW},
-		{"SCMP_ACT_LOG", SCMP_ACT_LOG},
-		{"SCMP_ACT_NOTIFY", SCMP_ACT_NOTIFY},
-	};
-
 	for (size_t i = 0; name && i < ARRAY_SIZE(actions); i++) {
 		if (!strcmp(name, actions[i].name))
-			return actions[i].action;
+			return actions[i].action |
+			       (actions[i].takes_errno ? (uint32_t)errnum & 0xffff : 0);
 	}
-	if (name && !strcmp(name, "SCMP_ACT_ERRNO"))
-		return SCMP_ACT_ERRNO((uint32_t)errnum);
-	if (name && !strcmp(name, "SCMP_ACT_TRACE"))
-		return SCMP_ACT_TRACE((uint32_t)errnum);
 	fields_bad(f, "'seccomp': unknown action '%s'", name ? name : "");
 	return SCMP_ACT_KILL_PROCESS;
 }
 
 static enum scmp_compare operator_of(struct fields *f, const char *name)
 {
-	static const struct {
-		const char *name;
-		enum scmp_compare op;
-	} ops[] = {{"SCMP_CMP_NE", SCMP_CMP_NE},
-		   {"SCMP_CMP_LT", SCMP_CMP_LT},
-		   {"SCMP_CMP_LE", SCMP_CMP_LE},
-		   {"SCMP_CMP_EQ", SCMP_CMP_EQ},
-		   {"SCMP_CMP_GE", SCMP_CMP_GE},
-		   {"SCMP_CMP_GT", SCMP_CMP_GT},
-		   {"SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ}};
-
-	for (size_t i = 0; name && i < ARRAY_SIZE(ops); i++) {
-		if (!strcmp(name, ops[i].name))
-			return ops[i].op;
+	for (size_t i = 0; name && i < ARRAY_SIZE(operators); i++) {
+		if (!strcmp(name, operators[i].name))
+			return operators[i].op;
 	}
 	fields_bad(f, "'seccomp': unknown operator '%s'", name ? name : "");
 	return SCMP_CMP_EQ;
@@ -158,13 +181,6 @@ static void read_rule(struct bundle *b, struct fields *f, json_t *rule, scmp_fil
 
 static void read_flags(struct bundle *b, struct fields *f, json_t *seccomp)
 {
-	static const struct {
-		const char *name;
-		unsigned flag;
-	} flags[] = {{"SECCOMP_FILTER_FLAG_TSYNC", 0}, /* there is one thread */
-		     {"SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG},
-		     {"SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW},
-		     {"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", 1u << 5}};
 	json_t *list = fields_array(f, seccomp, "flags");
 
 	for (size_t i = 0; i < json_array_size(list); i++) {

@@ -266,6 +266,18 @@ int hierarchy_write(const struct cgroup *cg, const struct hierarchy_write *w, st
 	return 0;
 }
 
+void hierarchy_number(const struct cgroup *cg, const char *controller, const char *file,
+		      uint64_t *out)
+{
+	int dir = hierarchy_folder(cg, controller);
+	char text[64];
+
+	*out = 0;
+	if (dir < 0 || read_file(dir, file, text, sizeof(text)) < 0)
+		return;
+	*out = str_starts(text, "max") ? UINT64_MAX : strtoull(text, NULL, 10);
+}
+
 /* --- processes ------------------------------------------------------------------------------ */
 
 static int collect(int dir, struct strbuf *out)

@@ -50,14 +50,18 @@ static void read_hook(struct fields *f, json_t *json, struct hook *out)
 		fields_bad(f, "hook '%s': 'timeout' must be more than 0", path ? path : "");
 }
 
+static const char *const kind_names[HOOK_KINDS] = {
+	"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"};
+
+const char *hook_kind_name(size_t kind)
+{
+	return kind < HOOK_KINDS ? kind_names[kind] : NULL;
+}
+
 void hook_lists_read(struct fields *f, json_t *hooks, struct hook_list lists[HOOK_KINDS])
 {
-	static const char *const names[HOOK_KINDS] = {"prestart",        "createRuntime",
-						      "createContainer", "startContainer",
-						      "poststart",       "poststop"};
-
 	for (int k = 0; k < HOOK_KINDS; k++) {
-		json_t *list = fields_array(f, hooks, names[k]);
+		json_t *list = fields_array(f, hooks, kind_names[k]);
 
 		lists[k].n = (unsigned)json_array_size(list);
 		lists[k].v = lists[k].n ? xcalloc(lists[k].n, sizeof(struct hook)) : NULL;

@@ -32,6 +32,8 @@ struct hook_list {
 	unsigned n;
 };
 
+/* NULL past the last. */
+const char *hook_kind_name(size_t kind);
 /* The lists of the object HOOKS, which may be NULL. The caller calls hook_lists_release; the
  * strings stay the document's. */
 void hook_lists_read(struct fields *f, json_t *hooks, struct hook_list lists[HOOK_KINDS]);

@@ -91,6 +91,21 @@ int oci_pause(const char *root, const char *id, bool pause, struct error *err);
 /* Appends the pids of its processes, one a line. */
 int oci_pids(const char *root, const char *id, struct strbuf *out, struct error *err);
 
+/* Appends what is below ROOT: a table, with JSON a list of states, with IDS_ONLY their names. */
+int oci_list(const char *root, bool json, bool ids_only, struct strbuf *out, struct error *err);
+/* What this runtime can do (runtime-spec, features.md). */
+char *oci_features(void);
+/* The names of the settings of "update", then NULL; and one of them as a part of RESOURCES. */
+const char *oci_update_option(size_t i);
+int oci_update_set(json_t *resources, size_t i, const char *value, struct error *err);
+/* The "resources" of FILE ("-": stdin; may be NULL) and over them RESOURCES become its limits. */
+int oci_update(const char *root, const char *id, const char *file, json_t *resources,
+	       struct error *err);
+/* Appends a line of JSON with what it uses, and one before when something was killed for want of
+ * memory since *OOM_KILLS, which may be NULL. ERROR_NOT_FOUND when it does not run. */
+int oci_stats(const char *root, const char *id, uint64_t *oom_kills, struct strbuf *out,
+	      struct error *err);
+
 struct oci_exec {
 	const char *root, *id;
 	const char *process; /* a file with one, or NULL: the container's own with what follows */

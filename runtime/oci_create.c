@@ -72,17 +72,6 @@ static int tell_listener(struct creation *x, struct error *err)
 	return 0;
 }
 
-static int limit(struct creation *x, struct error *err)
-{
-	for (unsigned i = 0; i < x->bundle.n_writes; i++) {
-		if (hierarchy_write(&x->cgroup, &x->bundle.writes[i], err) < 0)
-			return -1;
-	}
-	if (!x->bundle.n_rules)
-		return 0;
-	return devfilter_apply(&x->cgroup, x->bundle.rules, x->bundle.n_rules, err);
-}
-
 /* The root is built: limits apply from here on, and the hooks that come before it is entered. */
 static int serve(void *data, pid_t pid, struct error *err)
 {
@@ -92,7 +81,7 @@ static int serve(void *data, pid_t pid, struct error *err)
 	x->oci.start = status_process_start(pid);
 	if (tell(x, OCI_CREATING, x->told->creating, err) < 0 ||
 	    tell(x, OCI_CREATED, x->told->created, err) < 0 || tell_listener(x, err) < 0 ||
-	    oci_save(&x->oci, err) < 0 || limit(x, err) < 0)
+	    oci_save(&x->oci, err) < 0 || bundle_limit(&x->bundle, &x->cgroup, err) < 0)
 		return -1;
 	/* the oldest kind has always been told "created" */
 	if (hook_run_all(&x->bundle.hooks[HOOK_PRESTART], x->told->created, err) < 0)

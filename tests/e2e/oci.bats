@@ -480,6 +480,71 @@ has_controller() {
 	[ "$output" = $'67108864\n33\n50000 100000' ] || [ "$output" = $'67108864\n33\n512\n50000' ]
 }
 
+@test "list: those that are there" {
+	run oci list
+	[ "$status" -eq 0 ] && [ "${#lines[@]}" -eq 1 ] && [[ $output = ID*OWNER ]]
+	[ "$(oci list --format json)" = '[]' ]
+	script 'sleep 1000'
+	create
+	[ "$(oci list -q)" = "$ID" ]
+	oci list | grep -E "^$ID +[0-9]+ +created +$B "
+	[ "$(oci list -f json | jq -c)" = "$(oci state "$ID" | jq -c '[.]')" ]
+}
+
+# What its cgroup has: limit_of CONTROLLER FILE-OF-V1 FILE-OF-V2
+limit_of() {
+	cat "/sys/fs/cgroup/$1/$ID/$2" 2>/dev/null || cat "/sys/fs/cgroup/$ID/$3"
+}
+
+@test "update: other limits for what runs; events tell of them" {
+	local controller
+	for controller in memory pids cpu; do
+		has_controller $controller || skip "no cgroup controller '$controller'"
+	done
+	config '.linux.resources.memory = {limit: 33554432} | .linux.resources.pids = {limit: 50}'
+	script 'sleep 1000'
+	create
+	oci start "$ID"
+	oci update --memory 64m --pids-limit 60 --cpu-share 512 "$ID"
+	[ "$(limit_of memory memory.limit_in_bytes memory.max)" = 67108864 ]
+	[ "$(limit_of pids pids.max pids.max)" = 60 ]
+	# from stdin, as engines do; what it does not name stays
+	oci update --resources - "$ID" <<<'{"memory": {"limit": 50331648}, "devices": [{"allow": false}]}'
+	[ "$(limit_of memory memory.limit_in_bytes memory.max)" = 50331648 ]
+	[ "$(limit_of pids pids.max pids.max)" = 60 ]
+	oci events --stats "$ID" | jq -e --arg id "$ID" '.type == "stats" and .id == $id
+		and .data.memory.usage.limit == 50331648 and .data.memory.usage.usage > 0
+		and .data.pids == {current: 1, limit: 60} and .data.cpu.usage.total > 0'
+	run oci update --memory 3x "$ID"
+	[ "$status" -eq 1 ] && [[ $output = *"'3x' is not a number like 512m"* ]]
+	# without --stats: until it ends
+	oci events --interval 20ms "$ID" >"$BATS_TEST_TMPDIR/events" &
+	until [ "$(wc -l <"$BATS_TEST_TMPDIR/events")" -ge 2 ]; do sleep 0.02; done
+	oci kill "$ID" KILL
+	wait $!
+	await_status stopped
+	run oci update --memory 64m "$ID"
+	[ "$status" -eq 1 ] && [[ $output = *"is not running"* ]]
+}
+
+@test "update: memory and swap together, up and down" {
+	[ -e /sys/fs/cgroup/memory/memory.memsw.limit_in_bytes ] || skip "version 1 with swap accounting only"
+	config '.linux.resources.memory = {limit: 33554432, swap: 33554432}'
+	script 'sleep 1000'
+	create
+	oci update --memory 64m --memory-swap 96m "$ID"
+	[ "$(limit_of memory memory.memsw.limit_in_bytes '')" = 100663296 ]
+	oci update --memory 16m --memory-swap 16m "$ID"
+	[ "$(limit_of memory memory.limit_in_bytes '')" = 16777216 ]
+}
+
+@test "features: what a config may say" {
+	oci features | jq -e '.ociVersionMin == "1.0.0" and .ociVersionMax == "1.0.2"
+		and (.hooks | length) == 6 and (.linux.namespaces | index("cgroup"))
+		and (.linux.seccomp.actions | index("SCMP_ACT_NOTIFY")) and (.linux.capabilities | index("CAP_KILL"))
+		and .linux.mountExtensions.idmap.enabled and (.mountOptions | index("rbind"))'
+}
+
 @test "devices: only those that the rules and every container have" {
 	config '.linux.resources.devices = [{allow: false, access: "rwm"},
 			{allow: true, type: "c", major: 1, minor: 11, access: "r"}]
