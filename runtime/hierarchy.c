@@ -422,6 +422,26 @@ bool hierarchy_is_frozen(const struct cgroup *cg)
 	       !str_starts(text, "THAWED");
 }
 
+bool hierarchy_path_is_frozen(const char *path)
+{
+	_cleanup_(mounts_release) struct mounts m = {.n = 0};
+	struct cgroup cg = {.v2 = hierarchy_is_v2(), .n = 1};
+	bool frozen = false;
+
+	if (find_mounts(&m, NULL) < 0)
+		return false;
+	for (unsigned i = 0; i < m.n && !frozen; i++) {
+		if (!cg.v2 && strcmp(m.v[i].name, "freezer") != 0)
+			continue;
+		if (walk(&m.v[i], path, false, &cg.trees[0].dirfd) < 0)
+			continue;
+		memcpy(cg.trees[0].name, m.v[i].name, sizeof(cg.trees[0].name));
+		frozen = hierarchy_is_frozen(&cg);
+		close(cg.trees[0].dirfd);
+	}
+	return frozen;
+}
+
 int hierarchy_freeze(const struct cgroup *cg, bool freeze, struct error *err)
 {
 	int dir = cg->v2 ? cg->trees[0].dirfd : hierarchy_folder(cg, "freezer");

@@ -39,5 +39,7 @@ int hierarchy_pids(const struct cgroup *cg, struct strbuf *out, struct error *er
 int hierarchy_remove(const char *path, struct error *err);
 int hierarchy_freeze(const struct cgroup *cg, bool freeze, struct error *err);
 bool hierarchy_is_frozen(const struct cgroup *cg);
+/* The same of PATH, which may not exist, opening no more than that takes. */
+bool hierarchy_path_is_frozen(const char *path);
 
 #endif

@@ -150,19 +150,13 @@ void oci_remove_folder(const struct oci *o)
 enum oci_status oci_status(const struct oci *o)
 {
 	_cleanup_free_ char *gate = xasprintf("%s/start", o->folder);
-	struct cgroup cg;
-	bool frozen;
 
 	if (!o->pid) /* being created, or what is left of that */
 		return status_process_start((pid_t)o->start) ? OCI_CREATING : OCI_STOPPED;
 	if (status_process_start(o->pid) != o->start)
 		return OCI_STOPPED;
-	if (hierarchy_open(o->cgroup, false, &cg, NULL) == 0) {
-		frozen = hierarchy_is_frozen(&cg);
-		cgroup_close(&cg);
-		if (frozen)
-			return OCI_PAUSED;
-	}
+	if (hierarchy_path_is_frozen(o->cgroup))
+		return OCI_PAUSED;
 	return file_exists(AT_FDCWD, gate) ? OCI_CREATED : OCI_RUNNING;
 }
 
