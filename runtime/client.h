@@ -30,6 +30,8 @@ enum container_state {
 	CONTAINER_LOST,    /* its shim is gone: remove it and start another */
 };
 
+/* Fields are added at the end and never changed: shims of every earlier version write it too
+ * (runtime/status.h). */
 struct container_status {
 	char id[NAME_ID_MAX + 1];
 	char label[256];

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,14 +13,28 @@
 
 #define STATUS_MAGIC 0x62745301u
 
-/* Written in place; a reader that sees two different counts came in between and reads again. */
-struct status_file {
+/* Written in place; a reader that sees two different counts came in between and reads again. What
+ * lies between head and count_again is as long as its writer's struct container_status. */
+struct status_head {
 	uint32_t magic;
-	uint32_t size;
+	uint32_t size; /* of the whole file */
 	uint64_t count;
+};
+struct status_file {
+	struct status_head head;
 	struct container_status status;
 	uint64_t count_again;
 };
+_Static_assert(sizeof(struct status_file) == sizeof(struct status_head) +
+						     sizeof(struct container_status) +
+						     sizeof(uint64_t),
+	       "nothing but these three lies in the file");
+
+/* The struct as the first shims wrote it. */
+#define FIRST_SIZE                                                                                 \
+	(offsetof(struct container_status, pids_limit) +                                           \
+	 sizeof(((struct container_status *)NULL)->pids_limit))
+#define MAX_SIZE 4096
 
 uint64_t status_process_start(pid_t pid)
 {
@@ -55,9 +70,9 @@ int status_write(int dirfd, const struct container_status *s, struct error *err)
 	struct status_file f;
 
 	memset(&f, 0, sizeof(f));
-	f.magic = STATUS_MAGIC;
-	f.size = sizeof(f);
-	f.count = f.count_again = ++count;
+	f.head.magic = STATUS_MAGIC;
+	f.head.size = sizeof(f);
+	f.head.count = f.count_again = ++count;
 	f.status = *s;
 	/* No fsync: run/ does not outlive the machine's boot. */
 	_cleanup_close_ int fd =
@@ -67,12 +82,32 @@ int status_write(int dirfd, const struct container_status *s, struct error *err)
 	return 0;
 }
 
+/* What N bytes say, whose writer may know fewer fields or more: those that it does not know are 0,
+ * those that we do not know are passed over. */
+static bool parse(const unsigned char *data, size_t n, struct container_status *out)
+{
+	struct status_head head;
+	uint64_t again;
+
+	if (n < sizeof(head) + FIRST_SIZE + sizeof(again))
+		return false;
+	memcpy(&head, data, sizeof(head));
+	memcpy(&again, data + n - sizeof(again), sizeof(again));
+	if (head.magic != STATUS_MAGIC || head.size != n || head.count != again)
+		return false;
+	size_t size = n - sizeof(head) - sizeof(again);
+	memset(out, 0, sizeof(*out));
+	memcpy(out, data + sizeof(head), size < sizeof(*out) ? size : sizeof(*out));
+	return true;
+}
+
 int status_read(const struct instance *inst, const char *id, struct container_status *out,
 		struct error *err)
 {
 	_cleanup_free_ char *path = instance_run(inst, "containers/%s/status", id);
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	struct status_file f;
+	unsigned char data[MAX_SIZE];
+	struct container_status s;
 	bool good = false;
 
 	if (fd < 0)
@@ -81,15 +116,15 @@ int status_read(const struct instance *inst, const char *id, struct container_st
 	for (int i = 0; i < 100 && !good; i++) {
 		if (i)
 			clock_sleep_ms(1);
-		good = pread(fd, &f, sizeof(f), 0) == sizeof(f) && f.magic == STATUS_MAGIC &&
-		       f.size == sizeof(f) && f.count == f.count_again;
+		ssize_t n = pread(fd, data, sizeof(data), 0);
+		good = n > 0 && parse(data, (size_t)n, &s);
 	}
 	if (!good)
 		return error_set(err, ERROR_INVALID, 0, "the status of '%s' is damaged", id);
-	f.status.id[sizeof(f.status.id) - 1] = '\0';
-	f.status.label[sizeof(f.status.label) - 1] = '\0';
-	f.status.address[sizeof(f.status.address) - 1] = '\0';
-	*out = f.status;
+	s.id[sizeof(s.id) - 1] = '\0';
+	s.label[sizeof(s.label) - 1] = '\0';
+	s.address[sizeof(s.address) - 1] = '\0';
+	*out = s;
 	return 0;
 }
 

@@ -21,6 +21,7 @@
 #define WIRE_MAX_BYTES (3u << 20)
 #define WIRE_MAX_FDS 5
 
+/* Never renumbered: berth-runtime speaks to shims of earlier versions. */
 enum wire_type {
 	WIRE_START = 1, /* spec */
 	WIRE_ATTACH,    /* spec; fds: stdin, stdout, stderr unless tty */
