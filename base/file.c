@@ -11,6 +11,8 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/random.h"
@@ -105,6 +107,37 @@ int file_publish(int dirfd, const char *path, const void *data, size_t len, mode
 		 struct error *err)
 {
 	return replace(dirfd, path, data, len, mode, false, err);
+}
+
+/* "NAME.1a2b3c4d.tmp" */
+static bool is_temporary(const char *name)
+{
+	size_t len = strlen(name);
+	const char *end = name + len - 13;
+	return len > 13 && *end == '.' && strspn(end + 1, "0123456789abcdef") == 8 &&
+	       strcmp(end + 9, ".tmp") == 0;
+}
+
+int file_find_temporary(int dirfd, struct strvec *out, struct error *err)
+{
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	time_t now = time(NULL);
+	if (!dir) {
+		error_set(err, ERROR_SYSTEM, errno, "list a folder");
+		close_fd(fd);
+		return -1;
+	}
+	for (struct dirent *e; (e = readdir(dir));) {
+		struct stat st;
+		if (is_temporary(e->d_name) &&
+		    fstatat(dirfd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    S_ISREG(st.st_mode) && st.st_mtime + FILE_TEMPORARY_S < now)
+			strvec_push(out, e->d_name);
+	}
+	closedir(dir);
+	strvec_sort(out);
+	return 0;
 }
 
 int file_open_beneath(int dirfd, const char *path, int flags, mode_t mode, bool no_links,

@@ -2,6 +2,7 @@
 #include "buildpacks/cache.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
@@ -28,4 +29,11 @@ int cache_note(const struct instance *inst, const char *id, struct error *err)
 	return file_make_dirs(folder, 0750, err) < 0
 		       ? -1
 		       : file_replace(AT_FDCWD, path, "", 0, 0640, err);
+}
+
+void cache_forget(const struct instance *inst, const char *id)
+{
+	_cleanup_free_ char *path = note_path(inst, id);
+
+	unlink(path);
 }

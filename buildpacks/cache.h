@@ -16,5 +16,7 @@ bool cache_is_empty(const struct instance *inst, const char *id);
 
 /* A build is about to have it. */
 int cache_note(const struct instance *inst, const char *id, struct error *err);
+/* It is gone, and its app too. */
+void cache_forget(const struct instance *inst, const char *id);
 
 #endif

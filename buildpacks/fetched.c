@@ -392,8 +392,8 @@ static void close_dir(DIR **dir)
 		closedir(*dir);
 }
 
-int fetched_collect(const struct instance *inst, const struct strvec *keep_addresses,
-		    struct error *err)
+int fetched_collect(const struct instance *inst, const struct strvec *keep_addresses, bool dry,
+		    struct strvec *out, struct error *err)
 {
 	_cleanup_free_ char *packs = instance_lib(inst, "packs");
 	_cleanup_(close_dir) DIR *dir = opendir(packs);
@@ -412,9 +412,12 @@ int fetched_collect(const struct instance *inst, const struct strvec *keep_addre
 			strvec_push(&used, ref);
 		}
 	}
-	for (struct dirent *e; (e = readdir(dir));)
-		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
-		    !strvec_has(&used, e->d_name))
-			file_remove_tree(dirfd(dir), e->d_name, NULL);
+	for (struct dirent *e; (e = readdir(dir));) {
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
+		    strvec_has(&used, e->d_name))
+			continue;
+		if (dry || file_remove_tree(dirfd(dir), e->d_name, NULL) == 0)
+			strvec_pushf(out, "buildpack %s", e->d_name);
+	}
 	return 0;
 }

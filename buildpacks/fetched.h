@@ -35,7 +35,9 @@ int fetched_ensure(const struct instance *inst, const char *address, bool truste
  * and not one of Heroku's API, which wins where a pack is both. */
 bool fetched_is_cnb(const struct instance *inst, const char *id);
 
-/* Removes packs that no address gave last, and addresses that are not in KEEP. */
-int fetched_collect(const struct instance *inst, const struct strvec *keep, struct error *err);
+/* Removes packs that no address gave last, and addresses that are not in KEEP, or with DRY only
+ * names them. One line each goes to OUT. */
+int fetched_collect(const struct instance *inst, const struct strvec *keep, bool dry,
+		    struct strvec *out, struct error *err);
 
 #endif

@@ -91,7 +91,8 @@ static int prepare(const struct instance *inst, struct error *err)
 		return -1;
 	if (plugin_store_refresh(inst, err) < 0)
 		return -1;
-	if (export_sweep(inst, err) < 0)
+	_cleanup_strvec_ struct strvec swept = STRVEC_INIT;
+	if (export_sweep(inst, false, &swept, err) < 0)
 		return -1;
 	if (prepare_state(inst) < 0)
 		return error_set(err, ERROR_FAILED, 0, "the state cannot be opened");

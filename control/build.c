@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "control/build.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -572,4 +573,65 @@ int build_prune(struct context *c, int64_t app, struct error *err)
 		unlink(path);
 	}
 	return got;
+}
+
+/* Whether ID is a build's: one that has a row, or that lives. */
+static int is_build(struct context *c, int64_t id, bool *out, struct error *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	if (db_query(&c->db, &stmt, err, "SELECT 1 FROM builds WHERE id = ?", "i", id) < 0)
+		return -1;
+	int got = db_next(&c->db, stmt, err);
+	*out = got == 1 || is_alive(c->inst, id);
+	return got < 0 ? -1 : 0;
+}
+
+/* The ID of "PREFIX""ID""SUFFIX"; -1 for other names. */
+static int64_t id_of(const char *name, const char *prefix, const char *suffix)
+{
+	const char *rest = str_skip(name, prefix);
+	size_t digits = rest ? strspn(rest, "0123456789") : 0;
+	unsigned long long id;
+	if (digits == 0 || strcmp(rest + digits, suffix) != 0)
+		return -1;
+	_cleanup_free_ char *text = xstrndup(rest, digits);
+	return str_to_u64(text, 1, INT64_MAX, &id) < 0 ? -1 : (int64_t)id;
+}
+
+static int sweep_folder(struct context *c, const char *path, const char *prefix, const char *suffix,
+			bool dry, struct strvec *out, struct error *err)
+{
+	DIR *dir = opendir(path);
+	int result = 0;
+	if (!dir)
+		return errno == ENOENT ? 0 : error_set(err, ERROR_SYSTEM, errno, "list '%s'", path);
+	for (struct dirent *e; result == 0 && (e = readdir(dir));) {
+		int64_t id = id_of(e->d_name, prefix, suffix);
+		bool used = true;
+		if (id >= 0)
+			result = is_build(c, id, &used, err);
+		if (used || result < 0)
+			continue;
+		if (!dry && unlinkat(dirfd(dir), e->d_name, 0) < 0 && errno != ENOENT)
+			result = error_set(err, ERROR_SYSTEM, errno, "remove '%s'", e->d_name);
+		else
+			strvec_pushf(out, "%s of build %lld, which is gone",
+				     *prefix ? "lock" : "log", (long long)id);
+	}
+	closedir(dir);
+	return result;
+}
+
+int build_sweep(struct context *c, bool dry, struct strvec *out, struct error *err)
+{
+	_cleanup_free_ char *logs = instance_lib(c->inst, "build-logs");
+	_cleanup_free_ char *locks = instance_run(c->inst, "locks");
+	/* a build makes its files and its row while it may write: there is none half-way */
+	if (db_begin(&c->db, err) < 0)
+		return -1;
+	int result = sweep_folder(c, logs, "", ".log", dry, out, err);
+	if (result == 0)
+		result = sweep_folder(c, locks, "build-", "", dry, out, err);
+	db_rollback(&c->db);
+	return result;
 }

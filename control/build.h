@@ -81,6 +81,8 @@ int build_reap(struct context *c, struct error *err);
 /* Forgets all but the newest builds of APP that setting "retention" keeps (20), and the logs of
  * apps that are gone. */
 int build_prune(struct context *c, int64_t app, struct error *err);
+/* Removes logs and locks of builds that have no row, or with DRY only names them. */
+int build_sweep(struct context *c, bool dry, struct strvec *out, struct error *err);
 /* [build] parallel, by default half the processors, at least one. */
 int build_parallel(const struct instance *inst, unsigned *out, struct error *err);
 

@@ -13,6 +13,7 @@
 #include "buildpacks/imagebuild.h"
 #include "buildpacks/imagekept.h"
 #include "control/imagetag.h"
+#include "control/leftover.h"
 #include "control/packlist.h"
 #include "receiver/export.h"
 #include "runtime/client.h"
@@ -43,6 +44,10 @@ int collect_hold(const struct instance *inst, int *out_fd, struct error *err)
 struct kept {
 	struct strvec images, trees, layers, packs;
 };
+#define KEPT_INIT                                                                                  \
+	{                                                                                          \
+		STRVEC_INIT, STRVEC_INIT, STRVEC_INIT, STRVEC_INIT                                 \
+	}
 
 /* The newest releases that have an image, and always the current one. */
 static int load_kept(struct context *c, struct kept *k, struct error *err)
@@ -94,17 +99,26 @@ static int load_layers(struct context *c, struct kept *k, struct error *err)
 	return 0;
 }
 
-static void remove_images(struct context *c, const struct kept *k)
+/* One pass: what it removes, or with `dry` would remove, is named in `out`. */
+struct pass {
+	struct context *c;
+	const struct kept *k;
+	bool dry;
+	struct strvec *out;
+};
+
+static void pass_images(struct pass *p)
 {
-	_cleanup_free_ char *folder = instance_lib(c->inst, "images");
+	_cleanup_free_ char *folder = instance_lib(p->c->inst, "images");
 	DIR *dir = opendir(folder);
 	for (struct dirent *e; dir && (e = readdir(dir));) {
 		size_t len = strlen(e->d_name);
 		if (len < 6 || strcmp(e->d_name + len - 5, ".json") != 0)
 			continue;
 		_cleanup_free_ char *id = xstrndup(e->d_name, len - 5);
-		if (!strvec_has(&k->images, id))
-			unlinkat(dirfd(dir), e->d_name, 0);
+		if (!strvec_has(&p->k->images, id) &&
+		    (p->dry || unlinkat(dirfd(dir), e->d_name, 0) == 0))
+			strvec_pushf(p->out, "image %s of no release", id);
 	}
 	if (dir)
 		closedir(dir);
@@ -118,31 +132,67 @@ static bool is_own(const char *layer)
 	       str_starts(layer, IMAGE_OCI_LAYER) || str_starts(layer, IMAGEBUILD_LAYER);
 }
 
-static int remove_rest(struct context *c, const struct kept *k, struct error *err)
+/* What is in use is refused, and is for the next time. */
+static int pass_layers(struct pass *p, struct error *err)
 {
 	_cleanup_strvec_ struct strvec layers = STRVEC_INIT;
-	_cleanup_strvec_ struct strvec trees = STRVEC_INIT;
-	_cleanup_free_ struct container_status *running = NULL;
-	size_t n = 0;
-	struct error busy = ERROR_INIT;
-	if (runtime_layer_list(c->inst, &layers, err) < 0 ||
-	    export_list(c->inst, &trees, err) < 0 ||
-	    runtime_list(c->inst, NULL, &running, &n, err) < 0)
+	if (runtime_layer_list(p->c->inst, &layers, err) < 0)
 		return -1;
-	/* a layer that a container uses is refused by berth-runtime */
-	for (size_t i = 0; i < layers.n; i++)
-		if (is_own(layers.v[i]) && !strvec_has(&k->layers, layers.v[i]))
-			runtime_layer_remove(c->inst, layers.v[i], &busy);
-	/* an overlay holds on to the files of a tree that is removed below it */
-	for (size_t i = 0; i < trees.n; i++)
-		if (!strvec_has(&k->trees, trees.v[i]))
-			export_remove(c->inst, trees.v[i], &busy);
+	for (size_t i = 0; i < layers.n; i++) {
+		struct error busy = ERROR_INIT;
+		if (is_own(layers.v[i]) && !strvec_has(&p->k->layers, layers.v[i]) &&
+		    (p->dry ? runtime_layer_check_idle
+			    : runtime_layer_remove)(p->c->inst, layers.v[i], &busy) == 0)
+			strvec_pushf(p->out, "layer %s of no image", layers.v[i]);
+	}
 	return 0;
+}
+
+static int pass_trees(struct pass *p, struct error *err)
+{
+	_cleanup_strvec_ struct strvec trees = STRVEC_INIT;
+	if (export_list(p->c->inst, &trees, err) < 0)
+		return -1;
+	for (size_t i = 0; i < trees.n; i++) {
+		struct error busy = ERROR_INIT;
+		if (!strvec_has(&p->k->trees, trees.v[i]) &&
+		    (p->dry ? export_check_idle : export_remove)(p->c->inst, trees.v[i], &busy) ==
+			    0)
+			strvec_pushf(p->out, "source %s of no release", trees.v[i]);
+	}
+	return 0;
+}
+
+static int load_all(struct context *c, struct kept *k, struct error *err)
+{
+	/* with the builds held off, an address that no app is built from is nobody's */
+	return load_kept(c, k, err) < 0 || load_layers(c, k, err) < 0 ||
+			       packlist_all(&c->db, &k->packs, err) < 0
+		       ? -1
+		       : 0;
+}
+
+static int pass_all(struct pass *p, struct error *err)
+{
+	pass_images(p);
+	return pass_layers(p, err) < 0 || pass_trees(p, err) < 0 ||
+			       fetched_collect(p->c->inst, &p->k->packs, p->dry, p->out, err) < 0
+		       ? -1
+		       : 0;
+}
+
+static void release_kept(struct kept *k)
+{
+	strvec_release(&k->images);
+	strvec_release(&k->trees);
+	strvec_release(&k->layers);
+	strvec_release(&k->packs);
 }
 
 int collect_run(struct context *c, struct error *err)
 {
-	struct kept k = {STRVEC_INIT, STRVEC_INIT, STRVEC_INIT, STRVEC_INIT};
+	_cleanup_(release_kept) struct kept k = KEPT_INIT;
+	_cleanup_strvec_ struct strvec removed = STRVEC_INIT;
 	_cleanup_close_ int lock = -1;
 	struct error busy = ERROR_INIT;
 	if (take(c->inst, LOCK_EX | LOCK_NB, &lock, &busy) < 0) {
@@ -151,32 +201,40 @@ int collect_run(struct context *c, struct error *err)
 		*err = busy;
 		return -1;
 	}
-	int result = load_kept(c, &k, err);
-	if (result == 0)
-		result = load_layers(c, &k, err);
-	if (result == 0) {
-		remove_images(c, &k);
-		result = remove_rest(c, &k, err);
+	struct pass p = {c, &k, false, &removed};
+	return load_all(c, &k, err) < 0 ? -1 : pass_all(&p, err);
+}
+
+static int pass_leftovers(struct pass *p, struct error *err)
+{
+	_cleanup_strvec_ struct strvec caches = STRVEC_INIT;
+	for (size_t i = 0; i < p->k->layers.n; i++) {
+		const char *cache = str_skip(p->k->layers.v[i], IMAGEKEPT_CACHE);
+		if (cache)
+			strvec_push(&caches, cache);
 	}
-	/* with the builds held off, an address that no app is built from is nobody's */
-	if (result == 0)
-		result = packlist_all(&c->db, &k.packs, err);
-	if (result == 0)
-		result = fetched_collect(c->inst, &k.packs, err);
-	strvec_release(&k.images);
-	strvec_release(&k.trees);
-	strvec_release(&k.layers);
-	strvec_release(&k.packs);
-	return result;
+	return leftover_remove(p->c, &p->k->trees, &caches, p->dry, p->out, err);
 }
 
 int collect_leftovers(struct context *c, bool dry, struct strvec *out, struct error *err)
 {
+	_cleanup_(release_kept) struct kept k = KEPT_INIT;
 	_cleanup_close_ int lock = -1;
-	if (!dry && take(c->inst, LOCK_EX | LOCK_NB, &lock, err) < 0)
-		return err && err->code == ERROR_BUSY
-			       ? error_set(err, ERROR_BUSY, 0,
-					   "a build is running: try again later")
-			       : -1;
+	struct error busy = ERROR_INIT;
+	if (take(c->inst, LOCK_EX | LOCK_NB, &lock, &busy) < 0) {
+		/* a build's unfinished things cannot be told from leftovers; the rest can be named
+		 */
+		if (busy.code == ERROR_BUSY && dry)
+			return runtime_cleanup(c->inst, true, out, err);
+		if (busy.code == ERROR_BUSY)
+			return error_set(err, ERROR_BUSY, 0, "a build is running: try again later");
+		*err = busy;
+		return -1;
+	}
+	struct pass p = {c, &k, dry, out};
+	/* in this order what a dry run names is what is removed: what a container of no release
+	 * uses is for the next time */
+	if (load_all(c, &k, err) < 0 || pass_all(&p, err) < 0 || pass_leftovers(&p, err) < 0)
+		return -1;
 	return runtime_cleanup(c->inst, dry, out, err);
 }

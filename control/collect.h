@@ -18,8 +18,9 @@ int collect_hold(const struct instance *inst, int *out_fd, struct error *err);
  * the next time. */
 int collect_run(struct context *c, struct error *err);
 
-/* Removes what dead containers and builds left (runtime_cleanup), one line each in OUT; ERROR_BUSY
- * while a build runs, whose unfinished layers look the same. With DRY, only lists. */
+/* Removes all that, and what dead containers, builds and commands left (control/leftover.h,
+ * runtime_cleanup), one line each in OUT; ERROR_BUSY while a build runs, whose unfinished things
+ * look the same. With DRY only lists, while a build runs what berth-runtime finds. */
 int collect_leftovers(struct context *c, bool dry, struct strvec *out, struct error *err);
 
 #endif

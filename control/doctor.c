@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/sock.h"
 #include "control/app.h"
+#include "control/collect.h"
 #include "control/deploy.h"
 #include "control/detached.h"
 #include "control/process.h"
@@ -80,14 +81,14 @@ static void check_leftovers(struct doctor *d)
 {
 	_cleanup_strvec_ struct strvec found = STRVEC_INIT;
 	struct error err = ERROR_INIT;
-	if (runtime_cleanup(d->c->inst, true, &found, &err) < 0) {
+	if (collect_leftovers(d->c, true, &found, &err) < 0) {
 		note(d, "leftovers", "wrong", err.message);
 		return;
 	}
 	for (size_t i = 0; i < found.n; i++)
 		note(d, "leftovers", "warning", found.v[i]);
 	if (found.n == 0)
-		note(d, "leftovers", "ok", "no mount, cgroup, interface or layer without an owner");
+		note(d, "leftovers", "ok", "nothing is there that nobody owns");
 }
 
 /* Every process that should run does. */

@@ -12,7 +12,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/strbuf.h"
-#include "control/number.h"
+#include "instance/number.h"
 
 #define CONF_MAX (1u << 20)
 #define KEY_BYTES 32

@@ -19,7 +19,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/sock.h"
-#include "control/number.h"
+#include "instance/number.h"
 #include "control/unit.h"
 #include "control/setup.h"
 

@@ -7,9 +7,11 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "buildpacks/cache.h"
 #include "buildpacks/imagekept.h"
 #include "control/answer.h"
 #include "control/appnet.h"
+#include "control/build.h"
 #include "control/collect.h"
 #include "control/domain.h"
 #include "control/lock.h"
@@ -120,8 +122,10 @@ int tenant_destroy(struct context *c, const struct app *app, struct error *err)
 	    appnet_apply(c, err) < 0)
 		return -1;
 	imagekept_forget(c->inst, logs);
+	cache_forget(c->inst, logs);
 	move_logs(c, app->name, NULL);
-	return collect_run(c, err);
+	_cleanup_strvec_ struct strvec swept = STRVEC_INIT;
+	return build_sweep(c, false, &swept, err) < 0 ? -1 : collect_run(c, err);
 }
 
 int tenant_rename(struct context *c, const struct app *app, const char *name, struct error *err)
@@ -144,8 +148,7 @@ int tenant_rename(struct context *c, const struct app *app, const char *name, st
 		tenant_mend(c, app, &ignored);
 		return -1;
 	}
-	if (setting_set(&c->db, app->id, RENAME_TO, NULL, err) < 0 ||
-	    app_find_id(&c->db, app->id, &renamed, err) < 0)
+	if (app_find_id(&c->db, app->id, &renamed, err) < 0)
 		return -1;
 	if (old_domain && domain_remove(c, app, old_domain, &ignored) == 0 &&
 	    add_default_domain(c, &renamed, err) < 0)
@@ -153,5 +156,8 @@ int tenant_rename(struct context *c, const struct app *app, const char *name, st
 	if (router_remove(c->inst, app->name, err) < 0 || names_remove(c->inst, app->name, err) < 0)
 		return -1;
 	move_logs(c, app->name, name);
+	/* now no file has the old name any more (control/leftover.c) */
+	if (setting_set(&c->db, app->id, RENAME_TO, NULL, err) < 0)
+		return -1;
 	return rollout_route(c, &renamed, err);
 }

@@ -474,21 +474,43 @@ int export_read_file(const struct instance *inst, const char *tree, const char *
 	return 0;
 }
 
-int export_remove(const struct instance *inst, const char *tree, struct error *err)
+/* Makes sure that nobody uses or makes TREE, until *OUT_LOCK is closed; *OUT_FOLDER is -1 when it
+ * is not there. */
+static int take_idle(int sources, const char *tree, int *out_lock, int *out_folder,
+		     struct error *err)
 {
-	_cleanup_close_ int sources = -1, lock = -1;
-	_cleanup_close_ int folder = -1;
+	_cleanup_close_ int lock = -1, folder = -1;
 
-	if (check_tree_id(tree, err) || sources_open(inst, &sources, err) ||
-	    lock_tree(sources, tree, false, &lock, err))
+	if (lock_tree(sources, tree, false, &lock, err))
 		return -1;
 	/* a container that has it mounted holds a shared lock on it */
-	folder = openat(sources, tree, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (folder < 0)
-		return errno == ENOENT ? 0 : error_set(err, ERROR_SYSTEM, errno, "open '%s'", tree);
-	if (flock(folder, LOCK_EX | LOCK_NB) < 0)
+	folder = open_tree_folder(sources, tree);
+	if (folder < 0 && errno != ENOENT)
+		return error_set(err, ERROR_SYSTEM, errno, "open '%s'", tree);
+	if (folder >= 0 && flock(folder, LOCK_EX | LOCK_NB) < 0)
 		return error_set(err, ERROR_BUSY, errno, "source tree '%s' is in use", tree);
-	return discard(sources, tree, folder, err);
+	*out_lock = TAKE_FD(lock);
+	*out_folder = TAKE_FD(folder);
+	return 0;
+}
+
+int export_remove(const struct instance *inst, const char *tree, struct error *err)
+{
+	_cleanup_close_ int sources = -1, lock = -1, folder = -1;
+
+	if (check_tree_id(tree, err) || sources_open(inst, &sources, err) ||
+	    take_idle(sources, tree, &lock, &folder, err))
+		return -1;
+	return folder < 0 ? 0 : discard(sources, tree, folder, err);
+}
+
+int export_check_idle(const struct instance *inst, const char *tree, struct error *err)
+{
+	_cleanup_close_ int sources = -1, lock = -1, folder = -1;
+
+	if (check_tree_id(tree, err) || sources_open(inst, &sources, err))
+		return -1;
+	return take_idle(sources, tree, &lock, &folder, err);
 }
 
 static void close_dirp(DIR **dir)
@@ -524,7 +546,7 @@ int export_list(const struct instance *inst, struct strvec *out, struct error *e
 	return 0;
 }
 
-int export_sweep(const struct instance *inst, struct error *err)
+int export_sweep(const struct instance *inst, bool dry, struct strvec *out, struct error *err)
 {
 	_cleanup_strvec_ struct strvec names = STRVEC_INIT;
 	_cleanup_close_ int sources = -1;
@@ -535,9 +557,11 @@ int export_sweep(const struct instance *inst, struct error *err)
 		if (!str_starts(names.v[i], ".new-") && !str_starts(names.v[i], ".gone-"))
 			continue;
 		_cleanup_close_ int folder = open_tree_folder(sources, names.v[i]);
-		if (folder >= 0 && flock(folder, LOCK_EX | LOCK_NB) == 0 &&
-		    file_remove_tree(sources, names.v[i], err))
+		if (folder < 0 || flock(folder, LOCK_EX | LOCK_NB) < 0)
+			continue;
+		if (!dry && file_remove_tree(sources, names.v[i], err))
 			return -1;
+		strvec_pushf(out, "half-written source %s", names.v[i]);
 	}
 	return 0;
 }

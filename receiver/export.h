@@ -68,10 +68,14 @@ int export_read_file(const struct instance *inst, const char *tree, const char *
  * it is being made. */
 int export_remove(const struct instance *inst, const char *tree, struct error *err);
 
+/* ERROR_BUSY as above, and removes nothing. */
+int export_check_idle(const struct instance *inst, const char *tree, struct error *err);
+
 /* Appends the ids of all exported trees. */
 int export_list(const struct instance *inst, struct strvec *out, struct error *err);
 
-/* Removes what exporters that were killed left behind; running ones are not disturbed. */
-int export_sweep(const struct instance *inst, struct error *err);
+/* Removes what exporters that were killed left behind, or with DRY only names it, in OUT; running
+ * ones are not disturbed. */
+int export_sweep(const struct instance *inst, bool dry, struct strvec *out, struct error *err);
 
 #endif

@@ -14,6 +14,7 @@
 
 #define GITMODULES_MAX (1u << 20)
 #define GIT_TIMEOUT_MS 300000
+#define TREES "refs/berth/trees/"
 
 /* The submodules of one tree. */
 struct level {
@@ -303,7 +304,7 @@ static int keep(const struct submodules *s, const git_oid *tree, struct error *e
 	if (repo_open(s->inst, s->app, &repo, err) < 0)
 		return -1;
 	git_oid_tostr(hex, sizeof(hex), tree);
-	_cleanup_free_ char *name = xasprintf("refs/berth/trees/%s", hex);
+	_cleanup_free_ char *name = xasprintf(TREES "%s", hex);
 	int code = git_reference_create(&ref, repo, name, tree, 1, NULL);
 	return code ? repo_git_error(err, code, "keep the tree") : 0;
 }
@@ -323,5 +324,42 @@ int submodule_resolve(struct submodules *s, const char *tree, char out_tree[REPO
 	git_libgit2_shutdown();
 	if (ret == 0)
 		git_oid_tostr(out_tree, REPO_HEX_SIZE, &after);
+	return ret;
+}
+
+static int collect_refs(git_repository *repo, const char *app, const struct strvec *keep_trees,
+			bool dry, struct strvec *out, struct error *err)
+{
+	_cleanup_strvec_ struct strvec names = STRVEC_INIT;
+	git_reference_iterator *refs = NULL;
+	const char *name;
+	int code = git_reference_iterator_glob_new(&refs, repo, TREES "*");
+
+	while (code == 0 && (code = git_reference_next_name(&name, refs)) == 0)
+		if (!strvec_has(keep_trees, name + strlen(TREES)))
+			strvec_push(&names, name);
+	git_reference_iterator_free(refs);
+	if (code != GIT_ITEROVER)
+		return repo_git_error(err, code, "list the kept trees");
+	for (size_t i = 0; i < names.n; i++) {
+		code = dry ? 0 : git_reference_remove(repo, names.v[i]);
+		if (code < 0)
+			return repo_git_error(err, code, "forget a tree");
+		strvec_pushf(out, "reference %s of %s", names.v[i], app);
+	}
+	return 0;
+}
+
+int submodule_collect(const struct instance *inst, const char *app, const struct strvec *keep_trees,
+		      bool dry, struct strvec *out, struct error *err)
+{
+	git_repository *repo = NULL;
+
+	git_libgit2_init();
+	int ret = repo_open(inst, app, &repo, err);
+	if (ret == 0)
+		ret = collect_refs(repo, app, keep_trees, dry, out, err);
+	git_repository_free(repo);
+	git_libgit2_shutdown();
 	return ret;
 }

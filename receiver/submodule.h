@@ -38,4 +38,9 @@ struct submodules {
 int submodule_resolve(struct submodules *s, const char *tree, char out_tree[REPO_HEX_SIZE],
 		      struct error *err);
 
+/* Removes what keeps the trees of APP's repository that are not in KEEP, or with DRY only names
+ * them. One line each goes to OUT. */
+int submodule_collect(const struct instance *inst, const char *app, const struct strvec *keep,
+		      bool dry, struct strvec *out, struct error *err);
+
 #endif

@@ -166,6 +166,19 @@ int router_apply(const struct instance *inst, const struct router_app *app, stru
 	return 0;
 }
 
+int router_list(const struct instance *inst, struct strvec *out, struct error *err)
+{
+	_cleanup_table_ struct table t = TABLE_INIT;
+	_cleanup_free_ char *path = instance_lib(inst, "router/routes.json");
+	const char *name;
+	json_t *app;
+
+	if (table_read(&t, path, err) < 0)
+		return -1;
+	json_object_foreach(t.apps, name, app) strvec_push(out, name);
+	return 0;
+}
+
 int router_remove(const struct instance *inst, const char *app, struct error *err)
 {
 	_cleanup_table_ struct table t = TABLE_INIT;

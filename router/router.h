@@ -51,6 +51,8 @@ int router_command(const struct instance *inst, struct strvec *argv, struct erro
  * another app has is ERROR_EXISTS and names it; nothing changes then. nginx not running is no
  * error: it will read the file. */
 int router_apply(const struct instance *inst, const struct router_app *app, struct error *err);
+/* Appends the names of all apps that have routes. */
+int router_list(const struct instance *inst, struct strvec *out, struct error *err);
 /* Forgets APP. */
 int router_remove(const struct instance *inst, const char *app, struct error *err);
 /* Takes every backend out of the table and leaves the rest: after a boot, before the first

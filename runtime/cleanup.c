@@ -16,6 +16,7 @@
 #include "runtime/layer.h"
 #include "runtime/netlink.h"
 #include "runtime/network.h"
+#include "runtime/owner.h"
 #include "runtime/volume.h"
 
 #define KILL_WAIT_MS 2000
@@ -157,6 +158,73 @@ static void find_addresses(struct search *s)
 	}
 }
 
+struct element_search {
+	struct search *s;
+	struct strvec names;
+};
+
+static void each_element(void *data, uint32_t addr)
+{
+	struct element_search *e = data;
+	char text[NETWORK_TEXT_MAX], holder[NAME_ID_MAX + 16];
+	network_text(addr, text);
+	if (!address_holder(e->s, text, holder, sizeof(holder)))
+		strvec_push(&e->names, text);
+}
+
+/* What the table says of addresses that nobody has: without a table there is none. */
+static void find_elements(struct search *s)
+{
+	struct element_search e = {s, STRVEC_INIT};
+	int result = owner_each(s->inst, each_element, &e);
+	if (result < 0 && result != -ENOENT)
+		note(s, error_set(next_error(s), ERROR_SYSTEM, -result,
+				  "list the owners in table 'berth-%u'", s->inst->number));
+	for (size_t i = 0; result == 0 && i < e.names.n; i++) {
+		uint32_t addr;
+		bool forgotten = s->dry;
+		if (network_parse(e.names.v[i], &addr) < 0)
+			continue;
+		if (!s->dry)
+			note(s, network_forget(s->inst, addr, &forgotten, next_error(s)));
+		if (forgotten)
+			strvec_pushf(s->out, "owner of address %s", e.names.v[i]);
+	}
+	strvec_release(&e.names);
+}
+
+/* Of containers that have ended, whose folder is kept for the exit status. */
+static void find_sockets(struct search *s)
+{
+	for (size_t i = 0; i < s->known->n; i++) {
+		const char *id = s->known->v[i];
+		_cleanup_free_ char *path = instance_run(s->inst, "containers/%s/control", id);
+		if (strvec_has(s->alive, id) || !file_exists(AT_FDCWD, path))
+			continue;
+		strvec_pushf(s->out, "socket of container %s", id);
+		if (!s->dry && unlink(path) < 0 && errno != ENOENT)
+			note(s, error_set(next_error(s), ERROR_SYSTEM, errno, "remove '%s'", path));
+	}
+}
+
+static void find_temporary(struct search *s, const char *path, const char *name)
+{
+	_cleanup_strvec_ struct strvec found = STRVEC_INIT;
+	_cleanup_close_ int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (dir < 0)
+		return;
+	note(s, file_find_temporary(dir, &found, next_error(s)));
+	for (size_t i = 0; i < found.n; i++) {
+		/* run/ is not only root's; who else writes there tidies up for itself */
+		if (!str_starts(found.v[i], "policy."))
+			continue;
+		strvec_pushf(s->out, "half-written file %s/%s", name, found.v[i]);
+		if (!s->dry && unlinkat(dir, found.v[i], 0) < 0 && errno != ENOENT)
+			note(s, error_set(next_error(s), ERROR_SYSTEM, errno, "remove '%s'",
+					  found.v[i]));
+	}
+}
+
 /* proc(5): space, tab, newline and backslash are octal there. */
 static void unescape(char *text)
 {
@@ -229,9 +297,12 @@ int cleanup_run(const struct instance *inst, const struct strvec *alive, const s
 	/* processes first: they hold the rest */
 	find_cgroups(&s);
 	find_addresses(&s);
+	find_elements(&s);
 	find_interfaces(&s);
 	find_mounts(&s);
 	find_folders(&s);
+	find_sockets(&s);
+	find_temporary(&s, inst->run, "run");
 	note(&s, layer_cleanup(inst, dry, out, next_error(&s)));
 	note(&s, volume_cleanup(inst, dry, out, next_error(&s)));
 	return s.result;

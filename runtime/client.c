@@ -242,6 +242,11 @@ int runtime_layer_rename(const struct instance *inst, const char *id, const char
 	return ask(inst, WIRE_LAYER_RENAME, &sb, NULL, 0, &answer, NULL, err);
 }
 
+int runtime_layer_check_idle(const struct instance *inst, const char *id, struct error *err)
+{
+	return ask_id(inst, WIRE_LAYER_IDLE, id, err);
+}
+
 int runtime_layer_remove(const struct instance *inst, const char *id, struct error *err)
 {
 	return ask_id(inst, WIRE_LAYER_REMOVE, id, err);
@@ -367,4 +372,27 @@ int runtime_cleanup(const struct instance *inst, bool dry, struct strvec *out, s
 	if (ask(inst, WIRE_CLEANUP, &sb, NULL, 0, &answer, NULL, err) < 0)
 		return -1;
 	return take_list(&answer, out, err);
+}
+
+static int list_kept(const struct instance *inst, const char *folder, struct strvec *out,
+		     struct error *err)
+{
+	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
+	_cleanup_frame_ struct wire_frame answer;
+
+	wire_frame_init(&answer);
+	wire_put_str(&sb, folder);
+	if (ask(inst, WIRE_KEPT_LIST, &sb, NULL, 0, &answer, NULL, err) < 0)
+		return -1;
+	return take_list(&answer, out, err);
+}
+
+int runtime_cache_list(const struct instance *inst, struct strvec *out, struct error *err)
+{
+	return list_kept(inst, "cache", out, err);
+}
+
+int runtime_logs_list(const struct instance *inst, struct strvec *out, struct error *err)
+{
+	return list_kept(inst, "logs", out, err);
 }

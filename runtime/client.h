@@ -104,6 +104,8 @@ int runtime_layer_commit(const struct instance *inst, const char *id, struct err
 /* Gives a committed layer another name; ERROR_EXISTS, with nothing changed, when that is taken. */
 int runtime_layer_rename(const struct instance *inst, const char *id, const char *to,
 			 struct error *err);
+/* ERROR_BUSY while a container uses it. Only of layers that nothing will start from meanwhile. */
+int runtime_layer_check_idle(const struct instance *inst, const char *id, struct error *err);
 /* Fails with ERROR_BUSY while a container uses it; a missing one is no error. */
 int runtime_layer_remove(const struct instance *inst, const char *id, struct error *err);
 bool runtime_layer_exists(const struct instance *inst, const char *id);
@@ -118,6 +120,9 @@ int runtime_layer_unpack(const struct instance *inst, const char *id, int fd, st
 int runtime_layer_pack(const struct instance *inst, const char *ref, int fd, struct error *err);
 int runtime_layer_list(const struct instance *inst, struct strvec *out, struct error *err);
 
+/* The ids in lib/cache or lib/logs, sorted. */
+int runtime_cache_list(const struct instance *inst, struct strvec *out, struct error *err);
+int runtime_logs_list(const struct instance *inst, struct strvec *out, struct error *err);
 /* Empties and removes lib/cache/ID or lib/logs/ID. */
 int runtime_cache_remove(const struct instance *inst, const char *id, struct error *err);
 int runtime_logs_remove(const struct instance *inst, const char *id, struct error *err);

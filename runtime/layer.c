@@ -349,6 +349,16 @@ int layer_remove(const struct instance *inst, const char *id, struct error *err)
 	return remove_from(root, NEW "/", id, err);
 }
 
+int layer_check_idle(const struct instance *inst, const char *id, struct error *err)
+{
+	_cleanup_close_ int root = -1, data = -1;
+	if (check_id(id, err) < 0 || open_root(inst, &root, err) < 0)
+		return -1;
+	if (open_tree_below(root, "", id, "/data", &data, NULL) < 0)
+		return 0;
+	return lock_tree(data, LOCK_EX, id, err);
+}
+
 bool layer_exists(const struct instance *inst, const char *id)
 {
 	_cleanup_close_ int root = -1, data = -1;

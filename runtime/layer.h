@@ -52,6 +52,9 @@ int layer_rename(const struct instance *inst, const char *id, const char *to, st
 int layer_discard(const struct instance *inst, const char *id, struct error *err);
 /* Removes ID, committed or not. ERROR_BUSY while in use; a missing one is no error. */
 int layer_remove(const struct instance *inst, const char *id, struct error *err);
+/* ERROR_BUSY while in use; a missing one is no error. For those that nothing will open meanwhile:
+ * it is locked for a moment. */
+int layer_check_idle(const struct instance *inst, const char *id, struct error *err);
 bool layer_exists(const struct instance *inst, const char *id);
 /* The committed ones, sorted. */
 int layer_list(const struct instance *inst, struct strvec *out, struct error *err);

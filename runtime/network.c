@@ -501,6 +501,26 @@ int network_release(const struct instance *inst, uint32_t addr, struct error *er
 	return 0;
 }
 
+int network_forget(const struct instance *inst, uint32_t addr, bool *out_forgotten,
+		   struct error *err)
+{
+	char text[NETWORK_TEXT_MAX];
+	network_text(addr, text);
+	_cleanup_free_ char *path = instance_run(inst, "addresses/%s", text);
+	/* so that no container gets it, and an element of its own, in the middle */
+	if (symlink("cleanup", path) < 0) {
+		*out_forgotten = false;
+		return errno == EEXIST ? 0
+				       : error_set(err, ERROR_SYSTEM, errno, "reserve '%s'", text);
+	}
+	int result = owner_remove(inst, addr);
+	unlink(path);
+	if (result < 0)
+		return error_set(err, ERROR_SYSTEM, -result, "disown '%s'", text);
+	*out_forgotten = true;
+	return 0;
+}
+
 int network_remove(const struct instance *inst, uint32_t addr, struct error *err)
 {
 	_cleanup_close_ int fd = netlink_open();

@@ -60,6 +60,10 @@ int network_allocate(const struct instance *inst, const char *id, unsigned range
 /* Frees the address of a container that has ended. The interface goes with its network namespace,
  * some milliseconds later; waiting for the kernel here would cost 25 ms. */
 int network_release(const struct instance *inst, uint32_t addr, struct error *err);
+/* Removes the table's element of an address that nobody has; false, with nothing changed, when
+ * somebody has it by now. */
+int network_forget(const struct instance *inst, uint32_t addr, bool *out_forgotten,
+		   struct error *err);
 /* For leftovers: deletes the host end, whatever holds the other one, and frees the address. */
 int network_remove(const struct instance *inst, uint32_t addr, struct error *err);
 

@@ -123,3 +123,61 @@ int owner_remove(const struct instance *inst, uint32_t addr)
 	int result = change(inst, addr, 0);
 	return result == -ENOENT ? 0 : result;
 }
+
+struct walk {
+	void (*each)(void *data, uint32_t addr);
+	void *data;
+};
+
+static void walk_element(const struct nlattr *element, const struct walk *w)
+{
+	const struct nlattr *key, *value;
+	mnl_attr_for_each_nested(key, element)
+	{
+		if (mnl_attr_get_type(key) != NFTA_SET_ELEM_KEY)
+			continue;
+		mnl_attr_for_each_nested(
+			value, key) if (mnl_attr_get_type(value) == NFTA_DATA_VALUE &&
+					mnl_attr_get_payload_len(value) == sizeof(uint32_t))
+			w->each(w->data, ntohl(mnl_attr_get_u32(value)));
+	}
+}
+
+static int walk_message(const struct nlmsghdr *m, void *data)
+{
+	const struct nlattr *list, *element;
+	mnl_attr_for_each(list, m, sizeof(struct nfgenmsg)) if (mnl_attr_get_type(list) ==
+								NFTA_SET_ELEM_LIST_ELEMENTS)
+		mnl_attr_for_each_nested(element, list) walk_element(element, data);
+	return MNL_CB_OK;
+}
+
+int owner_each(const struct instance *inst, void (*each)(void *data, uint32_t addr), void *data)
+{
+	_Alignas(8) char buf[BATCH_BYTES], answer[32768];
+	char table[24];
+	struct walk w = {each, data};
+	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
+	if (fd < 0)
+		return -errno;
+	snprintf(table, sizeof(table), "berth-%u", inst->number);
+	struct nlmsghdr *m = put_header(buf, (NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETSETELEM,
+					NLM_F_DUMP, NFPROTO_INET, 0, SEQ_ELEMENT);
+	mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_TABLE, table);
+	mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_SET, "owners");
+	if (sendto(fd, buf, m->nlmsg_len, 0, (struct sockaddr *)&kernel, sizeof(kernel)) < 0)
+		return -errno;
+	for (;;) {
+		ssize_t n = recv(fd, answer, sizeof(answer), 0);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		int more = mnl_cb_run(answer, (size_t)n, SEQ_ELEMENT, 0, walk_message, &w);
+		if (more < 0)
+			return -errno;
+		if (more == MNL_CB_STOP)
+			return 0;
+	}
+}

@@ -19,4 +19,7 @@ int owner_set(const struct instance *inst, uint32_t addr, unsigned range);
 /* The same; that there was none is no error. */
 int owner_remove(const struct instance *inst, uint32_t addr);
 
+/* Calls EACH with the address of every element. 0 or a negative errno. */
+int owner_each(const struct instance *inst, void (*each)(void *data, uint32_t addr), void *data);
+
 #endif

@@ -19,6 +19,7 @@
 #include "instance/name.h"
 #include "runtime/cgroup.h"
 #include "runtime/cleanup.h"
+#include "runtime/estate.h"
 #include "runtime/import.h"
 #include "runtime/layer.h"
 #include "runtime/logfile.h"
@@ -333,6 +334,8 @@ static int serve_cleanup(const struct instance *inst, struct wire_reader *r, str
 	if (!failed)
 		failed = cleanup_run(inst, &o.alive, &o.known, dry, &found, err);
 	if (!failed)
+		failed = estate_cleanup(inst, dry, &found, err);
+	if (!failed)
 		wire_put_list(out, &found);
 	strvec_release(&o.alive);
 	strvec_release(&o.known);
@@ -412,6 +415,8 @@ static int serve_id(const struct instance *inst, struct wire_frame *f, struct wi
 		return layer_commit(inst, id, err);
 	case WIRE_LAYER_REMOVE:
 		return layer_remove(inst, id, err);
+	case WIRE_LAYER_IDLE:
+		return layer_check_idle(inst, id, err);
 	case WIRE_LAYER_EXISTS:
 		return layer_exists(inst, id)
 			       ? 0
@@ -518,6 +523,28 @@ static int serve_layer_list(const struct instance *inst, struct strbuf *out, str
 	return 0;
 }
 
+static int serve_kept_list(const struct instance *inst, struct wire_reader *r, struct strbuf *out,
+			   struct error *err)
+{
+	_cleanup_free_ char *folder = wire_get_str(r, 8);
+	_cleanup_strvec_ struct strvec ids = STRVEC_INIT;
+
+	if (!folder || !wire_reader_done(r) ||
+	    (strcmp(folder, "cache") != 0 && strcmp(folder, "logs") != 0))
+		return error_set(err, ERROR_INVALID, 0, "the request is malformed");
+	_cleanup_free_ char *path = instance_lib(inst, "%s", folder);
+	DIR *d = opendir(path);
+	if (!d)
+		return error_set(err, ERROR_SYSTEM, errno, "open '%s'", path);
+	for (struct dirent *e; (e = readdir(d));)
+		if (name_is_id(e->d_name))
+			strvec_push(&ids, e->d_name);
+	closedir(d);
+	strvec_sort(&ids);
+	wire_put_list(out, &ids);
+	return 0;
+}
+
 static int serve(const struct instance *inst, int conn, struct wire_frame *f, struct strbuf *out,
 		 struct error *err)
 {
@@ -544,6 +571,8 @@ static int serve(const struct instance *inst, int conn, struct wire_frame *f, st
 		return serve_log_remove(inst, &r, err);
 	case WIRE_LAYER_LIST:
 		return serve_layer_list(inst, out, err);
+	case WIRE_KEPT_LIST:
+		return serve_kept_list(inst, &r, out, err);
 	case WIRE_VOLUME_RESTORE:
 		return serve_volume_restore(inst, f, &r, err);
 	case WIRE_VOLUME_SIZE:

@@ -45,6 +45,8 @@ enum wire_type {
 	WIRE_LAYER_PACK,     /* "layer/ID" or "source/TREE"; fd: for the archive */
 	WIRE_LOG_REMOVE,     /* id, name */
 	WIRE_POLICY,         /* runtime/policy.h */
+	WIRE_LAYER_IDLE,     /* id: an error while it is in use */
+	WIRE_KEPT_LIST,      /* "cache" or "logs" */
 	WIRE_OK = 100,       /* the answer's own payload */
 	WIRE_ERROR,          /* code, errno, message */
 	WIRE_RESULT,         /* the end of a session: struct runtime_result's fields */

@@ -535,7 +535,9 @@ static void repairs_after_a_power_cut(void **state)
 	_cleanup_strvec_ struct strvec list = STRVEC_INIT;
 	assert_ok(export_list(&inst, &list, &err));
 	assert_true(strvec_has(&list, hex));
-	assert_ok(export_sweep(&inst, &err));
+	_cleanup_strvec_ struct strvec swept = STRVEC_INIT;
+	assert_ok(export_sweep(&inst, false, &swept, &err));
+	assert_int_equal(swept.n, 0);
 }
 
 static char *small_tree(const char *content)
@@ -614,10 +616,16 @@ static void replaces_an_unreadable_about(void **state)
 		assert_int_equal(stats.files, 1);
 		assert_ok(export_tree(&inst, "a", hex, NULL, &again, &err));
 		assert_true(again.existed);
-		assert_ok(export_sweep(&inst, &err));
+		_cleanup_strvec_ struct strvec swept = STRVEC_INIT;
+		assert_ok(export_sweep(&inst, false, &swept, &err));
+		assert_int_equal(swept.n, 0);
 		assert_true(file_exists(held, "app/f"));
 		assert_int_equal(flock(held, LOCK_UN), 0);
-		assert_ok(export_sweep(&inst, &err));
+		assert_ok(export_sweep(&inst, true, &swept, &err));
+		assert_int_equal(swept.n, 1);
+		assert_true(file_exists(held, "app/f"));
+		assert_ok(export_sweep(&inst, false, &swept, &err));
+		assert_int_equal(swept.n, 2);
 		assert_false(file_exists(held, "app/f"));
 	}
 }
@@ -680,8 +688,10 @@ static void survives_sweeps(void **state)
 
 	(void)state;
 	pid_t pid = fork();
-	while (pid == 0)
-		export_sweep(&inst, NULL);
+	while (pid == 0) {
+		_cleanup_strvec_ struct strvec swept = STRVEC_INIT;
+		export_sweep(&inst, false, &swept, NULL);
+	}
 	for (int i = 0; !failed && i < 100; i++) {
 		struct export_stats stats;
 		export_stats_init(&stats);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "control/number.h"
+#include "instance/number.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -109,7 +109,7 @@ static bool read_tables(const char *data, size_t len, struct strvec *out)
 
 /* The names of all nftables tables (nfnetlink, NFT_MSG_GETTABLE). A kernel without nftables has
  * none. */
-static void list_tables(struct strvec *out)
+void number_tables(struct strvec *out)
 {
 	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
 	struct {
@@ -144,7 +144,7 @@ static int note(unsigned number, const char *root, struct error *err)
 }
 
 /* One chooser at a time. */
-static int lock_folder(int *out_fd, struct error *err)
+int number_lock(int *out_fd, struct error *err)
 {
 	if (file_make_dirs(FOLDER, 0755, err) < 0)
 		return -1;
@@ -159,13 +159,21 @@ static bool is_taken(unsigned number, const char *root)
 	return holder && (is_held(number) || is_claim_alive(holder, number));
 }
 
+bool number_is_gone(unsigned number)
+{
+	_cleanup_free_ char *holder = noted_root(number);
+	/* under systemd nobody holds the default instance's, nor notes it after a boot */
+	return holder && !is_held(number) && !is_claim_alive(holder, number) &&
+	       !is_claim_alive(DEFAULT_ROOT, number);
+}
+
 int number_choose(const char *root, unsigned *out, struct error *err)
 {
 	_cleanup_close_ int lock = -1;
 	_cleanup_strvec_ struct strvec tables = STRVEC_INIT;
-	if (lock_folder(&lock, err) < 0)
+	if (number_lock(&lock, err) < 0)
 		return -1;
-	list_tables(&tables);
+	number_tables(&tables);
 	for (unsigned n = 0; n < INSTANCE_NUMBERS; n++) {
 		_cleanup_free_ char *name = xasprintf("berth-%u", n);
 		if (is_taken(n, root) || has_interface(n) || strvec_has(&tables, name))
@@ -183,7 +191,7 @@ int number_choose(const char *root, unsigned *out, struct error *err)
 int number_note(const char *root, unsigned number, struct error *err)
 {
 	_cleanup_close_ int lock = -1;
-	if (lock_folder(&lock, err) < 0)
+	if (number_lock(&lock, err) < 0)
 		return -1;
 	if (is_taken(number, root)) {
 		_cleanup_free_ char *holder = noted_root(number);

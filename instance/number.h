@@ -5,17 +5,26 @@
  * has N; the file is locked (flock(2)) while that instance runs, so a claim cannot outlive its
  * holder by mistake, whatever happens to process ids.
  */
-#ifndef CONTROL_NUMBER_H
-#define CONTROL_NUMBER_H
+#ifndef INSTANCE_NUMBER_H
+#define INSTANCE_NUMBER_H
 
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "base/strvec.h"
 #include "instance/instance.h"
 
 /* A number that no other root has: no claim of a root that still exists, no interface "bN-..."
  * and no nftables table "berth-N". Notes ROOT as its holder. */
 int number_choose(const char *root, unsigned *out, struct error *err);
+
+/* An instance had NUMBER, but does not run and its root, if it is still there, does not say so any
+ * more. With number_lock nobody takes it meanwhile. */
+bool number_is_gone(unsigned number);
+/* Keeps numbers from being chosen or noted until *out_fd is closed. */
+int number_lock(int *out_fd, struct error *err);
+/* Appends the names of all nftables tables of the machine. */
+void number_tables(struct strvec *out);
 
 /* Notes ROOT as the holder of NUMBER; ERROR_BUSY when another root has it. */
 int number_note(const char *root, unsigned number, struct error *err);
