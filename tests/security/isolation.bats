@@ -110,7 +110,7 @@ teardown_file() {
 	families=("${families[@]/#/^call af_}")
 	for who in app build layer image step; do
 		has "$WORK/$who" '^status Seccomp:[[:space:]]+2$' "${refused[@]/%/ (EPERM|ENOSYS|EACCES)$}"
-		has "$WORK/$who" '^call clone3 ENOSYS$' '^call abi_x32 SIGSYS$' '^call abi_i386 SIG' \
+		has "$WORK/$who" '^call clone3 ENOSYS$' '^call aio ENOSYS$' '^call abi_x32 SIGSYS$' '^call abi_i386 SIG' \
 			'^call af_inet ok$' '^call af_inet6 ok$' '^call af_unix ok$' '^call netlink_route ok$'
 		has "$WORK/$who" "${families[@]/%/ E(AFNOSUPPORT|PERM|ACCES)$}" \
 			'^call netlink_netfilter E' '^call netlink_audit E' '^call netlink_xfrm E' \
@@ -120,7 +120,7 @@ teardown_file() {
 	has "$WORK/app" '^call chroot EPERM' '^call ptrace_init EPERM'
 	has "$WORK/image" '^call chroot EPERM' '^call ptrace_init EPERM'
 	# the same calls, where nothing refuses them
-	has "$WORK/outside" '^call unshare_user ok' '^call mount ok' '^call raw ok' '^call chroot ok' \
+	has "$WORK/outside" '^call aio ok' '^call unshare_user ok' '^call mount ok' '^call raw ok' '^call chroot ok' \
 		'^call af_packet ok' '^call sethostname ok' '^call netlink_netfilter ok'
 }
 

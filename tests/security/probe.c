@@ -254,6 +254,7 @@ TRY(unshare_files, unshare(CLONE_FILES))
 TRY(clone3, syscall(SYS_clone3, NULL, 0))
 TRY(setns, setns(open("/proc/1/ns/net", O_RDONLY), 0))
 TRY(io_uring, syscall(SYS_io_uring_setup, 1, NULL))
+TRY(aio, syscall(SYS_io_setup, 1, &(unsigned long){0}))
 TRY(keyctl, syscall(SYS_keyctl, 0, -3, 0))
 TRY(add_key, syscall(SYS_add_key, "user", "x", "y", 1, -3))
 TRY(bpf, syscall(SYS_bpf, 0, NULL, 0))
@@ -366,6 +367,7 @@ static void show_calls(void)
 	CALL(clone3);
 	CALL(setns);
 	CALL(io_uring);
+	CALL(aio);
 	CALL(keyctl);
 	CALL(add_key);
 	CALL(bpf);
