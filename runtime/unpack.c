@@ -262,11 +262,14 @@ static int unpack_entry(struct archive *in, struct archive *out, struct archive_
 		return refuse(err, name, "the archive has more than 1000000 entries");
 	if (w && (wanted = judge(entry, name, w, err)) < 0)
 		return -1;
-	if (!wanted || !is_wanted(entry))
-		return 0;
 	if (archive_entry_size(entry) < 0 ||
 	    (uint64_t)archive_entry_size(entry) > IMPORT_MAX_BYTES - t->bytes)
 		return refuse(err, name, "the archive unpacks to more than 16 GiB");
+	if (!wanted || !is_wanted(entry)) {
+		/* what is passed over has to be unpacked all the same */
+		t->bytes += (uint64_t)archive_entry_size(entry);
+		return 0;
+	}
 	filter_xattrs(entry);
 	if (archive_write_header(out, entry) != ARCHIVE_OK)
 		return refuse(err, name, archive_error_string(out));
