@@ -371,6 +371,10 @@ static void read_ids(struct bundle *b, struct fields *f, json_t *linux_)
 		if (!b->ids.n_uids || !b->ids.n_gids)
 			fields_bad(f, "a user namespace needs 'uidMappings' and 'gidMappings'");
 		b->setup.ids = &b->ids;
+		for (unsigned i = 0; i < b->ids.n_uids; i++) {
+			if (b->ids.uids[i].inside == 0)
+				b->setup.owner = b->ids.uids[i].outside;
+		}
 	}
 	b->root.nodes = !has_namespace(b, CLONE_NEWUSER);
 }

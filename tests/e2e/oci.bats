@@ -299,6 +299,22 @@ await_status() {
 	grep -qx 'null works' <<<"$output"
 }
 
+@test "a user namespace has inotify instances of its own" {
+	config --arg hog "$TEST_SOURCE/${TEST_BUILD:-build}/tests/hog" '.linux.namespaces += [{type: "user"}]
+		| del(.linux.resources) | .linux.uidMappings = [{containerID: 0, hostID: 300000, size: 65536}]
+		| .linux.gidMappings = .linux.uidMappings
+		| .mounts += [{destination: "/tmp", type: "tmpfs", source: "tmpfs"},
+		{destination: "/tmp/hog", type: "bind", source: $hog, options: ["bind", "ro"]}]'
+	script 'exec /tmp/hog hold inotify'
+	create
+	oci start "$ID"
+	wait_for 10 grep -q held "$BATS_TEST_TMPDIR/out"
+	run "$TEST_SOURCE/${TEST_BUILD:-build}/tests/hog" take inotify
+	oci delete --force "$ID"
+	grep -qE '^held inotify [1-9][0-9]* EMFILE$' "$BATS_TEST_TMPDIR/out"
+	[ "$output" = "take inotify ok" ]
+}
+
 @test "namespaces by path, and those of the host" {
 	# a process that has others, as an engine's sandbox does
 	unshare --net --uts --ipc sh -c 'hostname sandbox; echo up; exec sleep 1000' \
