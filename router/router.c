@@ -170,12 +170,11 @@ int router_list(const struct instance *inst, struct strvec *out, struct error *e
 {
 	_cleanup_table_ struct table t = TABLE_INIT;
 	_cleanup_free_ char *path = instance_lib(inst, "router/routes.json");
-	const char *name;
-	json_t *app;
 
 	if (table_read(&t, path, err) < 0)
 		return -1;
-	json_object_foreach(t.apps, name, app) strvec_push(out, name);
+	for (void *i = json_object_iter(t.apps); i; i = json_object_iter_next(t.apps, i))
+		strvec_push(out, json_object_iter_key(i));
 	return 0;
 }
 

@@ -129,27 +129,38 @@ struct walk {
 	void *data;
 };
 
-static void walk_element(const struct nlattr *element, const struct walk *w)
+/* Each of these is called for the attributes inside of what the next one found. */
+static int walk_value(const struct nlattr *value, void *data)
 {
-	const struct nlattr *key, *value;
-	mnl_attr_for_each_nested(key, element)
-	{
-		if (mnl_attr_get_type(key) != NFTA_SET_ELEM_KEY)
-			continue;
-		mnl_attr_for_each_nested(
-			value, key) if (mnl_attr_get_type(value) == NFTA_DATA_VALUE &&
-					mnl_attr_get_payload_len(value) == sizeof(uint32_t))
-			w->each(w->data, ntohl(mnl_attr_get_u32(value)));
-	}
+	const struct walk *w = data;
+	if (mnl_attr_get_type(value) == NFTA_DATA_VALUE &&
+	    mnl_attr_get_payload_len(value) == sizeof(uint32_t))
+		w->each(w->data, ntohl(mnl_attr_get_u32(value)));
+	return MNL_CB_OK;
+}
+
+static int walk_key(const struct nlattr *key, void *data)
+{
+	return mnl_attr_get_type(key) == NFTA_SET_ELEM_KEY
+		       ? mnl_attr_parse_nested(key, walk_value, data)
+		       : MNL_CB_OK;
+}
+
+static int walk_element(const struct nlattr *element, void *data)
+{
+	return mnl_attr_parse_nested(element, walk_key, data);
+}
+
+static int walk_list(const struct nlattr *list, void *data)
+{
+	return mnl_attr_get_type(list) == NFTA_SET_ELEM_LIST_ELEMENTS
+		       ? mnl_attr_parse_nested(list, walk_element, data)
+		       : MNL_CB_OK;
 }
 
 static int walk_message(const struct nlmsghdr *m, void *data)
 {
-	const struct nlattr *list, *element;
-	mnl_attr_for_each(list, m, sizeof(struct nfgenmsg)) if (mnl_attr_get_type(list) ==
-								NFTA_SET_ELEM_LIST_ELEMENTS)
-		mnl_attr_for_each_nested(element, list) walk_element(element, data);
-	return MNL_CB_OK;
+	return mnl_attr_parse(m, sizeof(struct nfgenmsg), walk_list, data);
 }
 
 int owner_each(const struct instance *inst, void (*each)(void *data, uint32_t addr), void *data)
