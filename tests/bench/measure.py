@@ -4,8 +4,10 @@ import sys
 
 import builds
 import core
+import floods
 import lib
 
 core.measure()
 builds.measure()
+floods.measure()
 lib.save(sys.argv[1])
