@@ -9,7 +9,11 @@ setup() {
 	local file
 	cd "$BATS_TEST_TMPDIR" || return
 	ROOT=$(mktemp -d /var/tmp/berth-resolver.XXXXXX)
-	NET=127.$((100 + RANDOM % 100))
+	# a /16 of the loopback that no other run is at
+	for _ in $(seq 100); do
+		NET=127.$((2 + RANDOM % 250))
+		[ -n "$(ss -Hlnu | grep -F " $NET.")" ] || break
+	done
 	SERVER=$NET.0.1
 	PORT=5300
 	pids=()
@@ -61,9 +65,10 @@ begin_resolver() {
 
 # A resolver to stand behind: begin_upstream N MODE
 begin_upstream() {
-	dns serve "$NET.9.$1" "$PORT" "$2" >"upstream.$1" 2>&1 3>&- &
+	# not by the function: it is the program that is to be killed
+	python3 -IS "$TEST_SOURCE/tests/e2e/dns.py" serve "$NET.9.$1" "$PORT" "$2" >"upstream.$1" 2>&1 3>&- &
 	pids+=($!)
-	wait_for 10 grep -q ready "upstream.$1"
+	wait_for 10 grep -qx ready "upstream.$1"
 }
 
 counter() {
