@@ -6,10 +6,13 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "control/egress.h"
+#include "control/hosts.h"
 #include "resolver/reach.h"
 #include "runtime/client.h"
 
 #define DNS_PORT 53
+/* For looking up all hosts. */
+#define REFRESH_MS 20000
 
 /* Both ends of what is allowed, each pair once. */
 #define PAIRS                                                                                      \
@@ -17,70 +20,153 @@
 	" (SELECT x.app AS f, y.app AS t FROM attachments x JOIN attachments y USING (network)"    \
 	" UNION SELECT app, target FROM links) JOIN apps a ON a.id = f JOIN apps b ON b.id = t"
 
-static int load_policy(struct context *c, struct policy *p, struct error *err)
+/* The hosts that egress policies name. */
+static int load_hosts(struct context *c, struct strvec *out, struct error *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *settings = NULL;
+	int got;
+	if (db_query(&c->db, &settings, err, "SELECT value FROM settings WHERE key = ?", "s",
+		     EGRESS_KEY) < 0)
+		return -1;
+	while ((got = db_next(&c->db, settings, err)) > 0)
+		if (egress_hosts(db_text(settings, 0), out, err) < 0)
+			return -1;
+	return got;
+}
+
+/* What is known of the hosts, with what FOUND has just brought; in a transaction. */
+static int update_hosts(struct context *c, const struct hosts *found, struct hosts *h,
+			struct error *err)
+{
+	_cleanup_strvec_ struct strvec named = STRVEC_INIT;
+	if (load_hosts(c, &named, err) < 0 || hosts_read(h, c->inst, err) < 0)
+		return -1;
+	hosts_merge(h, found);
+	hosts_trim(h, &named, clock_unix_us() / 1000000);
+	return hosts_write(h, c->inst, err);
+}
+
+/* The apps' closed egress; for the resolver, which app may ask for which host. */
+static int load_egress(struct context *c, const struct hosts *h, struct policy *p, struct reach *r,
+		       struct error *err)
+{
+	_cleanup_stmt_ sqlite3_stmt *settings = NULL;
+	int got;
+	if (db_query(&c->db, &settings, err,
+		     "SELECT range, value FROM settings JOIN apps ON apps.id = app"
+		     " WHERE key = ?",
+		     "s", EGRESS_KEY) < 0)
+		return -1;
+	while ((got = db_next(&c->db, settings, err)) > 0) {
+		_cleanup_strvec_ struct strvec named = STRVEC_INIT;
+		unsigned range = (unsigned)db_int(settings, 0);
+		const char *value = db_text(settings, 1);
+		if (egress_add(p, range, value, h, err) < 0 || egress_hosts(value, &named, err) < 0)
+			return -1;
+		for (size_t i = 0; i < h->n; i++)
+			if (strvec_has(&named, h->list[i].name))
+				reach_add_host(r, range, h->list[i].name, h->list[i].addr);
+	}
+	return got;
+}
+
+static int load_links(struct context *c, struct policy *p, struct error *err)
 {
 	_cleanup_stmt_ sqlite3_stmt *pairs = NULL;
-	_cleanup_stmt_ sqlite3_stmt *settings = NULL;
 	int got;
 	if (db_query(&c->db, &pairs, err, PAIRS, "") < 0)
 		return -1;
 	while ((got = db_next(&c->db, pairs, err)) > 0)
 		policy_add_link(p, (uint32_t)db_int(pairs, 0), (uint32_t)db_int(pairs, 1));
-	if (got < 0 || db_query(&c->db, &settings, err,
-				"SELECT range, value FROM settings JOIN apps ON apps.id = app"
-				" WHERE key = ?",
-				"s", EGRESS_KEY) < 0)
-		return -1;
-	while ((got = db_next(&c->db, settings, err)) > 0)
-		if (egress_add(p, (unsigned)db_int(settings, 0), db_text(settings, 1), err) < 0)
-			return -1;
 	return got;
 }
 
 /* The same for who answers for names. */
-static int publish_reach(struct context *c, const struct policy *p, struct error *err)
+static int publish_reach(struct context *c, const struct policy *p, struct reach *r,
+			 struct error *err)
 {
-	_cleanup_reach_ struct reach r = REACH_INIT;
 	for (size_t i = 0; i < p->n_links; i++)
-		reach_add_link(&r, p->links[i].from, p->links[i].to);
+		reach_add_link(r, p->links[i].from, p->links[i].to);
 	for (size_t i = 0; i < p->n_closed; i++)
-		reach_add_closed(&r, p->closed[i]);
+		reach_add_closed(r, p->closed[i]);
 	for (size_t i = 0; i < p->n_rules; i++)
 		if (p->rules[i].port == 0 || p->rules[i].port == DNS_PORT)
-			reach_add_server(&r, p->rules[i].range, p->rules[i].addr, p->rules[i].bits);
-	return reach_publish(&r, c->inst, err);
+			reach_add_server(r, p->rules[i].range, p->rules[i].addr, p->rules[i].bits);
+	return reach_publish(r, c->inst, err);
 }
 
 /* Within a transaction: only one at a time sends, and what is sent is what is committed. */
-static int send_policy(struct context *c, struct error *err)
+static int send_policy(struct context *c, const struct hosts *found, struct error *err)
 {
 	_cleanup_policy_ struct policy p = POLICY_INIT;
-	return load_policy(c, &p, err) < 0 || runtime_set_policy(c->inst, &p, err) < 0 ||
-			       publish_reach(c, &p, err) < 0
+	_cleanup_reach_ struct reach r = REACH_INIT;
+	_cleanup_hosts_ struct hosts h = HOSTS_INIT;
+	/* the rules first: an app that knows an address can use it */
+	return update_hosts(c, found, &h, err) < 0 || load_links(c, &p, err) < 0 ||
+			       load_egress(c, &h, &p, &r, err) < 0 ||
+			       runtime_set_policy(c->inst, &p, err) < 0 ||
+			       publish_reach(c, &p, &r, err) < 0
 		       ? -1
 		       : 0;
 }
 
 int appnet_apply(struct context *c, struct error *err)
 {
+	const struct hosts none = HOSTS_INIT;
 	if (db_begin(&c->db, err) < 0)
 		return -1;
-	int result = send_policy(c, err);
+	int result = send_policy(c, &none, err);
+	db_rollback(&c->db);
+	return result;
+}
+
+/* With what FOUND has brought; the rules are left alone when that is nothing new. */
+static int apply_found(struct context *c, const struct hosts *found, struct error *err)
+{
+	_cleanup_hosts_ struct hosts before = HOSTS_INIT, after = HOSTS_INIT;
+	if (hosts_read(&before, c->inst, err) < 0 || update_hosts(c, found, &after, err) < 0)
+		return -1;
+	return hosts_equal(&before, &after) ? 0 : send_policy(c, found, err);
+}
+
+int appnet_refresh(struct context *c, struct error *err)
+{
+	_cleanup_strvec_ struct strvec named = STRVEC_INIT;
+	_cleanup_hosts_ struct hosts found = HOSTS_INIT;
+	struct error ignored = ERROR_INIT;
+	int64_t end = clock_ms() + REFRESH_MS;
+	if (load_hosts(c, &named, err) < 0)
+		return -1;
+	/* what cannot be found now stays as it was; not for ever, and the next minute's is coming
+	 */
+	for (size_t i = 0; i < named.n && clock_ms() < end; i++)
+		hosts_look_up(&found, named.v[i], &ignored);
+	if (named.n == 0)
+		return 0;
+	if (db_begin(&c->db, err) < 0)
+		return -1;
+	int result = apply_found(c, &found, err);
 	db_rollback(&c->db);
 	return result;
 }
 
 /* Ends the transaction in which a change was made with RESULT. */
-static int finish(struct context *c, int result, struct error *err)
+static int finish_with(struct context *c, int result, const struct hosts *found, struct error *err)
 {
 	struct error ignored = ERROR_INIT;
-	if (result == 0 && send_policy(c, err) == 0 && db_commit(&c->db, err) == 0)
+	if (result == 0 && send_policy(c, found, err) == 0 && db_commit(&c->db, err) == 0)
 		return 0;
 	db_rollback(&c->db);
 	/* it may have been told of what is not so now */
 	if (result == 0)
 		appnet_apply(c, &ignored);
 	return -1;
+}
+
+static int finish(struct context *c, int result, struct error *err)
+{
+	const struct hosts none = HOSTS_INIT;
+	return finish_with(c, result, &none, err);
 }
 
 static int check_name(const char *name, struct error *err)
@@ -266,7 +352,17 @@ int appnet_is_reached(struct context *c, const struct app *app, bool *out, struc
 int appnet_set_egress(struct context *c, const struct app *app, const char *value,
 		      struct error *err)
 {
+	_cleanup_strvec_ struct strvec named = STRVEC_INIT;
+	_cleanup_hosts_ struct hosts found = HOSTS_INIT;
+	if (value && egress_hosts(value, &named, err) < 0)
+		return -1;
+	/* a name that is mistyped is better said at once; and nobody waits for this in a
+	 * transaction
+	 */
+	for (size_t i = 0; i < named.n; i++)
+		if (hosts_look_up(&found, named.v[i], err) < 0)
+			return -1;
 	if (db_begin(&c->db, err) < 0)
 		return -1;
-	return finish(c, setting_set(&c->db, app->id, EGRESS_KEY, value, err), err);
+	return finish_with(c, setting_set(&c->db, app->id, EGRESS_KEY, value, err), &found, err);
 }

@@ -40,11 +40,13 @@ int appnet_links(struct context *c, const struct app *app, bool incoming, struct
 /* Whether any app, or its own processes, may reach APP. */
 int appnet_is_reached(struct context *c, const struct app *app, bool *out, struct error *err);
 
-/* VALUE as egress_setting gives it; NULL opens. */
+/* VALUE as egress_setting gives it; NULL opens. A host that has no address is ERROR_NOT_FOUND. */
 int appnet_set_egress(struct context *c, const struct app *app, const char *value,
 		      struct error *err);
 
 /* Tells berth-runtime, and the resolver, what is in the database. */
 int appnet_apply(struct context *c, struct error *err);
+/* Each minute: looks up again what egress policies name. */
+int appnet_refresh(struct context *c, struct error *err);
 
 #endif

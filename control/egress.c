@@ -6,16 +6,25 @@
 
 #include "base/cleanup.h"
 #include "base/strbuf.h"
+#include "instance/name.h"
 
 static int bad(const char *target, struct error *err)
 {
 	return error_set(err, ERROR_INVALID, 0,
-			 "'%.80s' is no target: ADDRESS[/BITS][:PORT], such as 192.0.2.7:443 or "
-			 "198.51.100.0/24",
+			 "'%.80s' is no target: ADDRESS[/BITS][:PORT] or HOST[:PORT], such as "
+			 "192.0.2.7:443, 198.51.100.0/24 or api.example.com:443",
 			 target);
 }
 
-int egress_parse(const char *target, struct policy_rule *out, struct error *err)
+/* A name with a dot whose last part is no number, or it would be a mistyped address. */
+static bool is_host(const char *text)
+{
+	const char *dot = strrchr(text, '.');
+	return dot && strspn(dot + 1, "0123456789") != strlen(dot + 1) && *text != '*' &&
+	       name_check_domain(text, NULL) == 0 && strcmp(dot, ".internal") != 0;
+}
+
+int egress_parse(const char *target, struct policy_rule *out, char **out_host, struct error *err)
 {
 	_cleanup_free_ char *copy = xstrdup(target);
 	unsigned long long bits = 32, port = 0;
@@ -25,6 +34,12 @@ int egress_parse(const char *target, struct policy_rule *out, struct error *err)
 		*colon = '\0';
 		if (str_to_u64(colon + 1, 1, 65535, &port) < 0)
 			return bad(target, err);
+	}
+	if (is_host(copy)) {
+		out->bits = 32;
+		out->port = (uint32_t)port;
+		*out_host = TAKE_PTR(copy);
+		return 0;
 	}
 	char *slash = strchr(copy, '/');
 	if (slash) {
@@ -40,6 +55,7 @@ int egress_parse(const char *target, struct policy_rule *out, struct error *err)
 				 "'%.80s' has bits past its /%llu: did you mean %u.%u.%u.%u/%llu?",
 				 target, bits, (addr & mask) >> 24, ((addr & mask) >> 16) & 0xff,
 				 ((addr & mask) >> 8) & 0xff, addr & mask & 0xff, bits);
+	*out_host = NULL;
 	out->addr = addr;
 	out->bits = (uint32_t)bits;
 	out->port = (uint32_t)port;
@@ -55,8 +71,9 @@ int egress_setting(const struct strvec *words, size_t from, char **out, struct e
 		_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 		strbuf_addstr(&text, "allow");
 		for (size_t i = from + 1; i < words->n; i++) {
+			_cleanup_free_ char *host = NULL;
 			struct policy_rule rule;
-			if (egress_parse(words->v[i], &rule, err) < 0)
+			if (egress_parse(words->v[i], &rule, &host, err) < 0)
 				return -1;
 			strbuf_addf(&text, " %s", words->v[i]);
 		}
@@ -72,19 +89,59 @@ int egress_setting(const struct strvec *words, size_t from, char **out, struct e
 	return 0;
 }
 
-int egress_add(struct policy *p, unsigned range, const char *setting, struct error *err)
+/* The next target of the text after "allow", NULL at the end. */
+static const char *next_target(char **rest)
 {
-	const char *list = str_skip(setting, "allow ");
+	char *target;
+	do
+		target = strsep(rest, " ");
+	while (target && !*target);
+	return target;
+}
+
+int egress_hosts(const char *setting, struct strvec *out, struct error *err)
+{
+	const char *list = str_skip(setting, "allow "), *target;
+	_cleanup_free_ char *copy = xstrdup(list ? list : "");
+	char *rest = copy;
+	while ((target = next_target(&rest))) {
+		_cleanup_free_ char *host = NULL;
+		struct policy_rule rule;
+		if (egress_parse(target, &rule, &host, err) < 0)
+			return -1;
+		if (host && !strvec_has(out, host))
+			strvec_push(out, host);
+	}
+	return 0;
+}
+
+static void add_host(struct policy *p, struct policy_rule *rule, const char *host,
+		     const struct hosts *hosts)
+{
+	for (size_t i = 0; i < hosts->n; i++) {
+		if (strcmp(hosts->list[i].name, host) != 0)
+			continue;
+		rule->addr = hosts->list[i].addr;
+		policy_add_rule(p, rule);
+	}
+}
+
+int egress_add(struct policy *p, unsigned range, const char *setting, const struct hosts *hosts,
+	       struct error *err)
+{
+	const char *list = str_skip(setting, "allow "), *target;
 	policy_add_closed(p, range);
 	_cleanup_free_ char *copy = xstrdup(list ? list : "");
-	char *rest = copy, *target;
-	while ((target = strsep(&rest, " "))) {
+	char *rest = copy;
+	while ((target = next_target(&rest))) {
+		_cleanup_free_ char *host = NULL;
 		struct policy_rule rule = {.range = range};
-		if (!*target)
-			continue;
-		if (egress_parse(target, &rule, err) < 0)
+		if (egress_parse(target, &rule, &host, err) < 0)
 			return -1;
-		policy_add_rule(p, &rule);
+		if (host)
+			add_host(p, &rule, host, hosts);
+		else
+			policy_add_rule(p, &rule);
 	}
 	return 0;
 }

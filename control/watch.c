@@ -215,11 +215,24 @@ static void tell_policy(const struct instance *inst)
 		log_error("networks: %s", err.message);
 }
 
+/* Nobody waits for it: names may take long, and may not be found yet when a machine starts. */
+static void refresh_hosts(const struct instance *inst)
+{
+	if (fork() != 0)
+		return;
+	_cleanup_context_ struct context c = {.role = ROLE_ADMIN, .identity = "berthd"};
+	struct error err = ERROR_INIT;
+	if (context_open(&c, inst, &err) < 0 || appnet_refresh(&c, &err) < 0)
+		log_warning("egress: %s", err.message);
+	_exit(0);
+}
+
 /* Before anything else, so that what a reboot left is started BATCH at a time. */
 static void reconcile_at_start(const struct instance *inst)
 {
 	repair_routes(inst);
 	forget_routes_of_before(inst);
+	refresh_hosts(inst);
 	pid_t pid = fork();
 	if (pid == 0) {
 		tell_policy(inst);
@@ -253,6 +266,8 @@ static void tick(const struct instance *inst, int64_t minute)
 	let_children_be_waited_for();
 	if (context_open(&c, inst, &err) < 0 || cron_tick(&c, minute * 60, &err) < 0)
 		log_warning("cron: %s", err.message);
+	else if (appnet_refresh(&c, &err) < 0)
+		log_warning("egress: %s", err.message);
 	if (minute % 60 == 0)
 		retire_oneoffs(inst);
 	_exit(0);

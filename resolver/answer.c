@@ -11,6 +11,7 @@
 #include "resolver/holder.h"
 
 #define ZONE "internal"
+#define HOST_TTL 60
 
 int answer_open(struct answerer *a, const struct instance *inst, struct error *err)
 {
@@ -105,6 +106,16 @@ static void answer_internal(const struct answerer *a, unsigned range, const stru
 	turn(addresses, n);
 }
 
+/* A host of the asker's egress policy: what berthd has found, which the rules let through. */
+static void answer_host(const struct message_query *q, uint32_t *addresses,
+			struct message_reply *reply)
+{
+	reply->ttl = HOST_TTL;
+	turn(addresses, reply->n);
+	if (q->type != MESSAGE_A && q->type != MESSAGE_ANY)
+		reply->n = 0;
+}
+
 static bool may_ask(const struct answerer *a, unsigned range)
 {
 	for (size_t i = 0; i < a->upstreams.n; i++)
@@ -131,6 +142,8 @@ enum answer answer_query(struct answerer *a, unsigned range, bool udp, const uin
 		answer_internal(a, range, q, addresses, &reply);
 	else if (ends_with(q->name, a->reverse))
 		reply.code = MESSAGE_NXDOMAIN;
+	else if (reach_find_host(&a->reach, range, q->name, addresses, NAMES_MAX, &reply.n))
+		answer_host(q, addresses, &reply);
 	else if (a->upstreams.n == 0)
 		reply.code = MESSAGE_SERVFAIL;
 	else if (!may_ask(a, range))

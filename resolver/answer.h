@@ -3,7 +3,8 @@
  * What a question gets. Names below "internal" are answered here and never asked outside:
  * APP.TYPE.internal, APP.TYPE.N.internal for one process, APP.internal for web. There is such a
  * name only for whom the app may be reached by; everyone else is told that there is none. All other
- * names are for the host's resolvers, as far as the asker's egress policy lets it out.
+ * names are for the host's resolvers, unless the asker's egress policy is closed; then it is told
+ * only of the hosts that this names, as berthd has found them.
  */
 #ifndef RESOLVER_ANSWER_H
 #define RESOLVER_ANSWER_H

@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/strbuf.h"
+#include "instance/name.h"
 
 #define PATH "resolver/reach"
 #define FILE_MAX (8u << 20)
@@ -18,6 +19,9 @@ void reach_release(struct reach *r)
 {
 	free(r->links);
 	free(r->servers);
+	for (size_t i = 0; i < r->n_hosts; i++)
+		free(r->hosts[i].name);
+	free(r->hosts);
 	memset(r, 0, sizeof(*r));
 }
 
@@ -42,6 +46,12 @@ void reach_add_server(struct reach *r, uint32_t range, uint32_t addr, uint32_t b
 	r->servers[r->n_servers++] = (struct reach_server){range, addr, bits};
 }
 
+void reach_add_host(struct reach *r, uint32_t range, const char *name, uint32_t addr)
+{
+	r->hosts = xreallocarray(r->hosts, r->n_hosts + 1, sizeof(*r->hosts));
+	r->hosts[r->n_hosts++] = (struct reach_host){xstrdup(name), range, addr};
+}
+
 int reach_publish(const struct reach *r, const struct instance *inst, struct error *err)
 {
 	_cleanup_free_ char *folder = instance_run(inst, "resolver");
@@ -57,6 +67,9 @@ int reach_publish(const struct reach *r, const struct instance *inst, struct err
 	for (size_t i = 0; i < r->n_servers; i++)
 		strbuf_addf(&text, "server %u %u %u\n", r->servers[i].range, r->servers[i].addr,
 			    r->servers[i].bits);
+	for (size_t i = 0; i < r->n_hosts; i++)
+		strbuf_addf(&text, "host %u %s %u\n", r->hosts[i].range, r->hosts[i].name,
+			    r->hosts[i].addr);
 	return file_publish(AT_FDCWD, path, text.data, text.len, 0644, err);
 }
 
@@ -69,12 +82,15 @@ static int compare(const void *a, const void *b)
 static void read_line(struct reach *r, const char *line)
 {
 	unsigned a, b, c;
+	char name[NAME_DOMAIN_MAX + 1];
 	if (sscanf(line, "link %u %u", &a, &b) == 2 && a < INSTANCE_RANGES && b < INSTANCE_RANGES)
 		reach_add_link(r, a, b);
 	else if (sscanf(line, "closed %u", &a) == 1)
 		reach_add_closed(r, a);
 	else if (sscanf(line, "server %u %u %u", &a, &b, &c) == 3 && c <= 32)
 		reach_add_server(r, a, b, c);
+	else if (sscanf(line, "host %u %253s %u", &a, name, &b) == 3)
+		reach_add_host(r, a, name, b);
 }
 
 static bool is_same(const struct stat *a, const struct stat *b)
@@ -123,4 +139,15 @@ bool reach_may_ask(const struct reach *r, unsigned range, uint32_t addr)
 			return true;
 	}
 	return false;
+}
+
+bool reach_find_host(const struct reach *r, unsigned range, const char *name, uint32_t *out,
+		     size_t max, size_t *out_n)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < r->n_hosts && n < max; i++)
+		if (r->hosts[i].range == range && strcmp(r->hosts[i].name, name) == 0)
+			out[n++] = r->hosts[i].addr;
+	*out_n = n;
+	return n > 0;
 }

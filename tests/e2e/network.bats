@@ -172,6 +172,29 @@ for p in (7101, 7102): threading.Thread(target=serve, args=(p,)).start()' 3>&- &
 	[ "${outcome:-0}" -eq 0 ]
 }
 
+@test "egress to a host by name: what it is told is what it may use" {
+	local name known
+	# some name of the outside that this machine knows, such as the mirror of its packages
+	name=$(grep -hoE 'https?://[a-z0-9.-]+\.[a-z]+/' /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
+		sed 's,.*://,,; s,/,,' | sort -u | head -n 1)
+	known=$(getent ahostsv4 "${name:-none.invalid}" | awk '/STREAM/ { print $1 }' | sort -u)
+	[ -n "$known" ] || skip "this machine knows no name of the outside"
+	berth network:set "$A" egress allow "$name:7103" 192.0.2.0/24
+	assert_equal "$(lookup "$A" "$name")" "$known"
+	assert_equal "$(lookup "$A" "www.$name")" ""
+	assert_equal "$(berth network:report "$A" --network-egress)" "allow $name:7103 192.0.2.0/24"
+	# the rules say the same
+	assert_contains "$(nft list set inet "berth-$TEST_NUMBER" ports)" ". ${known%%$'\n'*} . 7103"
+	berth network:set "$A" egress none
+	assert_equal "$(lookup "$A" "$name")" ""
+	berth network:set "$A" egress
+}
+
+# What APP's web process is told of NAME.
+lookup() {
+	berth enter "$1" web.1 getent ahostsv4 "$2" </dev/null | awk '/STREAM/ { print $1 }' | sort -u
+}
+
 @test "what makes no sense is refused, by name" {
 	run berth network:create Net/1
 	assert_contains "$output" "'Net/1' is no name of a network"
@@ -185,8 +208,11 @@ for p in (7101, 7102): threading.Thread(target=serve, args=(p,)).start()' 3>&- &
 	[ "$status" -eq 2 ]
 	run berth network:set "$A" egress allow 10.1.2.3/8
 	assert_contains "$output" "did you mean 10.0.0.0/8?"
-	run berth network:set "$A" egress allow example.com
-	assert_contains "$output" "'example.com' is no target"
+	run berth network:set "$A" egress allow '*.example.com'
+	assert_contains "$output" "'*.example.com' is no target"
+	run berth network:set "$A" egress allow no-such-host.invalid:443
+	assert_contains "$output" "host 'no-such-host.invalid' has no IPv4 address"
+	assert_equal "$(berth network:report "$A" --network-egress)" open
 	run berth network:set "$A" color blue
 	assert_contains "$output" "no property 'color'"
 }

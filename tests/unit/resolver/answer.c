@@ -197,6 +197,25 @@ static void who_may_ask_outside(void **state)
 	assert_code(ASKER, "example.com", MESSAGE_A, MESSAGE_REFUSED);
 }
 
+static void hosts_of_a_policy(void **state)
+{
+	_cleanup_reach_ struct reach r = REACH_INIT;
+	struct error err = ERROR_INIT;
+	(void)state;
+	reach_add_closed(&r, ASKER);
+	reach_add_closed(&r, BLOG);
+	reach_add_host(&r, ASKER, "api.example.com", 0xc0000207);
+	reach_add_host(&r, BLOG, "other.example.com", 0xc0000208);
+	assert_int_equal(reach_publish(&r, &inst, &err), 0);
+	/* what the rules let through, and nothing that is newer */
+	assert_found(ASKER, "API.example.com", 7);
+	assert_code(ASKER, "api.example.com", MESSAGE_AAAA, MESSAGE_OK);
+	assert_code(ASKER, "www.api.example.com", MESSAGE_A, MESSAGE_REFUSED);
+	assert_code(ASKER, "other.example.com", MESSAGE_A, MESSAGE_REFUSED);
+	assert_code(BLOG, "api.example.com", MESSAGE_A, MESSAGE_REFUSED);
+	assert_code(SHOP, "api.example.com", MESSAGE_A, -1);
+}
+
 static void whose_an_address_is(void **state)
 {
 	(void)state;
@@ -243,7 +262,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_of_linked_apps), cmocka_unit_test(names_follow_the_app),
 		cmocka_unit_test(apps_with_dots),       cmocka_unit_test(who_may_ask_outside),
-		cmocka_unit_test(whose_an_address_is),
+		cmocka_unit_test(whose_an_address_is),  cmocka_unit_test(hosts_of_a_policy),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
