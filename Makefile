@@ -155,13 +155,15 @@ check:
 check-slow: PARTS = slow
 check-slow: check
 
-# berth-oci under podman, and, when RUNTIME_TOOLS is a checkout of runtime-tools, the standard's own
+# berth-oci under engines, and, when RUNTIME_TOOLS is a checkout of runtime-tools, the standard's own
 # suite; too long for `make check`, which has tests/e2e/oci.bats
 .PHONY: check-oci
 check-oci:
 	@scripts/deps build oci
 	@$(MAKE) --no-print-directory all
 	@tests/oci/podman
+	@tests/oci/buildah
+	@tests/oci/containerd
 	@[ -z "$(RUNTIME_TOOLS)" ] || RUNTIME_TOOLS="$(RUNTIME_TOOLS)" tests/oci/validate
 
 .PHONY: bench
