@@ -502,10 +502,33 @@ static void read_personality(struct bundle *b, struct fields *f, json_t *linux_)
 			   domain ? domain : "");
 }
 
+static void read_offsets(struct bundle *b, struct fields *f, json_t *offsets)
+{
+	static const char *const clocks[] = {"monotonic", "boottime"};
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+
+	if (!json_object_size(offsets))
+		return;
+	if (!(b->setup.namespaces & CLONE_NEWTIME)) {
+		fields_bad(f, "'timeOffsets' need a new time namespace");
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(clocks); i++) {
+		json_t *one = fields_object(f, offsets, clocks[i]);
+		int64_t secs = 0, nanosecs = 0;
+
+		fields_number(f, one, "secs", INT64_MIN, INT64_MAX, &secs);
+		fields_number(f, one, "nanosecs", 0, 999999999, &nanosecs);
+		if (one)
+			strbuf_addf(&text, "%s %lld %lld\n", clocks[i], (long long)secs,
+				    (long long)nanosecs);
+	}
+	b->setup.time_offsets = bundle_text(b, strbuf_detach(&text));
+}
+
 static void read_linux(struct bundle *b, struct fields *f, json_t *config)
 {
 	json_t *linux_ = fields_object(f, config, "linux");
-	json_t *offsets = fields_object(f, linux_, "timeOffsets");
 
 	read_namespaces(b, f, linux_);
 	read_ids(b, f, linux_);
@@ -526,8 +549,7 @@ static void read_linux(struct bundle *b, struct fields *f, json_t *config)
 	bundle_resources(b, f, fields_object(f, linux_, "resources"));
 	if (fields_object(f, linux_, "seccomp"))
 		bundle_seccomp(b, f, fields_object(f, linux_, "seccomp"));
-	if (json_object_size(offsets))
-		fields_bad(f, "'timeOffsets' are not supported");
+	read_offsets(b, f, fields_object(f, linux_, "timeOffsets"));
 	if (fields_object(f, linux_, "intelRdt"))
 		fields_bad(f, "'intelRdt' is not supported");
 }

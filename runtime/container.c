@@ -71,6 +71,18 @@ static pid_t clone_owned(struct clone_args *args, uid_t owner)
 	return pid;
 }
 
+/* A time namespace takes its offsets before the first process is in it: from a process whose
+ * children will be, the helper. */
+static int make_time(const char *offsets)
+{
+	_cleanup_close_ int fd = -1;
+
+	if (unshare(CLONE_NEWTIME) < 0)
+		return -1;
+	fd = open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
+	return fd >= 0 && write(fd, offsets, strlen(offsets)) == (ssize_t)strlen(offsets) ? 0 : -1;
+}
+
 /* Clones the first process. Gives the pid, or -1 with errno. */
 static pid_t clone_first(void *data)
 {
@@ -83,9 +95,13 @@ static pid_t clone_first(void *data)
 		if (setns(setup->joins[i].fd, setup->joins[i].type) < 0)
 			return -1;
 	}
+	if (setup->time_offsets && make_time(setup->time_offsets) < 0)
+		return -1;
 	memset(&args, 0, sizeof(args));
 	/* its cgroup namespace it makes itself, where it stands in the cgroup for certain */
 	args.flags = setup->namespaces & ~(unsigned)CLONE_NEWCGROUP;
+	if (setup->time_offsets)
+		args.flags &= ~(__u64)CLONE_NEWTIME;
 	if (b->sibling) {
 		args.flags |= CLONE_PARENT;
 	} else {
@@ -104,7 +120,7 @@ static pid_t clone_first(void *data)
 /* On version 1, while it builds its root. */
 static bool moves_late(const struct container_setup *setup)
 {
-	return !setup->cgroup->v2 && !setup->n_joins && setup->staged;
+	return !setup->cgroup->v2 && !setup->n_joins && !setup->time_offsets && setup->staged;
 }
 
 static int set_oom_score(pid_t pid, const char *score, struct error *err)
@@ -219,8 +235,8 @@ int container_start(const struct container_setup *setup, struct container_run *o
 		if (home < 0)
 			return error_set(err, ERROR_SYSTEM, errno, "open '/proc/self/ns/mnt'");
 	}
-	if ((!setup->cgroup->v2 || setup->n_joins) && !moves_late(setup) && !setup->helper->pid &&
-	    helper_start(setup->helper, setup->cgroup, err) < 0)
+	if ((!setup->cgroup->v2 || setup->n_joins || setup->time_offsets) && !moves_late(setup) &&
+	    !setup->helper->pid && helper_start(setup->helper, setup->cgroup, err) < 0)
 		return -1;
 	if (pipes_open(&p, err) < 0)
 		return -1;

@@ -16,9 +16,10 @@
  * program). Killing it kills the namespace; the end of the caller kills it (prctl(2),
  * PR_SET_PDEATHSIG).
  *
- * Where namespaces are joined, and on cgroup version 1 unless STAGED, the first process is cloned
- * by a helper that stands in the group already (helper.h). With STAGED it is moved into the group
- * while it builds its root, which costs less than waiting for the kernel first.
+ * Where namespaces are joined, a time namespace has offsets, and on cgroup version 1 unless STAGED,
+ * the first process is cloned by a helper that stands in the group already (helper.h). With STAGED
+ * it is moved into the group while it builds its root, which costs less than waiting for the kernel
+ * first.
  */
 #ifndef RUNTIME_CONTAINER_H
 #define RUNTIME_CONTAINER_H
@@ -49,7 +50,8 @@ struct container_setup {
 	unsigned n_joins;
 	const struct idmap_table *ids; /* of a new user namespace */
 	uid_t owner;                   /* of it: whom the kernel counts its use for; 0: root */
-	bool takes_ids;                /* in a user namespace, new or joined: becomes its root */
+	const char *time_offsets; /* of a new time namespace, or NULL: proc(5), timens_offsets */
+	bool takes_ids;           /* in a user namespace, new or joined: becomes its root */
 	const struct cgroup *cgroup;
 	struct helper *helper; /* one that stands in it, or made by the start */
 	const struct root *root;

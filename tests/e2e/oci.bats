@@ -339,6 +339,27 @@ await_status() {
 	[ "$(sed -n 8p <<<"$all")" != "$(readlink /proc/self/ns/mnt)" ]
 }
 
+@test "a time namespace with clocks of its own" {
+	[ -e /proc/self/timens_offsets ] || skip "this kernel has no time namespaces"
+	local inside outside
+	config '.linux.namespaces += [{type: "time"}]
+		| .linux.timeOffsets = {boottime: {secs: 500000, nanosecs: 5}, monotonic: {secs: 100}}'
+	script 'cat /proc/uptime'
+	run_bundle
+	echo "$output"
+	[ "$status" -eq 0 ]
+	inside=${output%%.*}
+	outside=$(cut -d. -f1 /proc/uptime)
+	[ "$inside" -ge $((outside + 500000 - 60)) ] && [ "$inside" -le $((outside + 500000)) ]
+	# what is executed in it later has the same clocks
+	create
+	oci exec "$ID" cat /proc/uptime | grep "^$((inside / 100000))"
+	oci delete --force "$ID"
+	config 'del(.linux.namespaces[] | select(.type == "time"))'
+	run_bundle
+	[ "$status" -eq 1 ] && [[ $output = *"'timeOffsets' need a new time namespace"* ]]
+}
+
 @test "hooks: each in its place, with the state; one that fails ends it" {
 	local log=$BATS_TEST_TMPDIR/hooks
 	cat >"$B/hook" <<-'HOOK'
