@@ -270,6 +270,7 @@ static void read_process(struct bundle *b, struct fields *f, json_t *process)
 	if (fields_number(f, process, "oomScoreAdj", -1000, 1000, &n))
 		b->setup.oom_score = bundle_text(b, xasprintf("%lld", (long long)n));
 	read_label(b, f, process);
+	bundle_schedule(b, f, process);
 	b->setup.program = &b->program;
 }
 

@@ -88,6 +88,7 @@ void bundle_ids_release(struct idmap_table *table);
 void bundle_mounts(struct bundle *b, struct fields *f, json_t *config);
 void bundle_devices(struct bundle *b, struct fields *f, json_t *linux_);
 void bundle_resources(struct bundle *b, struct fields *f, json_t *resources);
+void bundle_schedule(struct bundle *b, struct fields *f, json_t *process);
 void bundle_seccomp(struct bundle *b, struct fields *f, json_t *seccomp);
 
 #endif

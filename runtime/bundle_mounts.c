@@ -313,6 +313,8 @@ static void read_mount(struct bundle *b, struct fields *f, json_t *json, const c
 	out->dest = bundle_text(b, clean(dest));
 	for (size_t i = 0; i < json_array_size(options); i++)
 		read_option(&o, fields_text(f, json_array_get(options, i), "options"));
+	/* before there was an option, mappings were enough to say it */
+	o.idmap = o.idmap || json_array_size(fields_array(f, json, "uidMappings"));
 	out->propagation = o.propagation;
 	if (o.bind || str_equal(type, "bind") || str_equal(type, "rbind")) {
 		o.recursive = o.recursive || str_equal(type, "rbind");

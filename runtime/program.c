@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/ioprio.h>
 #include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <signal.h>
@@ -79,6 +80,8 @@ static void tell_identity(const struct program *p, int passwd, int group, int to
 
 	nobody.uid = nobody.gid = MAX_ID;
 	nobody.n_groups = nobody.n_rlimits = 0;
+	nobody.schedule.size = 0;
+	nobody.io_priority = 0;
 	memset(&nobody.caps, 0, sizeof(nobody.caps));
 	nobody.no_new_privs = true;
 	nobody.listener_to = -1;
@@ -214,6 +217,10 @@ enum step program_become(const struct program *p, const char **out_subject)
 		if (set_rlimit(&p->rlimits[i]) < 0)
 			return STEP_LIMITS;
 	}
+	/* while there is the capability to */
+	if ((p->schedule.size && syscall(SYS_sched_setattr, 0, &p->schedule, 0) < 0) ||
+	    (p->io_priority && syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, p->io_priority) < 0))
+		return STEP_SCHEDULE;
 	umask(p->umask);
 	/* permitted capabilities outlive the change of user until caps_set has the last word */
 	if (caps_drop_bounding(p->caps.bounding) < 0 || prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 ||

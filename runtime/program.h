@@ -8,6 +8,7 @@
 
 #include <linux/filter.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/resource.h>
 #include <sys/types.h>
 
@@ -17,6 +18,15 @@
 
 #define PROGRAM_RLIMITS 16
 #define PROGRAM_FILTERS 2
+
+/* The kernel's struct sched_attr, as its first version has it (sched_setattr(2)). */
+struct program_schedule {
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime, deadline, period; /* nanoseconds */
+};
 
 struct program {
 	char *const *argv; /* argv[0] is looked up in env's PATH inside */
@@ -39,6 +49,8 @@ struct program {
 		bool clamp; /* to what this process may set, instead of failing */
 	} rlimits[PROGRAM_RLIMITS];
 	unsigned n_rlimits;
+	struct program_schedule schedule; /* size 0: as it is */
+	int io_priority;                  /* of ioprio_set(2), 0: as it is */
 	const struct sock_fprog *filters[PROGRAM_FILTERS];
 	unsigned n_filters;
 	unsigned filter_flags; /* of seccomp(2) */

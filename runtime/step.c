@@ -27,6 +27,7 @@ static const char *const texts[STEP_COUNT_] = {
 	[STEP_TERMINAL] = "open the terminal",
 	[STEP_STDIO] = "connect stdin, stdout and stderr",
 	[STEP_LIMITS] = "set resource limits",
+	[STEP_SCHEDULE] = "set the scheduler or the i/o priority",
 	[STEP_PRIVILEGES] = "drop privileges",
 	[STEP_LABEL] = "set the security label",
 	[STEP_SECCOMP] = "install the seccomp filter",

@@ -179,6 +179,21 @@ await_status() {
 	[ "$(grep -c -- ' -> ' <<<"$output")" -eq 3 ]
 }
 
+@test "the process: scheduler and i/o priority" {
+	config '.process.scheduler = {policy: "SCHED_BATCH", nice: 7}
+		| .process.ioPriority = {class: "IOPRIO_CLASS_BE", priority: 6}'
+	script 'cut -d " " -f 19,41 /proc/self/stat; ionice -p $$'
+	run_bundle
+	echo "$output"
+	[ "$status" -eq 0 ]
+	# SCHED_BATCH is 3
+	grep -qx '7 3' <<<"$output"
+	grep -q 'best-effort: prio 6' <<<"$output"
+	config '.process.scheduler.policy = "SCHED_NEVER"'
+	run_bundle
+	[ "$status" -eq 1 ] && [[ $output = *"'policy': 'SCHED_NEVER' is not known"* ]]
+}
+
 @test "root: read-only, masked and read-only paths, devices, links, sysctl, host name" {
 	config '.hostname = "box" | .domainname = "example" | .linux.sysctl = {"net.ipv4.ip_forward": "1"}
 		| .linux.devices = [{path: "/dev/extra", type: "c", major: 1, minor: 5, fileMode: 416, uid: 3, gid: 4}]
@@ -287,8 +302,11 @@ await_status() {
 		| .linux.gidMappings = .linux.uidMappings
 		| .mounts += [{destination: "/tmp", type: "tmpfs", source: "tmpfs"},
 		{destination: "/tmp/plain", type: "bind", source: "data", options: ["rbind"]},
-		{destination: "/tmp/mapped", type: "bind", source: "data", options: ["rbind", "idmap"]}]'
-	script 'cat /proc/self/uid_map; stat -c "%n %u %g" /tmp/plain/file /tmp/mapped/file
+		{destination: "/tmp/mapped", type: "bind", source: "data", options: ["rbind", "idmap"]},
+		{destination: "/tmp/own", type: "bind", source: "data", options: ["rbind"],
+			uidMappings: [{containerID: 7, hostID: 300070, size: 1}],
+			gidMappings: [{containerID: 8, hostID: 300080, size: 1}]}]'
+	script 'cat /proc/self/uid_map; stat -c "%n %u %g" /tmp/plain/file /tmp/mapped/file /tmp/own/file
 		echo x >/dev/null && echo null works; touch /tmp/mapped/made'
 	run_bundle
 	echo "$output"
@@ -296,6 +314,7 @@ await_status() {
 	grep -qE '^ +0 +300000 +65536$' <<<"$output"
 	grep -qx '/tmp/plain/file 65534 65534' <<<"$output"
 	grep -qx '/tmp/mapped/file 7 8' <<<"$output"
+	grep -qx '/tmp/own/file 70 80' <<<"$output"
 	grep -qx 'null works' <<<"$output"
 }
 
