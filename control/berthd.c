@@ -25,6 +25,7 @@
 #include "control/context.h"
 #include "control/keylist.h"
 #include "control/session.h"
+#include "instance/call.h"
 #include "plugins/store.h"
 #include "receiver/export.h"
 #include "receiver/hook.h"
@@ -159,8 +160,10 @@ static void serve(const struct instance *inst, int listener, const int nudge[2])
 			session_serve(inst, fd, nudge[1]);
 		}
 		sessions += pid > 0;
-		if (pid < 0)
+		if (pid < 0) {
 			log_error("no process for a command: %s", strerror(errno));
+			(void)call_answer(fd, CALL_NO_PROCESS, NULL);
+		}
 		close(fd);
 	}
 }

@@ -22,6 +22,7 @@
 #include "control/rollout.h"
 #include "control/source.h"
 #include "control/step.h"
+#include "control/strain.h"
 #include "control/trigger.h"
 #include "control/volume.h"
 #include "instance/call.h"
@@ -368,6 +369,7 @@ int deploy_run(struct context *c, struct app *app, const struct deploy *d, struc
 		build_end(c, "succeeded", app->release, NULL);
 		return 0;
 	}
+	strain_explain(c->inst, &why);
 	build_end(c, late ? "cancelled" : "failed", 0, &why);
 	*err = why;
 	return -1;
@@ -449,6 +451,7 @@ int deploy_run_image(struct context *c, struct app *app, const struct deploy_ima
 		build_end(c, "succeeded", app->release, NULL);
 		return 0;
 	}
+	strain_explain(c->inst, &why);
 	build_end(c, "failed", 0, &why);
 	*err = why;
 	return -1;
@@ -489,6 +492,7 @@ int deploy_rebuild(struct context *c, struct app *app, struct error *err)
 		build_end(c, "succeeded", app->release, NULL);
 		return 0;
 	}
+	strain_explain(c->inst, &why);
 	build_end(c, "failed", 0, &why);
 	*err = why;
 	return -1;

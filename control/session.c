@@ -18,6 +18,7 @@
 #include "control/answer.h"
 #include "control/build.h"
 #include "control/command.h"
+#include "control/strain.h"
 #include "control/watch.h"
 #include "instance/call.h"
 
@@ -136,8 +137,10 @@ static int run_command(const struct instance *inst, enum context_role role, cons
 	int result = context_open(&c, inst, &err);
 	if (result == 0)
 		result = command_run(&c, words, &err);
-	if (result < 0)
+	if (result < 0) {
+		strain_explain(inst, &err);
 		answer_error(&err);
+	}
 	fflush(NULL);
 	if (result < 0)
 		return error_exit_status(err.code);

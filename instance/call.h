@@ -34,8 +34,10 @@ struct call_event {
 };
 
 struct call_exit {
-	uint32_t status;
+	uint32_t status; /* 0 to 255, or CALL_NO_PROCESS */
 };
+/* berthd could start no process for the command. */
+#define CALL_NO_PROCESS 256
 
 /* Sends ARGV. IDENTITY is whom this is for: the ssh key's or token's name, "" for the calling
  * user (berthd believes it from root, berth and berth-web only). *out_fd is the session. */

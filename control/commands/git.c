@@ -18,6 +18,7 @@
 #include "control/gitauth.h"
 #include "control/listing.h"
 #include "control/release.h"
+#include "control/strain.h"
 #include "control/tenant.h"
 #include "base/remote.h"
 #include "receiver/archive.h"
@@ -116,9 +117,10 @@ static int git_tagged(struct context *c, struct request *rq, struct error *err)
 }
 
 /* The reason for git's "[remote rejected] (...)": one line on stdout, for the hook. */
-static int rejected(const struct error *err)
+static int rejected(struct context *c, struct error *err)
 {
 	_cleanup_strbuf_ struct strbuf reason = STRBUF_INIT;
+	strain_explain(c->inst, err);
 	printable_add(&reason, err->message);
 	printf("%.*s\n", (int)strcspn(reason.data, "\n"), reason.data);
 	return -1;
@@ -147,16 +149,16 @@ static int git_update(struct context *c, struct request *rq, struct error *err)
 	/* a tag that is pushed to a branch stands for its commit */
 	if (is_deploy_branch(c, &rq->app, branch, &deploys, &set, err) < 0 ||
 	    (!is_zero(new) && repo_peel(c->inst, rq->app.name, new, commit, err) < 0))
-		return rejected(err);
+		return rejected(c, err);
 	if (!deploys)
-		return move_other_branch(c, rq, branch, set, commit, err) < 0 ? rejected(err)
+		return move_other_branch(c, rq, branch, set, commit, err) < 0 ? rejected(c, err)
 									      : moved(commit);
 	if (is_zero(new)) {
 		error_set(err, ERROR_DENIED, 0,
 			  "branch '%s' deploys this app and stays: 'git:set %s deploy-branch "
 			  "BRANCH' has another one deploy, 'apps:destroy %s' removes the app",
 			  branch, rq->app.name, rq->app.name);
-		return rejected(err);
+		return rejected(c, err);
 	}
 	_cleanup_free_ char *description = xasprintf("Deploy %.8s", commit);
 	struct deploy d = {.commit = commit,
@@ -167,7 +169,7 @@ static int git_update(struct context *c, struct request *rq, struct error *err)
 	struct error ignored = ERROR_INIT;
 	if (is_zero(old))
 		repo_set_head(c->inst, rq->app.name, branch, &ignored);
-	return deploy_run(c, &rq->app, &d, err) < 0 ? rejected(err) : moved(commit);
+	return deploy_run(c, &rq->app, &d, err) < 0 ? rejected(c, err) : moved(commit);
 }
 
 static int git_set(struct context *c, struct request *rq, struct error *err)

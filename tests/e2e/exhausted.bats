@@ -1,0 +1,121 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# A disk without room and a machine without room for processes: named, survived, and over when they
+# are over. On an instance of its own, whose disk is a small tmpfs.
+
+bats_require_minimum_version 1.5.0
+load helper
+load instance
+
+setup_file() {
+	export SMALL=$TEST_DIR/small
+	mkdir "$SMALL"
+	mount -t tmpfs -o size=260m,mode=755 none "$SMALL"
+	SMALL_HTTP=$(free_port) SMALL_SSH=$(free_port)
+	export SMALL_HTTP SMALL_SSH
+	"$TEST_PREFIX/bin/berth" server init --root "$SMALL/root" --http-address 127.0.0.1 --http-port "$SMALL_HTTP" \
+		--ssh-address 127.0.0.1 --ssh-port "$SMALL_SSH" --set http.domain=localhost >&2
+	small server start
+	small stack:import debian-12 <"$("$TEST_SOURCE/scripts/cached-stack")"
+	small ssh-keys:add me <"$TEST_DIR/key.pub"
+	cp -R "$TEST_SOURCE/tests/apps/web" "$BATS_FILE_TMPDIR/app"
+	commit_all "$BATS_FILE_TMPDIR/app"
+	push
+}
+
+teardown_file() {
+	small server down >&2
+	umount "$SMALL"
+	rmdir "$SMALL"
+}
+
+setup() {
+	cd "$BATS_FILE_TMPDIR/app" || return
+}
+
+teardown() {
+	local group
+	rm -f "$SMALL/filler"
+	for group in /sys/fs/cgroup/{pids/,}berth-test-pids-$TEST_NUMBER; do
+		[ ! -d "$group" ] || echo max >"$group/pids.max"
+	done
+}
+
+small() {
+	"$TEST_PREFIX/bin/berth" --root "$SMALL/root" "$@"
+}
+
+push() {
+	GIT_SSH_COMMAND="ssh -i $TEST_DIR/key -p $SMALL_SSH -o BatchMode=yes -o StrictHostKeyChecking=no \
+-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR" \
+		git -C "$BATS_FILE_TMPDIR/app" push berth@127.0.0.1:web HEAD:refs/heads/main 2>&1
+}
+
+serves() {
+	assert_equal "$(curl -sS --max-time 20 -H 'Host: web.localhost' "http://127.0.0.1:$SMALL_HTTP/")" "$1"
+}
+
+@test "a full disk: a push, a command and the doctor name it, the app serves, and later all goes on" {
+	local text
+	echo two >text
+	commit_all .
+	head -c 400M /dev/zero >"$SMALL/filler" || true
+	assert_equal "$(df --output=avail "$SMALL" | tail -n 1 | tr -d ' ')" 0
+	run ! push
+	assert_contains "$output" "the disk of '$SMALL/root/lib' is full: make room there"
+	serves one
+	for text in 'config:set web A=b' 'run web true' 'apps:create other' doctor; do
+		# shellcheck disable=SC2086
+		run ! small $text </dev/null
+		assert_contains "$output" "the disk of '$SMALL/root/lib' is full: make room there"
+	done
+	# with some room the database can be written and the rest cannot
+	truncate -s -128K "$SMALL/filler"
+	run small doctor
+	assert_contains "$output" "berth.db is whole"
+	assert_contains "$output" "MB free below"
+	head -c 1M /dev/urandom >big
+	commit_all .
+	run -1 push
+	assert_contains "$output" "No space left on device"
+	serves one
+	rm "$SMALL/filler"
+	push
+	serves two
+	run small doctor
+	assert_contains "$output" "berth.db is whole"
+	assert_contains "$output" "nothing is there that nobody owns"
+	small apps:create other
+	small --force apps:destroy other
+}
+
+@test "no more processes: a push and a command say so, the app serves, and later all goes on" {
+	local group service pid now
+	group=/sys/fs/cgroup/pids/berth-test-pids-$TEST_NUMBER
+	[ -d /sys/fs/cgroup/pids ] || group=/sys/fs/cgroup/berth-test-pids-$TEST_NUMBER
+	mkdir -p "$group"
+	for service in berthd berth-runtime; do
+		pid=$(small server status --format json | jq -r --arg s "$service" '.[] | select(.service == $s) | .pid')
+		for pid in "$pid" $(pgrep -P "$pid"); do echo "$pid" >"$group/cgroup.procs"; done
+	done
+	serves two
+	echo three >text
+	commit_all .
+	now=$(cat "$group/pids.current")
+	echo "$now" >"$group/pids.max"
+	run -1 small apps:list
+	assert_contains "$output" "the machine has no room for another"
+	run -128 push
+	assert_contains "$output" "the machine has no room for another"
+	# enough for a session, and not for a build's
+	echo $((now + 1)) >"$group/pids.max"
+	run -1 push
+	assert_contains "$output" "the machine has no room for another process"
+	serves two
+	echo max >"$group/pids.max"
+	push
+	serves three
+	small run web echo hello </dev/null | grep -x hello
+	run small doctor
+	assert_contains "$output" "nothing is there that nobody owns"
+}
