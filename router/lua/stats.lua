@@ -58,7 +58,12 @@ local function counts_of(app)
 	return c
 end
 
-local function bucket(seconds)
+-- Most requests take some milliseconds: those find their bucket without a loop, which would end what
+-- LuaJIT compiles.
+local QUICK = 100
+local quick = {}
+
+local function find_bucket(seconds)
 	for i = 1, LAST - 1 do
 		if seconds <= BOUNDS[i] then
 			return i
@@ -67,7 +72,15 @@ local function bucket(seconds)
 	return LAST
 end
 
-local function count(app, status, seconds)
+for ms = 0, QUICK do
+	quick[ms] = find_bucket(ms / 1000)
+end
+
+local function bucket(ms)
+	return ms <= QUICK and quick[ms] or find_bucket(ms / 1000)
+end
+
+local function count(app, status, ms)
 	local c = counts_of(app)
 	local class = CLASS + math.floor(status / 100)
 	c[1] = c[1] + 1
@@ -77,9 +90,9 @@ local function count(app, status, seconds)
 	c[IN] = c[IN] + (tonumber(var.request_length) or 0)
 	c[OUT] = c[OUT] + (tonumber(var.bytes_sent) or 0)
 	if status ~= 101 then -- how long a websocket was open says nothing about the app
-		local i = HIST + bucket(seconds)
+		local i = HIST + bucket(ms)
 		c[i] = c[i] + 1
-		c[SUM] = c[SUM] + seconds
+		c[SUM] = c[SUM] + ms / 1000
 	end
 	dirty[app] = c
 	if not armed then
@@ -111,12 +124,13 @@ function M.log()
 	if app == "" then
 		return
 	end
-	local seconds = ngx.now() - ngx.req.start_time()
-	count(app, ngx.status, seconds)
+	-- both are whole milliseconds
+	local ms = math.floor((ngx.now() - ngx.req.start_time()) * 1000 + 0.5)
+	count(app, ngx.status, ms)
 	local connect = tonumber(var.upstream_connect_time)
 	var.berth_time = time_text()
 	var.berth_tail = string.format("dyno=%s connect=%dms service=%dms",
-		id ~= "" and id or "-", (connect or 0) * 1000, seconds * 1000)
+		id ~= "" and id or "-", (connect or 0) * 1000, ms)
 end
 
 local function add(sum, c)
