@@ -27,9 +27,9 @@ ENV = dict(
 rows = []
 
 
-def run(*argv, **kw):
+def run(*argv, stderr=subprocess.STDOUT, **kw):
     done = subprocess.run(argv, env=ENV, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, **kw)
+                          stderr=stderr, text=True, **kw)
     if done.returncode != 0:
         raise RuntimeError(f"{argv} ended with {done.returncode}:\n{done.stdout}")
     return done.stdout
@@ -51,8 +51,13 @@ def figure(name, unit, values, budget=None, peers=None):
     row = dict(name=name, value=round(statistics.median(values), 4), unit=unit,
                minimum=round(min(values), 4), maximum=round(max(values), 4), runs=len(values),
                budget=budget, peers=peers or {})
+    add(row)
+
+
+def add(row):
+    """A row that a bench of its own has measured, or figure()."""
     rows.append(row)
-    print(f"       measured: {name}", file=sys.stderr)
+    print(f"       measured: {row['name']}", file=sys.stderr)
 
 
 def ms(values):
