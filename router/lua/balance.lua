@@ -40,8 +40,8 @@ local function pick_any(route, tried)
 	return best
 end
 
--- The less busy of two that follow each other, another two each time: as even as asking all of them,
--- and without a loop, which would keep LuaJIT from compiling what every request goes through.
+-- The less busy of two that follow each other, another two each time: as even as asking all of
+-- them, and without a loop, which would keep LuaJIT from compiling what every request goes through.
 local function pick(route, tried)
 	local list, n, turn = route.backends, route.n, route.turn
 	if tried or n == 0 then

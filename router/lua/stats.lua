@@ -58,8 +58,8 @@ local function counts_of(app)
 	return c
 end
 
--- Most requests take some milliseconds: those find their bucket without a loop, which would end what
--- LuaJIT compiles.
+-- Most requests take some milliseconds: those find their bucket without a loop, which would end
+-- what LuaJIT compiles.
 local QUICK = 100
 local quick = {}
 
