@@ -23,6 +23,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/strbuf.h"
+#include "runtime/seccomp.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define CELL_MAX_MEMORY RLIM_INFINITY /* its shadow takes terabytes of address space */
@@ -147,7 +148,9 @@ static int confine(const struct cell *cell, struct error *err)
 		     cap_set_flag(caps, CAP_EFFECTIVE, n, cell->caps, CAP_SET) < 0 ||
 		     cap_set_proc(caps) < 0;
 	cap_free(caps);
-	return failed ? system_error(err, "drop capabilities") : 0;
+	if (failed)
+		return system_error(err, "drop capabilities");
+	return seccomp_enter(SPEC_LAYER, err);
 }
 
 int cell_say(const char *what, struct error *err)
@@ -172,6 +175,13 @@ static void child_main(const struct cell *cell, int sync)
 }
 
 /* --- the parent --- */
+
+/* With a process id namespace of its own: its user is that of containers, whose processes it could
+ * signal and trace if it had a number for them. */
+static pid_t fork_alone(void)
+{
+	return (pid_t)syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0);
+}
 
 static int write_map(pid_t pid, const char *which, const struct cell *cell, uid_t outside,
 		     struct error *err)
@@ -235,7 +245,7 @@ int cell_run(const struct cell *cell, struct error *err)
 	/* messages: one send is one receive */
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return system_error(err, "socketpair");
-	_cleanup_(job_release) struct job job = {.pid = fork(), .sync = ends[0]};
+	_cleanup_(job_release) struct job job = {.pid = fork_alone(), .sync = ends[0]};
 	if (job.pid == 0) {
 		child_main(cell, ends[1]);
 		_exit(0);

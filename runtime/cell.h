@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A confined process for what comes from tenants or becomes files of theirs: it has one folder as
- * its root file system, a user namespace with the folder's ids, no network, no other descriptor
- * than the one it works on, and limits of its own. The root process only hears what it says.
+ * its root file system, a user namespace with the folder's ids, no network, no other process, no
+ * other descriptor than the one it works on, the system calls of a container, and limits of its
+ * own. The root process only hears what it says.
  */
 #ifndef RUNTIME_CELL_H
 #define RUNTIME_CELL_H

@@ -522,6 +522,17 @@ int seccomp_init_filters(struct error *err)
 	return 0;
 }
 
+int seccomp_enter(enum spec_profile profile, struct error *err)
+{
+	const struct sock_fprog *both[] = {&filters[profile].calls, &filters[profile].arguments};
+
+	for (size_t i = 0; i < ARRAY_SIZE(both); i++) {
+		if (both[i]->len && syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, both[i]) < 0)
+			return error_set(err, ERROR_SYSTEM, errno, "filter system calls");
+	}
+	return 0;
+}
+
 void seccomp_program(enum spec_profile profile, struct program *program)
 {
 	program->filters[0] = &filters[profile].calls;

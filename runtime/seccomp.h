@@ -22,6 +22,9 @@ struct seccomp_filter {
 
 /* Compiles the programs of every profile. */
 int seccomp_init_filters(struct error *err);
+/* Puts this process, which has set no_new_privs, under those of PROFILE; nothing where they were
+ * not compiled. */
+int seccomp_enter(enum spec_profile profile, struct error *err);
 /* The program of a filter of libseccomp; the caller frees out->filter. */
 int seccomp_export(void *ctx, struct sock_fprog *out, struct error *err);
 /* PROGRAM, which sets no_new_privs, gets those of PROFILE. */

@@ -183,3 +183,23 @@ shim_seconds() {
 	container remove "sec-few-$$"
 	rm -r "$ROOT/lib/cache/sec-many"
 }
+
+@test "whoever was given an app's output does not keep its shim" {
+	local i
+	container start --layer "$STACK" --range 1 --log given/hog --mount volume:given:/data sec-give -- \
+		/hog give /data/socket >/dev/null
+	for ((i = 0; i < 100; i++)); do
+		if [ -S "$ROOT/lib/volumes/given/socket" ]; then break; fi
+		sleep 0.05
+	done
+	container start --layer "$STACK" --range 2 --log given/keep --mount volume:given:/data sec-keep -- \
+		/hog keep /data/socket >/dev/null
+	for ((i = 0; i < 100; i++)); do
+		if grep -q 'app.keep.: kept' "$ROOT/lib/logs/given/keep.log"; then break; fi
+		sleep 0.05
+	done
+	grep -q 'app.keep.: kept' "$ROOT/lib/logs/given/keep.log"
+	timeout 20 "$BUILD/tests/container" --root "$ROOT" stop sec-give 0
+	container stop sec-keep 0
+	container volume-remove given
+}

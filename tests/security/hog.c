@@ -7,6 +7,8 @@
  *   hog count THING [MOST]  the same, and ends
  *   hog take THING          one: "take THING ok|ERRNO"
  *   hog storm THING         for ever: log, fsync PATH, cache PATH MIB, sync, spin
+ *   hog give PATH           its output to whoever connects to the socket PATH, and stays
+ *   hog keep PATH           what is given there, and writes into it for ever
  *   hog orphans N SECONDS   N processes in sessions of their own that ignore SIGTERM; then it ends
  *
  * THINGS: inotify signals queues terminals files datagrams flows processes zombies inodes sessions
@@ -23,6 +25,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -180,6 +183,42 @@ static int storm(const char *what, char **args)
 	}
 }
 
+union with_fd {
+	struct cmsghdr head;
+	char space[CMSG_SPACE(sizeof(int))];
+};
+
+static int meet(const char *path, int gives)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	union with_fd control = {.head = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
+	char block[4096] = "kept";
+	struct iovec iov = {block, 1};
+	struct msghdr m = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = &control,
+			   .msg_controllen = sizeof(control)};
+	int out = 1, fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(at.sun_path, sizeof(at.sun_path), "%s", path);
+	if (gives) {
+		memcpy(CMSG_DATA(&control.head), &out, sizeof(out));
+		if (bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(fd, 1) < 0 ||
+		    (fd = accept(fd, NULL, NULL)) < 0 || sendmsg(fd, &m, 0) != 1)
+			return 1;
+		for (;;)
+			pause();
+	}
+	if (connect(fd, (struct sockaddr *)&at, sizeof(at)) < 0 || recvmsg(fd, &m, 0) != 1)
+		return 1;
+	memcpy(&out, CMSG_DATA(&control.head), sizeof(out));
+	puts("kept");
+	memset(block, '\n', sizeof(block));
+	while (write(out, block, sizeof(block)) > 0)
+		;
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *verb = argc > 2 ? argv[1] : "";
@@ -202,6 +241,8 @@ int main(int argc, char **argv)
 	}
 	if (strcmp(verb, "storm") == 0)
 		return storm(argv[2], argv + 3);
+	if (strcmp(verb, "give") == 0 || strcmp(verb, "keep") == 0)
+		return meet(argv[2], verb[0] == 'g');
 	if (strcmp(verb, "orphans") == 0 && argc == 4) {
 		for (n_taken = 0; n_taken < strtol(argv[2], NULL, 10); n_taken++)
 			if (one_session() < 0)

@@ -116,6 +116,51 @@ add("opaque", DIR, mode=0o755, pax={"SCHILY.xattr.trusted.overlay.opaque": "y",
 	container remove "sec-odd-$$"
 }
 
+# The process that unpacks, or nothing
+unpacker() {
+	local pid
+	for pid in $(pgrep -x berth-serve); do
+		if [[ $(readlink "/proc/$pid/exe") == "$BUILD/bin/"* ]] &&
+			[ "$(awk '/^NSpid:/ { print NF }' "/proc/$pid/status")" = 3 ]; then
+			echo "$pid"
+		fi
+	done
+}
+
+@test "whoever finds a hole in what unpacks is in a cell" {
+	local pid server i
+	mkfifo "$WORK/slow"
+	container import "sec-slow-$$" "$WORK/slow" >"$WORK/said" 2>&1 3>&- &
+	archive "$WORK/long.tar" 'add("f", data=b"y" * 100000)'
+	exec 8>"$WORK/slow"
+	head -c 20000 "$WORK/long.tar" >&8
+	for ((i = 0; i < 100; i++)); do
+		pid=$(unpacker)
+		if [ -n "$pid" ] && grep -q '^Seccomp:.*2$' "/proc/$pid/status"; then break; fi
+		sleep 0.05
+	done
+	[ -n "$pid" ]
+	server=$(awk '/^PPid:/ { print $2 }' "/proc/$pid/status")
+	cp "/proc/$pid/status" "$WORK/cell"
+	cp "/proc/$server/status" "$WORK/server"
+	ls -l "/proc/$pid/ns" >"$WORK/cell-ns"
+	ls "/proc/$pid/root" >"$WORK/cell-root"
+	ls "/proc/$pid/fd" >"$WORK/cell-fds"
+	exec 8>&-
+	wait $! || true
+	has "$WORK/cell" '^NSpid:[[:space:]]+[0-9]+[[:space:]]+1$' '^Seccomp:[[:space:]]+2$' \
+		'^NoNewPrivs:[[:space:]]+1$' '^Uid:[[:space:]]+[1-9][0-9]+' '^Groups:[[:space:]]*$' \
+		'^CapEff:[[:space:]]+000000008000001b$'
+	# its null device, the archive, the server, and what it writes
+	[ "$(wc -w <"$WORK/cell-fds")" -le 7 ]
+	for kind in user pid mnt net ipc uts; do
+		lacks "$WORK/cell-ns" "$(readlink "/proc/self/ns/$kind" | tr '[]' '..')"
+	done
+	[ "$(cat "$WORK/cell-root")" = f ]
+	# the control: who started it has all that
+	has "$WORK/server" '^Seccomp:[[:space:]]+0$' '^Uid:[[:space:]]+0'
+}
+
 @test "a layer that a container uses cannot be removed" {
 	container start --layer "$STACK" sec-user -- /probe sleep 30
 	run container remove "${STACK#layer/}"
