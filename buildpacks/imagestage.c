@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "buildpacks/imagestage.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -41,12 +43,27 @@ static void inherit(struct image *im, const struct image *from)
 	im->config.health.timeout = c->health.timeout;
 	im->config.health.start_period = c->health.start_period;
 	im->config.health.retries = c->health.retries;
+	im->port = from->port;
 	copy_text(&im->config.user, c->user);
 	copy_text(&im->config.cwd, c->cwd);
 	copy_text(&im->config.stop_signal, c->stop_signal);
 	for (size_t i = 0; i < from->n_history; i++)
 		image_add_step(im, from->history[i].created, from->history[i].created_by,
 			       from->history[i].comment, from->history[i].empty);
+}
+
+/* A stage that exposes ports listens there, and not where the image below did. */
+static void note_port(struct stage_state *s, const struct strvec *words)
+{
+	for (size_t i = 0; i < words->n; i++) {
+		const char *protocol = strchr(words->v[i], '/');
+		long port = strtol(words->v[i], NULL, 10);
+		if (protocol && strcasecmp(protocol, "/tcp") != 0)
+			continue;
+		if (!s->own_port || port < s->im.port)
+			s->im.port = (int)port;
+		s->own_port = true;
+	}
 }
 
 static void say_what(struct imagework *w, const struct docker_step *step)
@@ -82,6 +99,8 @@ static int do_step(struct imagework *w, size_t n, const struct docker_step *step
 		result = imagework_words(w, step, &vars, &words, err);
 		if (result == 0)
 			result = dockerconfig_apply(step, &words, &s->im, &s->own_entrypoint, err);
+		if (result == 0 && step->op == DOCKER_EXPOSE)
+			note_port(s, &words);
 	}
 	if (result < 0)
 		return imagework_in_line(step, err);

@@ -18,7 +18,7 @@
 #include "runtime/image.h"
 
 struct stage_state {
-	bool needed, done, own_entrypoint;
+	bool needed, done, own_entrypoint, own_port;
 	bool *needs; /* for each stage whether this one needs it */
 	unsigned first_step;
 	struct image im;

@@ -145,7 +145,7 @@ unsigned process_port(const struct release *r, const struct image *im)
 	if ((config && str_to_u64(config, 1, 65535, &port) == 0) ||
 	    (own && str_to_u64(own, 1, 65535, &port) == 0))
 		return (unsigned)port;
-	int exposed = image_config_port(&im->config);
+	int exposed = im->port > 0 && im->port <= 65535 ? im->port : image_config_port(&im->config);
 	return exposed ? (unsigned)exposed : PROCESS_PORT;
 }
 

@@ -19,7 +19,8 @@
 #define PROCESS_PORT 5000
 
 /* Where `web` of a release listens: PROCESS_PORT; for a container image the config's PORT, else the
- * one of the image's environment, else the lowest TCP port that it exposes. */
+ * one of the image's environment, else the lowest TCP port that it exposes, or that the Dockerfile
+ * it was built from does, whatever the image below exposes. */
 unsigned process_port(const struct release *r, const struct image *im);
 
 struct process {

@@ -172,6 +172,8 @@ static void container_to_json(const struct image *im, json_t *doc)
 	json_object_set_new(doc, "architecture", plain_text(im->architecture));
 	json_object_set_new(doc, "created", plain_text(im->created));
 	json_object_set_new(doc, "source", plain_text(im->source));
+	if (im->port > 0)
+		json_object_set_new(doc, "port", json_integer(im->port));
 }
 
 static json_t *image_to_json(const struct image *im)
@@ -265,6 +267,7 @@ static int load_container(struct image *im, const json_t *doc, struct error *err
 	im->architecture = text_member(doc, "architecture");
 	im->created = text_member(doc, "created");
 	im->source = text_member(doc, "source");
+	im->port = (int)json_integer_value(json_object_get(doc, "port"));
 	return 0;
 }
 

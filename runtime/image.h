@@ -51,6 +51,7 @@ struct image {
 	struct image_step *history; /* oldest first */
 	size_t n_history;
 	char *architecture, *created; /* "amd64", RFC 3339; or "" */
+	int port;     /* where it listens, of those that it exposes; 0: the lowest */
 	char *source; /* what it was made from: "docker.io/library/redis:7"; or "" */
 };
 

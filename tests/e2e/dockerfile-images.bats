@@ -148,6 +148,22 @@ teardown() {
 	berth --force storage:destroy "$app-store"
 }
 
+@test "a Dockerfile's own EXPOSE goes before that of the image it is built on" {
+	printf '#!/bin/sh\nwhile :; do { printf "HTTP/1.0 200 OK\\r\\n\\r\\nport=$PORT\\n"; } | nc -l -p 9000; done\n' >"$src/serve"
+	chmod 755 "$src/serve"
+	cat >"$src/Dockerfile" <<-END
+		FROM $HOST/team/busybox:1 AS other
+		EXPOSE 9000-9001 53/udp
+		FROM other
+		USER root
+		COPY serve /usr/bin/serve
+		USER app
+	END
+	run -0 push_app "$src" "$app"
+	run -0 http "$(host_of "$app")"
+	assert_contains "$output" "port=9000"
+}
+
 @test "the target is a stage of its own" {
 	cat >"$src/Dockerfile" <<-END
 		FROM --platform=\$BUILDPLATFORM $HOST/team/busybox:1 AS base
