@@ -24,6 +24,7 @@
 #include "control/supervisor.h"
 #include "instance/instance.h"
 #include "runtime/client.h"
+#include "runtime/kernel.h"
 
 #define START_MS 60000
 #define DOWN_STOP_MS 5000
@@ -225,8 +226,9 @@ static int verb_start(struct options *o, struct error *err)
 		return -1;
 	if (supervisor_ask(&inst, "wait", &text, NULL) == 0)
 		return report_start(&inst, text.data);
-	if (setup_folders(&inst, err) < 0 || spawn_supervisor(&inst, &c, err) < 0 ||
-	    wait_until_up(&inst, &c, &text, err) < 0)
+	/* berth-runtime would say so in its log alone */
+	if (kernel_check(err) < 0 || setup_folders(&inst, err) < 0 ||
+	    spawn_supervisor(&inst, &c, err) < 0 || wait_until_up(&inst, &c, &text, err) < 0)
 		return -1;
 	c.pid = -1; /* it is on its own from here on */
 	return report_start(&inst, text.data);
@@ -309,8 +311,13 @@ static int stop_all(const struct instance *inst, struct error *err)
 {
 	_cleanup_child_ struct child runtime;
 	_cleanup_strvec_ struct strvec found = STRVEC_INIT;
+	_cleanup_free_ char *containers = instance_run(inst, "containers");
 	bool running;
 	child_init(&runtime);
+	/* berth-runtime never came so far, and may not: this machine lacks something */
+	if (!file_exists(AT_FDCWD, containers))
+		return ask_if_running(inst, "stop", &running, err) < 0 ? -1
+								       : remains_end(inst, err);
 	/* nothing may start a container while they are being stopped */
 	if (ask_if_running(inst, "stop front", &running, err) < 0 ||
 	    (!running && start_runtime_alone(inst, &runtime, err) < 0) ||

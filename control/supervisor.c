@@ -162,6 +162,9 @@ static void reap_unit(struct supervisor *sv, enum unit s)
 		return;
 	}
 	schedule_restart(u);
+	/* the machine lacks something: who waits for this one waits in vain */
+	if (code == error_exit_status(ERROR_UNSUPPORTED))
+		u->gave_up_waiting = true;
 	log_error("%s ended with %s %d; starting it again in %d ms", unit_name(s),
 		  WIFSIGNALED(u->child.status) ? "signal" : "status",
 		  WIFSIGNALED(u->child.status) ? code - 128 : code, u->backoff_ms);

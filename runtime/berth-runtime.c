@@ -30,6 +30,7 @@
 #include "instance/instance.h"
 #include "runtime/cgroup.h"
 #include "runtime/cleanup.h"
+#include "runtime/kernel.h"
 #include "runtime/network.h"
 #include "runtime/seccomp.h"
 #include "runtime/server.h"
@@ -192,8 +193,9 @@ static int run(const struct instance *inst, char *title, size_t title_len, struc
 
 	if (chdir("/") < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "enter '/'");
-	if (server_prepare(inst, err) < 0 || seccomp_init_filters(err) < 0 ||
-	    cgroup_init(inst, err) < 0 || network_init(inst, err) < 0)
+	/* what the machine may lack first: then nothing has been made */
+	if (kernel_check(err) < 0 || seccomp_init_filters(err) < 0 || cgroup_init(inst, err) < 0 ||
+	    server_prepare(inst, err) < 0 || network_init(inst, err) < 0)
 		return -1;
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);

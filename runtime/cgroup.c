@@ -145,9 +145,36 @@ static void v2_enable(const char *path)
 		write_at(fd, "cgroup.subtree_control", controllers[i]);
 }
 
+/* Before a group is made. */
+static int check_v2(struct error *err)
+{
+	static const char *const needed[] = {"memory", "pids"};
+	_cleanup_strbuf_ struct strbuf have = STRBUF_INIT;
+
+	if (file_read(AT_FDCWD, V2_ROOT "/cgroup.controllers", 4096, &have, err) < 0)
+		return -1;
+	strbuf_trim(&have);
+	for (size_t i = 0; i < ARRAY_SIZE(needed); i++) {
+		size_t len = strlen(needed[i]);
+		const char *p = have.data;
+
+		while (*p && !(strncmp(p, needed[i], len) == 0 && (!p[len] || p[len] == ' ')))
+			p += strcspn(p, " ") + (p[strcspn(p, " ")] == ' ');
+		if (!*p)
+			return error_set(
+				err, ERROR_UNSUPPORTED, 0,
+				"the control group controller '%s' is not there: boot with "
+				"cgroup_enable=%s, or give it to this container",
+				needed[i], needed[i]);
+	}
+	return 0;
+}
+
 static int init_v2(const struct instance *inst, struct error *err)
 {
 	_cleanup_free_ char *parent = v2_parent();
+	if (check_v2(err) < 0)
+		return -1;
 	char *path = xasprintf(V2_ROOT "%s/berth-%u", parent, inst->number);
 
 	found.v2 = true;
@@ -204,17 +231,23 @@ static int init_v1(const struct instance *inst, struct error *err)
 
 	if (file_read(AT_FDCWD, "/proc/self/mounts", 4u << 20, &mounts, err) < 0)
 		return -1;
+	/* before a group is made; the first two are needed */
+	for (size_t i = 0; i < 2; i++) {
+		_cleanup_free_ char *dir = v1_mount(mounts.data, v1_wanted[i]);
+
+		if (!dir)
+			return error_set(err, ERROR_UNSUPPORTED, 0,
+					 "cgroup hierarchy '%s' is not mounted: 'mkdir -p "
+					 "/sys/fs/cgroup/%s && mount -t cgroup -o %s cgroup "
+					 "/sys/fs/cgroup/%s' mounts it",
+					 v1_wanted[i], v1_wanted[i], v1_wanted[i], v1_wanted[i]);
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(v1_wanted); i++) {
 		_cleanup_free_ char *dir = v1_mount(mounts.data, v1_wanted[i]);
 		bool twice = false;
 
-		if (!dir) {
-			if (i < 2)
-				return error_set(err, ERROR_UNSUPPORTED, 0,
-						 "cgroup hierarchy '%s' is not mounted",
-						 v1_wanted[i]);
+		if (!dir)
 			continue;
-		}
 		char *path = xasprintf("%s/berth-%u", dir, inst->number);
 		for (unsigned t = 0; t < found.n; t++)
 			twice = twice || !strcmp(found.trees[t].path, path);
