@@ -164,6 +164,7 @@ check-oci:
 	@tests/oci/podman
 	@tests/oci/buildah
 	@tests/oci/containerd
+	@tests/oci/docker
 	@[ -z "$(RUNTIME_TOOLS)" ] || RUNTIME_TOOLS="$(RUNTIME_TOOLS)" tests/oci/validate
 
 .PHONY: bench

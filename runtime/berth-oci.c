@@ -7,6 +7,7 @@
  *
  * See berth-oci(8).
  */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -55,8 +56,20 @@ static void warn(const struct error *err)
 	log_message(settings.log < 0 ? 2 : settings.log, "warning", err->message);
 }
 
-static int fail(const struct error *err)
+/* docker tells what kind of error it is, and its own exit status, 126 or 127, by the texts that Go
+ * has for errno, which begin with a small letter. */
+static void like_go(struct error *err)
 {
+	const char *text = err->sys ? strerror(err->sys) : "";
+	size_t len = strlen(err->message), tail = strlen(text);
+
+	if (tail && len > tail && !strcmp(err->message + len - tail, text))
+		err->message[len - tail] = (char)tolower((unsigned char)text[0]);
+}
+
+static int fail(struct error *err)
+{
+	like_go(err);
 	if (settings.log >= 0) {
 		log_message(settings.log, "error", err->message);
 		fprintf(stderr, "%s\n", err->message);

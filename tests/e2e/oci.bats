@@ -130,7 +130,7 @@ await_status() {
 	config '.process.args = ["no-such-program"]'
 	run oci --log "$BATS_TEST_TMPDIR/log" --log-format json create --bundle "$B" "$ID"
 	[ "$status" -eq 1 ]
-	[[ $output = *"execute 'no-such-program': No such file or directory"* ]]
+	[[ $output = *"execute 'no-such-program': no such file or directory"* ]]
 	jq -e '.level == "error" and (.msg | contains("no-such-program"))' "$BATS_TEST_TMPDIR/log"
 	run oci state "$ID"
 	[ "$status" -eq 1 ]
