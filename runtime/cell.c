@@ -136,7 +136,8 @@ static int confine(const struct cell *cell, struct error *err)
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
 	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return system_error(err, "restrict the process");
-	if (set_limit(RLIMIT_AS, CELL_MAX_MEMORY) < 0 || set_limit(RLIMIT_CORE, 0) < 0 ||
+	/* a core limit of 1 starts no handler of core_pattern, which would be root's (limits.c) */
+	if (set_limit(RLIMIT_AS, CELL_MAX_MEMORY) < 0 || set_limit(RLIMIT_CORE, 1) < 0 ||
 	    set_limit(RLIMIT_FSIZE, CELL_MAX_BYTES) < 0 || set_limit(RLIMIT_NOFILE, 64) < 0 ||
 	    set_limit(RLIMIT_CPU, CELL_MAX_SECONDS) < 0)
 		return system_error(err, "set limits");

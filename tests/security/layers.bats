@@ -142,6 +142,7 @@ unpacker() {
 	[ -n "$pid" ]
 	server=$(awk '/^PPid:/ { print $2 }' "/proc/$pid/status")
 	cp "/proc/$pid/status" "$WORK/cell"
+	cp "/proc/$pid/limits" "$WORK/cell-limits"
 	cp "/proc/$server/status" "$WORK/server"
 	ls -l "/proc/$pid/ns" >"$WORK/cell-ns"
 	ls "/proc/$pid/root" >"$WORK/cell-root"
@@ -157,6 +158,7 @@ unpacker() {
 		lacks "$WORK/cell-ns" "$(readlink "/proc/self/ns/$kind" | tr '[]' '..')"
 	done
 	[ "$(cat "$WORK/cell-root")" = f ]
+	has "$WORK/cell-limits" '^Max core file size +1 +1 '
 	# the control: who started it has all that
 	has "$WORK/server" '^Seccomp:[[:space:]]+0$' '^Uid:[[:space:]]+0'
 }
