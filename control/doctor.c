@@ -146,6 +146,7 @@ size_t doctor_run(struct context *c, json_t *rows)
 	struct doctor d = {.c = c, .rows = rows};
 	check_database(&d);
 	check_socket(&d, "runtime", "runtime.sock", SOCK_STREAM);
+	check_socket(&d, "resolver", "resolver.sock", SOCK_STREAM);
 	check_socket(&d, "router", "router/control.sock", SOCK_STREAM);
 	check_socket(&d, "web", "web.sock", SOCK_STREAM);
 	check_socket(&d, "plugins", "plugins.sock", SOCK_STREAM);

@@ -177,13 +177,20 @@ static void write_rules(struct strbuf *sb, const struct instance *inst, uint32_t
 		     * nobody's flood keeps it from the others */
 		    "ip daddr %s udp dport 53 update @askers { ip saddr limit rate over "
 		    "10000/second burst 2000 packets } drop\n"
+		    /* by hand, and the answers back: a question is no connection that the kernel
+		     * has to remember for half a minute, nor one that counts as such */
+		    "ip daddr %s udp dport 53 udp dport set %u notrack\n"
+		    "}\n"
+		    "chain answers {\n"
+		    "type filter hook output priority raw; policy accept;\n"
+		    "oifname \"b%u-*\" ip saddr %s udp sport %u udp sport set 53 notrack\n"
 		    "}\n",
-		    n, gateway, INSTANCE_DNS_PORT, n, net, gateway);
+		    n, gateway, INSTANCE_DNS_PORT, n, net, gateway, gateway, INSTANCE_DNS_PORT, n,
+		    gateway, INSTANCE_DNS_PORT);
 	strbuf_addf(sb,
 		    "chain names {\n"
 		    "type nat hook prerouting priority dstnat; policy accept;\n"
-		    "iifname \"b%u-*\" ip daddr %s meta l4proto { tcp, udp } th dport 53 "
-		    "dnat ip to %s:%u\n"
+		    "iifname \"b%u-*\" ip daddr %s tcp dport 53 dnat ip to %s:%u\n"
 		    "}\n",
 		    n, gateway, gateway, INSTANCE_DNS_PORT);
 	/* refused and not dropped, so that a program inside learns it at once */

@@ -22,7 +22,9 @@
  *
  * Other tables: an accept here does not undo a drop elsewhere. Docker sets the policy of FORWARD to
  * DROP; there, containers have no egress until DOCKER-USER accepts "bN-+" both ways. Connections
- * from the host to a container pass no forward hook and always work.
+ * from the host to a container pass no forward hook and always work. A firewall of the host's that
+ * drops what comes in must let UDP and TCP from "bN-+" to INSTANCE_DNS_PORT pass, or containers
+ * know no names.
  *
  * network_init and network_destroy are for berth-runtime, once; network_attach for whoever starts
  * a container, in the host's network namespace as root; all of it without threads.

@@ -169,3 +169,22 @@ holder_of() {
 	[ "$status" -ne 0 ]
 	berth network:set "$A" egress
 }
+
+# The kernel's notes of what A's container sent to port 53 of the gateway: flows udp|tcp
+flows() {
+	grep -c "$1 .*src=$address dst=$gateway sport=[0-9]* dport=53 " /proc/net/nf_conntrack || true
+}
+
+@test "questions take no place in the table of connections" {
+	local address gateway=10.$((200 + TEST_NUMBER)).0.1
+	[ -r /proc/net/nf_conntrack ] || skip "this kernel does not show its connections"
+	address=$(berth network:report "$A" --network-addresses | sed 's/^web.1 //')
+	berth enter "$A" web.1 perl -MIO::Socket::INET -e '
+		my ($name, $gateway) = @ARGV;
+		for (1 .. 100) { inet_aton($name) or exit 1 }
+		IO::Socket::INET->new(PeerHost => $gateway, PeerPort => 53, Timeout => 5) or exit 2;' \
+		"$B.web.internal" "$gateway" </dev/null
+	# that over TCP is there, so the others would be
+	[ "$(flows tcp)" -ge 1 ]
+	assert_equal "$(flows udp)" 0
+}
