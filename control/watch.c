@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/sock.h"
 #include "control/appnet.h"
 #include "control/collect.h"
 #include "control/cron.h"
@@ -25,6 +27,7 @@
 #include "router/router.h"
 
 #define LOOK_MS 30000
+#define RUNTIME_MS 200
 #define DYING_MS 5000 /* within which a process that was told to end has dropped its locks */
 #define BATCH 4       /* apps that are reconciled side by side */
 #define ROUTER_LOG_MAX (10u << 20)
@@ -181,6 +184,22 @@ static void __attribute__((noreturn)) reconcile_all(const struct instance *inst,
 	_exit(0);
 }
 
+/* Both start at once when a machine does, and what is and what should be cannot be brought together
+ * before berth-runtime can be asked. */
+static void wait_for_runtime(const struct instance *inst)
+{
+	_cleanup_free_ char *path = instance_run(inst, "runtime.sock");
+	for (bool said = false;; said = true) {
+		_cleanup_close_ int fd = -1;
+		struct error err = ERROR_INIT;
+		if (sock_connect(path, SOCK_STREAM, &fd, &err) == 0)
+			return;
+		if (!said)
+			log_info("waits for berth-runtime: %s", err.message);
+		clock_sleep_ms(RUNTIME_MS);
+	}
+}
+
 static void repair_routes(const struct instance *inst)
 {
 	struct error err = ERROR_INIT;
@@ -230,6 +249,7 @@ static void refresh_hosts(const struct instance *inst)
 /* Before anything else, so that what a reboot left is started BATCH at a time. */
 static void reconcile_at_start(const struct instance *inst)
 {
+	wait_for_runtime(inst);
 	repair_routes(inst);
 	forget_routes_of_before(inst);
 	refresh_hosts(inst);
