@@ -26,7 +26,7 @@ is_restored() {
 	new_app late
 	push_app "$dir" "$app"
 	berth server stop --all
-	! is_restored
+	run ! is_restored
 	setpriv --reuid berth --regid berth --init-groups "$TEST_PREFIX/bin/berthd" --root "$TEST_ROOT" >log 2>&1 3>&- &
 	pids=$!
 	wait_for 20 grep -q 'waits for berth-runtime' log
