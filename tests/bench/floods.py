@@ -47,9 +47,11 @@ def measure():
     os.mkdir(flood)
     shutil.copy(f"{TOOLS}/hog", flood)
     with open(f"{flood}/Procfile", "w") as f:
-        f.writelines(f"{name}: {command}\n" for name, command in FLOODS.items())
+        # what is up for a moment is scaled, whatever becomes of it
+        f.writelines(f"{name}: sleep 2; {command}\n" for name, command in FLOODS.items())
     commit(flood, "flood")
     push(flood, "flood")
+    run(*BERTH, "resource:limit", "flood", "--disk", "64")
     run(*BERTH, "storage:create", "flood")
     run(*BERTH, "storage:mount", "flood", "flood:/data")
     latency()
@@ -57,7 +59,7 @@ def measure():
     figure("neighbour's request, nothing else runs", "ms", calm)
     for name in FLOODS:
         run(*BERTH, "ps:scale", "flood", f"{name}=1")
-        time.sleep(1)
+        time.sleep(3)
         figure(f"neighbour's request during a flood of {name}", "ms", latency(),
                round(2 * statistics.median(calm), 2))
         run(*BERTH, "ps:scale", "flood", f"{name}=0")

@@ -24,7 +24,7 @@ setup_file() {
 		sessions: ./hog orphans 30 600
 		files: ./hog hold files
 		datagrams: ./hog hold datagrams 2000
-		memory: perl -e 'my @x; push @x, "x" x (1 << 20) while 1'
+		memory: sleep 2; perl -e 'my @x; push @x, "x" x (1 << 20) while 1'
 		disk: perl -e 'open my $f, ">", "/app/full"; 1 while syswrite $f, "x" x 65536; sleep 600'
 		inodes: ./hog hold inodes
 		log: ./hog storm log
