@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <sodium.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -15,6 +14,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "runtime/client.h"
+#include "runtime/digest.h"
 #include "runtime/import.h"
 #include "runtime/ocidoc.h"
 
@@ -25,10 +25,10 @@
 
 /* A layer as a manifest names it. */
 struct layer {
-	char *file;                       /* in the parcel */
-	char digest[OCIDOC_DIGEST_SIZE];  /* of the file; "" when nothing says it */
-	uint64_t size;                    /* of the file; 0 when nothing says it */
-	char diff_id[OCIDOC_DIGEST_SIZE]; /* of the tar in it */
+	char *file;                /* in the parcel */
+	char digest[DIGEST_SIZE];  /* of the file; "" when nothing says it */
+	uint64_t size;             /* of the file; 0 when nothing says it */
+	char diff_id[DIGEST_SIZE]; /* of the tar in it */
 };
 
 struct plan {
@@ -45,14 +45,6 @@ static void plan_release(struct plan *p)
 
 /* --- digests --- */
 
-static void to_hex(crypto_hash_sha256_state *state, char out[OCIDOC_DIGEST_SIZE])
-{
-	unsigned char hash[crypto_hash_sha256_BYTES];
-
-	crypto_hash_sha256_final(state, hash);
-	sodium_bin2hex(out, OCIDOC_DIGEST_SIZE, hash, sizeof(hash));
-}
-
 static int mismatch(struct error *err, const char *what, const char *is, const char *should)
 {
 	return error_set(err, ERROR_INVALID, 0,
@@ -65,14 +57,14 @@ static int mismatch(struct error *err, const char *what, const char *is, const c
 static int load_document(const struct parcel *b, const char *file, const char *digest,
 			 struct strbuf *out, struct error *err)
 {
-	crypto_hash_sha256_state state;
-	char is[OCIDOC_DIGEST_SIZE];
+	struct digest state;
+	char is[DIGEST_SIZE];
 
 	if (parcel_load(b, file, OCIDOC_MAX_BYTES, out, err) < 0)
 		return -1;
-	crypto_hash_sha256_init(&state);
-	crypto_hash_sha256_update(&state, (unsigned char *)out->data, out->len);
-	to_hex(&state, is);
+	digest_begin(&state);
+	digest_add(&state, out->data, out->len);
+	digest_end(&state, is);
 	if (*digest && strcmp(is, digest) != 0)
 		return mismatch(err, file, is, digest);
 	return 0;
@@ -83,14 +75,14 @@ static int load_document(const struct parcel *b, const char *file, const char *d
 /* What the child found, sent back whole. */
 struct fed {
 	uint32_t done; /* all was read and written */
-	char diff_id[OCIDOC_DIGEST_SIZE], digest[OCIDOC_DIGEST_SIZE];
+	char diff_id[DIGEST_SIZE], digest[DIGEST_SIZE];
 	uint64_t size;
 	char message[512];
 };
 
 struct source {
 	struct parcel_file file;
-	crypto_hash_sha256_state hash;
+	struct digest hash;
 	uint64_t size;
 	struct error err;
 	unsigned char block[BLOCK];
@@ -101,7 +93,7 @@ static ssize_t take_block(struct source *s)
 	ssize_t n = parcel_read(&s->file, s->block, sizeof(s->block), &s->err);
 
 	if (n > 0) {
-		crypto_hash_sha256_update(&s->hash, s->block, (size_t)n);
+		digest_add(&s->hash, s->block, (size_t)n);
 		s->size += (uint64_t)n;
 	}
 	return n;
@@ -128,8 +120,8 @@ static int end_tar(int fd, uint64_t total, struct error *err)
 	return file_write_all(fd, zeros, padding + 2 * TAR_BLOCK, err);
 }
 
-/* The tar in the layer goes to FD and into HASH. */
-static int pump(struct archive *a, int fd, crypto_hash_sha256_state *hash, struct error *err)
+/* The tar in the layer goes to FD and, unless that is NULL, into PLAIN. */
+static int pump(struct archive *a, int fd, struct digest *plain, struct error *err)
 {
 	struct archive_entry *entry;
 	const void *block;
@@ -140,7 +132,8 @@ static int pump(struct archive *a, int fd, crypto_hash_sha256_state *hash, struc
 
 	while (r == ARCHIVE_OK &&
 	       (r = archive_read_data_block(a, &block, &size, &offset)) == ARCHIVE_OK) {
-		crypto_hash_sha256_update(hash, block, size);
+		if (plain)
+			digest_add(plain, block, size);
 		total += size;
 		/* headers and padding come on top of what the files may have */
 		if (total > IMPORT_MAX_BYTES + (IMPORT_MAX_BYTES >> 2))
@@ -159,13 +152,13 @@ static int feed(const struct parcel *b, const char *name, int fd, struct fed *fe
 		struct error *err)
 {
 	static struct source s = {.file = PARCEL_FILE_INIT};
-	crypto_hash_sha256_state plain;
+	struct digest plain;
 	struct archive *a = archive_read_new();
 
 	if (!a || parcel_open(b, name, &s.file, err) < 0)
 		return -1;
-	crypto_hash_sha256_init(&s.hash);
-	crypto_hash_sha256_init(&plain);
+	digest_begin(&s.hash);
+	digest_begin(&plain);
 	archive_read_support_filter_gzip(a);
 	archive_read_support_filter_bzip2(a);
 	archive_read_support_filter_xz(a);
@@ -174,13 +167,18 @@ static int feed(const struct parcel *b, const char *name, int fd, struct fed *fe
 	archive_read_support_format_empty(a);
 	if (archive_read_open(a, &s, NULL, give, NULL) != ARCHIVE_OK)
 		return error_set(err, ERROR_INVALID, 0, "%s", archive_error_string(a));
-	if (pump(a, fd, &plain, err) < 0)
+	/* what is not compressed is the tar itself (the one filter is the reading) */
+	bool packed = archive_filter_count(a) > 1;
+	if (pump(a, fd, packed ? &plain : NULL, err) < 0)
 		return -1;
 	/* the digest is of the whole file, also of what the packer's end leaves unread */
 	while (take_block(&s) > 0)
 		;
-	to_hex(&plain, fed->diff_id);
-	to_hex(&s.hash, fed->digest);
+	digest_end(&s.hash, fed->digest);
+	if (packed)
+		digest_end(&plain, fed->diff_id);
+	else
+		memcpy(fed->diff_id, fed->digest, sizeof(fed->diff_id));
 	fed->size = s.size;
 	return 0;
 }
@@ -371,7 +369,7 @@ static int choose(const struct oci_list *l, const struct intake *in, bool top,
 static int find_manifest(const struct intake *in, const struct parcel *b, struct oci_list *out,
 			 struct strvec *tags, struct error *err)
 {
-	char digest[OCIDOC_DIGEST_SIZE] = "";
+	char digest[DIGEST_SIZE] = "";
 	_cleanup_free_ char *file = xstrdup("index.json");
 
 	for (int depth = 0; depth <= MAX_NESTING; depth++) {
@@ -438,7 +436,7 @@ static int plan_oci(const struct intake *in, const struct parcel *b, struct plan
 }
 
 /* The digest that a file of a docker archive is named after; "" for another name. */
-static void named_digest(const char *file, char out[OCIDOC_DIGEST_SIZE])
+static void named_digest(const char *file, char out[DIGEST_SIZE])
 {
 	const char *slash = strrchr(file, '/');
 	_cleanup_free_ char *text = xasprintf("sha256:%s", slash ? slash + 1 : file);
@@ -456,7 +454,7 @@ static int plan_docker(const struct intake *in, const struct parcel *b, struct p
 	_cleanup_docker_entry_ struct docker_entry e = {NULL, STRVEC_INIT, STRVEC_INIT};
 	_cleanup_strbuf_ struct strbuf list = STRBUF_INIT, config = STRBUF_INIT;
 	_cleanup_strvec_ struct strvec ids = STRVEC_INIT;
-	char digest[OCIDOC_DIGEST_SIZE];
+	char digest[DIGEST_SIZE];
 
 	if (load_document(b, "manifest.json", "", &list, err) < 0 ||
 	    ocidoc_docker(list.data, list.len, in->name, &e, err) < 0)
@@ -515,20 +513,20 @@ int intake_image(const struct intake *in, const struct parcel *b, struct image *
 }
 
 /* The digest of the whole archive. */
-static int hash_archive(const struct parcel *b, char out[OCIDOC_DIGEST_SIZE], struct error *err)
+static int hash_archive(const struct parcel *b, char out[DIGEST_SIZE], struct error *err)
 {
-	crypto_hash_sha256_state state;
+	struct digest state;
 	_cleanup_free_ unsigned char *block = xmalloc(BLOCK);
 	ssize_t n;
 
-	crypto_hash_sha256_init(&state);
+	digest_begin(&state);
 	if (lseek(b->archive, 0, SEEK_SET) < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "read the archive");
 	while ((n = read(b->archive, block, BLOCK)) > 0)
-		crypto_hash_sha256_update(&state, block, (size_t)n);
+		digest_add(&state, block, (size_t)n);
 	if (n < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "read the archive");
-	to_hex(&state, out);
+	digest_end(&state, out);
 	return 0;
 }
 
@@ -557,7 +555,7 @@ static int take_root(const struct intake *in, const struct parcel *b, const char
 int intake_root(const struct intake *in, const struct parcel *b, struct image *im,
 		struct error *err)
 {
-	char digest[OCIDOC_DIGEST_SIZE];
+	char digest[DIGEST_SIZE];
 
 	if (hash_archive(b, digest, err) < 0)
 		return -1;

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
-#include <sodium.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,6 +13,7 @@
 #include "base/file.h"
 #include "base/strbuf.h"
 #include "runtime/client.h"
+#include "runtime/digest.h"
 
 #define BLOCK (256u << 10)
 #define MANIFEST_TYPE "application/vnd.oci.image.manifest.v1+json"
@@ -31,14 +31,6 @@ void layout_release(struct layout *l)
 
 /* --- blobs --- */
 
-static void to_hex(crypto_hash_sha256_state *state, char out[OCIDOC_DIGEST_SIZE])
-{
-	unsigned char hash[crypto_hash_sha256_BYTES];
-
-	crypto_hash_sha256_final(state, hash);
-	sodium_bin2hex(out, OCIDOC_DIGEST_SIZE, hash, sizeof(hash));
-}
-
 static int write_file(const char *folder, const char *name, const void *data, size_t len,
 		      struct error *err)
 {
@@ -50,41 +42,41 @@ static int write_file(const char *folder, const char *name, const void *data, si
 	return file_write_all(fd, data, len, err);
 }
 
-static int put_blob(const char *folder, const char *text, size_t len,
-		    char digest[OCIDOC_DIGEST_SIZE], struct error *err)
+static int put_blob(const char *folder, const char *text, size_t len, char digest[DIGEST_SIZE],
+		    struct error *err)
 {
-	crypto_hash_sha256_state state;
+	struct digest state;
 
-	crypto_hash_sha256_init(&state);
-	crypto_hash_sha256_update(&state, (const unsigned char *)text, len);
-	to_hex(&state, digest);
+	digest_begin(&state);
+	digest_add(&state, text, len);
+	digest_end(&state, digest);
 	_cleanup_free_ char *name = xasprintf("blobs/sha256/%s", digest);
 	return write_file(folder, name, text, len, err);
 }
 
-static int hash_file(int fd, char digest[OCIDOC_DIGEST_SIZE], uint64_t *out_size, struct error *err)
+static int hash_file(int fd, char digest[DIGEST_SIZE], uint64_t *out_size, struct error *err)
 {
-	crypto_hash_sha256_state state;
+	struct digest state;
 	_cleanup_free_ unsigned char *block = xmalloc(BLOCK);
 	uint64_t size = 0;
 	ssize_t n;
 
-	crypto_hash_sha256_init(&state);
+	digest_begin(&state);
 	if (lseek(fd, 0, SEEK_SET) < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "read the layer");
 	while ((n = read(fd, block, BLOCK)) > 0) {
-		crypto_hash_sha256_update(&state, block, (size_t)n);
+		digest_add(&state, block, (size_t)n);
 		size += (uint64_t)n;
 	}
 	if (n < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "read the layer");
-	to_hex(&state, digest);
+	digest_end(&state, digest);
 	*out_size = size;
 	return 0;
 }
 
 static int put_layer(const struct instance *inst, const char *folder, const char *ref,
-		     char digest[OCIDOC_DIGEST_SIZE], uint64_t *out_size, struct error *err)
+		     char digest[DIGEST_SIZE], uint64_t *out_size, struct error *err)
 {
 	_cleanup_free_ char *part = xasprintf("%s/blobs/sha256/part", folder);
 	_cleanup_close_ int fd = open(part, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -136,8 +128,8 @@ static json_t *history_of(const struct image *im)
 	return list;
 }
 
-static int put_json(const char *folder, json_t *doc, char digest[OCIDOC_DIGEST_SIZE],
-		    uint64_t *out_size, struct error *err)
+static int put_json(const char *folder, json_t *doc, char digest[DIGEST_SIZE], uint64_t *out_size,
+		    struct error *err)
 {
 	json_auto_t *own = doc;
 	_cleanup_free_ char *text = json_dumps(own, JSON_COMPACT | JSON_SORT_KEYS);
@@ -183,7 +175,7 @@ static int write_index(const struct layout *l, const char *name, const char *man
 static int write_documents(const struct image *im, const char *name, struct layout *l,
 			   struct error *err)
 {
-	char manifest[OCIDOC_DIGEST_SIZE];
+	char manifest[DIGEST_SIZE];
 	uint64_t size;
 
 	if (put_json(l->folder, config_of(im, l), l->config, &l->config_size, err) < 0)

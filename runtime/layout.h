@@ -16,9 +16,9 @@
 
 struct layout {
 	char *folder;
-	char config[OCIDOC_DIGEST_SIZE]; /* its blob */
+	char config[DIGEST_SIZE]; /* its blob */
 	uint64_t config_size;
-	char (*layers)[OCIDOC_DIGEST_SIZE]; /* lowest first */
+	char (*layers)[DIGEST_SIZE]; /* lowest first */
 	uint64_t *sizes;
 	size_t n;
 };

@@ -36,14 +36,14 @@ static char *text_of(const json_t *object, const char *member)
 	return xstrdup(s ? s : "");
 }
 
-bool ocidoc_digest(const char *s, char out[OCIDOC_DIGEST_SIZE])
+bool ocidoc_digest(const char *s, char out[DIGEST_SIZE])
 {
 	const char *hex = str_skip(s, "sha256:");
 
-	if (!hex || strlen(hex) != OCIDOC_DIGEST_SIZE - 1 ||
-	    strspn(hex, "0123456789abcdef") != OCIDOC_DIGEST_SIZE - 1)
+	if (!hex || strlen(hex) != DIGEST_SIZE - 1 ||
+	    strspn(hex, "0123456789abcdef") != DIGEST_SIZE - 1)
 		return false;
-	memcpy(out, hex, OCIDOC_DIGEST_SIZE);
+	memcpy(out, hex, DIGEST_SIZE);
 	return true;
 }
 
@@ -251,7 +251,7 @@ int ocidoc_config(const char *text, size_t len, struct image *im, struct strvec 
 		return error_set(err, ERROR_UNSUPPORTED, 0, "the image is for %.40s, not for linux",
 				 os);
 	for (size_t i = 0; i < json_array_size(ids); i++) {
-		char hex[OCIDOC_DIGEST_SIZE];
+		char hex[DIGEST_SIZE];
 		const char *id = json_string_value(json_array_get(ids, i));
 		if (!id || !ocidoc_digest(id, hex))
 			return malformed(err, "image configuration",

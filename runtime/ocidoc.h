@@ -13,16 +13,14 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/strvec.h"
+#include "runtime/digest.h"
 #include "runtime/image.h"
 
 #define OCIDOC_MAX_BYTES (8u << 20)
 #define OCIDOC_MAX_ITEMS 1024
 
-/* sha256, in hex. */
-#define OCIDOC_DIGEST_SIZE 65
-
 struct oci_descriptor {
-	char digest[OCIDOC_DIGEST_SIZE];
+	char digest[DIGEST_SIZE];
 	uint64_t size;
 	char *media_type;
 	char *architecture, *os; /* "" when not said */
@@ -64,7 +62,7 @@ int ocidoc_config(const char *text, size_t len, struct image *im, struct strvec 
 		  struct error *err);
 
 /* "sha256:HEX" to hex; false for anything else. */
-bool ocidoc_digest(const char *s, char out[OCIDOC_DIGEST_SIZE]);
+bool ocidoc_digest(const char *s, char out[DIGEST_SIZE]);
 
 /* This machine's architecture as images name it: "amd64", "arm64", ... */
 const char *ocidoc_architecture(void);

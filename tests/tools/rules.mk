@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Small programs that the tests and benchmarks use.
 $(B)/tests/container: $(B)/obj/tests/tools/container.o $(call lib,runtime instance base)
-	$(LINK) -lseccomp -lcap -lmnl -lnftables -larchive -ljansson -lsodium
+	$(LINK) -lseccomp -lcap -lmnl -lnftables -larchive -lnettle -ljansson -lsodium
 
 # static: they run in containers whatever their stack is
 $(B)/tests/probe: tests/security/probe.c
