@@ -18,8 +18,8 @@
 
 /* The descriptors of one start. Each end is closed by whoever does not use it. */
 struct pipes {
-	int sync[2]; /* to the first process: a byte when the ids are mapped, one when it is served
-		      */
+	int sync[2];   /* to the first process: a byte when the ids are mapped, one when it is
+			* served, one when its link is ready */
 	int report[2]; /* from it: step_reports, or the end at exec */
 };
 
@@ -169,6 +169,12 @@ static int serve_first(const struct container_setup *setup, struct pipes *p, pid
 	if (setup->staged && await_step(p->report[0], STEP_BUILT, err) < 0)
 		return -1;
 	if (setup->serve && setup->serve(setup->data, pid, err) < 0)
+		return -1;
+	if (wake(p, err) < 0)
+		return -1;
+	if (!setup->linked)
+		return 0;
+	if (await_step(p->report[0], STEP_LINKED, err) < 0 || setup->linked(setup->data, err) < 0)
 		return -1;
 	return wake(p, err);
 }

@@ -160,6 +160,10 @@ static void set_up_network(const struct first *f)
 
 	if (r < 0)
 		step_fail(f->report, STEP_NETWORK, NULL, -r);
+	if (f->setup->linked) {
+		step_tell(f->report, STEP_LINKED, NULL, 0);
+		await(f);
+	}
 }
 
 /* Waits for children and for orders from outside (whose sender has no pid in here). */

@@ -211,6 +211,33 @@ static int link_attr(const struct nlattr *attr, void *data)
 	return MNL_CB_OK;
 }
 
+static int operstate_attr(const struct nlattr *attr, void *data)
+{
+	if (mnl_attr_get_type(attr) == IFLA_OPERSTATE)
+		*(int *)data = mnl_attr_get_u8(attr) == IF_OPER_UP;
+	return MNL_CB_OK;
+}
+
+int netlink_can_send(int fd, int index)
+{
+	struct netlink_batch b;
+	netlink_init(&b);
+	struct nlmsghdr *request = netlink_link(&b, RTM_GETLINK, 0, index, 0);
+	int result = send_all(fd, request, request->nlmsg_len);
+	if (result < 0)
+		return result;
+	_Alignas(8) char answer[8192];
+	ssize_t n = receive(fd, answer, sizeof(answer));
+	const struct nlmsghdr *m = (struct nlmsghdr *)answer;
+	if (n <= 0 || !mnl_nlmsg_ok(m, (int)n))
+		return n < 0 ? (int)n : -EIO;
+	if (m->nlmsg_type == NLMSG_ERROR)
+		return ((const struct nlmsgerr *)mnl_nlmsg_get_payload(m))->error;
+	int up = 0;
+	mnl_attr_parse(m, sizeof(struct ifinfomsg), operstate_attr, &up);
+	return up;
+}
+
 int netlink_links(int fd, void (*each)(void *data, int index, const char *name, uint32_t group),
 		  void *data)
 {

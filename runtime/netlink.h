@@ -47,6 +47,10 @@ void netlink_no_ipv6(struct nlmsghdr *m);
  * NULL). The batch is empty afterwards. */
 int netlink_commit(int fd, struct netlink_batch *b, uint32_t *out_which);
 
+/* 1 when link INDEX can send: it is up, and the kernel has seen that its other end is; 0 when not
+ * yet, or a negative errno. */
+int netlink_can_send(int fd, int index);
+
 /* Calls EACH with every link's index, name and group. */
 int netlink_links(int fd, void (*each)(void *data, int index, const char *name, uint32_t group),
 		  void *data);

@@ -30,6 +30,9 @@
 /* What the kernel's table of connections holds where it does not say so yet. */
 #define CONNTRACK_MAX 65536
 #define FLOW_LISTS 128
+/* network_await */
+#define AWAIT_US 100000
+#define AWAIT_STEP_US 50
 
 /* One device group per instance: all its interfaces can be removed with one request. */
 #define GROUP(inst) (0x62740000u + (inst)->number)
@@ -602,6 +605,23 @@ int network_attach(const struct instance *inst, int netns_fd, uint32_t addr, str
 		result = delete_link(inst, fd, addr);
 		if (result < 0)
 			return error_set(err, ERROR_SYSTEM, -result, "remove the old '%s'", name);
+	}
+}
+
+int network_await(const struct instance *inst, uint32_t addr, struct error *err)
+{
+	int64_t until = clock_us() + AWAIT_US;
+	_cleanup_close_ int fd = netlink_open();
+	if (fd < 0)
+		return error_set(err, ERROR_SYSTEM, -fd, "open a netlink socket");
+	for (;;) {
+		int up = netlink_can_send(fd, host_index(inst, addr));
+		if (up < 0)
+			return error_set(err, ERROR_SYSTEM, -up, "look at the container's link");
+		/* later than that it is the kernel's, and no reason not to start */
+		if (up > 0 || clock_us() > until)
+			return 0;
+		usleep(AWAIT_STEP_US);
 	}
 }
 

@@ -73,6 +73,12 @@ int network_remove(const struct instance *inst, uint32_t addr, struct error *err
  * (/proc/PID/ns/net), up but without address. About 0.3 ms. */
 int network_attach(const struct instance *inst, int netns_fd, uint32_t addr, struct error *err);
 
+/* After network_attach, when eth0 is up: until the host end can send, some tens of microseconds and
+ * never more than a tenth of a second. The kernel notices in a worker of its own that the other end
+ * of a link came up, and until then drops what it is to send: the answer to a program's first
+ * packet would be lost, and come a second later, or, of a question for a name, five. */
+int network_await(const struct instance *inst, uint32_t addr, struct error *err);
+
 /* After network_attach: at most so many bytes a second to and from the container, 0 for as many as
  * come. The container's end is limited too, where it cannot be changed from inside. Leaves the
  * network namespace for a moment: without threads. */

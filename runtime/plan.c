@@ -128,6 +128,13 @@ static int serve(void *data, pid_t pid, struct error *err)
 			     plan->limits.net_from, err);
 }
 
+static int linked(void *data, struct error *err)
+{
+	const struct plan *plan = data;
+
+	return network_await(plan->inst, plan->address, err);
+}
+
 int plan_start(const struct plan *plan, struct container_run *out, int *out_console,
 	       struct error *err)
 {
@@ -169,6 +176,7 @@ int plan_start(const struct plan *plan, struct container_run *out, int *out_cons
 		.gate = -1,
 		.build = build,
 		.serve = serve,
+		.linked = plan->address ? linked : NULL,
 	};
 	_cleanup_close_ int here = -1, there = -1;
 	int ends[2];

@@ -42,8 +42,10 @@ enum step {
 	STEP_EXEC,
 	STEP_JOIN,
 	STEP_GATE,
-	/* not failures: the root is built and not yet entered; all is done but the program */
+	/* not failures: the root is built and not yet entered; eth0 is up; all is done but the
+	 * program */
 	STEP_BUILT,
+	STEP_LINKED,
 	STEP_READY,
 	STEP_COUNT_
 };

@@ -188,3 +188,20 @@ flows() {
 	[ "$(flows tcp)" -ge 1 ]
 	assert_equal "$(flows udp)" 0
 }
+
+# Asks once, as soon as the program runs, and never again.
+ASK='read -r _ gateway </etc/resolv.conf
+exec 3<>"/dev/udp/$gateway/53"
+printf "\0\7\1\0\0\1\0\0\0\0\0\0\4none\10internal\0\0\1\0\1" >&3
+read -r -t 10 -d "" -u 3 && echo answered'
+
+@test "the answer to a container's first packet arrives, however busy the machine is" {
+	local busy=()
+	for _ in $(seq 16); do
+		timeout 60 sh -c 'while :; do :; done' 3>&- &
+		busy+=($!)
+	done
+	for _ in $(seq 40); do berth run "$A" bash -c "$ASK" </dev/null || true; done >"$BATS_TEST_TMPDIR/answers"
+	kill "${busy[@]}"
+	assert_equal "$(grep -c answered "$BATS_TEST_TMPDIR/answers")" 40
+}
