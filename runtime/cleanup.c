@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "instance/name.h"
 #include "runtime/cgroup.h"
@@ -113,31 +114,51 @@ static void each_link(void *data, int index, const char *name, uint32_t group)
 		strvec_push(&links->names, name);
 }
 
-/* Interfaces whose address nobody holds: no address leads to them. */
-static void find_interfaces(struct search *s)
+/* The addresses, below the subnet, of interfaces that are there and that nobody holds. */
+static int find_free_links(struct search *s, uint32_t subnet, struct strvec *out)
 {
 	struct link_search links = {.names = STRVEC_INIT};
-	uint32_t subnet;
 	snprintf(links.prefix, sizeof(links.prefix), "b%u-", s->inst->number);
 	_cleanup_close_ int fd = netlink_open();
 	int r = fd < 0 ? fd : netlink_links(fd, each_link, &links);
-	if (r < 0)
-		note(s, error_set(next_error(s), ERROR_SYSTEM, -r, "list interfaces"));
-	else if (instance_subnet(s->inst, &subnet, next_error(s)) < 0)
-		note(s, -1);
-	for (size_t i = 0; s->result == 0 && i < links.names.n; i++) {
+	for (size_t i = 0; r >= 0 && i < links.names.n; i++) {
 		char text[NETWORK_TEXT_MAX], holder[NAME_ID_MAX + 16];
 		unsigned low;
 		if (sscanf(links.names.v[i] + strlen(links.prefix), "%4x", &low) != 1)
 			continue;
 		network_text(subnet | low, text);
-		if (address_holder(s, text, holder, sizeof(holder)))
-			continue;
-		strvec_pushf(s->out, "interface %s", links.names.v[i]);
-		if (!s->dry)
-			note(s, network_remove(s->inst, subnet | low, next_error(s)));
+		if (!address_holder(s, text, holder, sizeof(holder)))
+			strvec_push(out, links.names.v[i]);
 	}
 	strvec_release(&links.names);
+	return r < 0 ? error_set(next_error(s), ERROR_SYSTEM, -r, "list interfaces") : 0;
+}
+
+/* Interfaces whose address nobody holds: no address leads to them. That of a container which has
+ * just ended goes by itself, when the kernel takes its network namespace down. */
+static void find_interfaces(struct search *s)
+{
+	int64_t until = clock_ms() + KILL_WAIT_MS;
+	uint32_t subnet;
+	if (instance_subnet(s->inst, &subnet, next_error(s)) < 0) {
+		note(s, -1);
+		return;
+	}
+	_cleanup_strvec_ struct strvec names = STRVEC_INIT;
+	note(s, find_free_links(s, subnet, &names));
+	while (s->result == 0 && names.n > 0 && clock_ms() < until) {
+		clock_sleep_ms(50);
+		strvec_release(&names);
+		note(s, find_free_links(s, subnet, &names));
+	}
+	for (size_t i = 0; s->result == 0 && i < names.n; i++) {
+		const char *dash = strchr(names.v[i], '-');
+		strvec_pushf(s->out, "interface %s", names.v[i]);
+		if (!s->dry)
+			note(s,
+			     network_remove(s->inst, subnet | (uint32_t)strtoul(dash + 1, NULL, 16),
+					    next_error(s)));
+	}
 }
 
 static void find_addresses(struct search *s)

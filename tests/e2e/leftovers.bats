@@ -54,6 +54,12 @@ named_and_removed() {
 	diff expected removed
 }
 
+# A deploy has old layers collected behind itself, which would find those of a test too: until of
+# berthd there are only itself and its watcher.
+settled() {
+	wait_for 60 eval '[ "$(pgrep -fc "/berthd --root $TEST_ROOT\$")" = 2 ]'
+}
+
 nothing_left() {
 	assert_equal "$(berth cleanup --dry-run)" "-----> Nothing to clean up"
 }
@@ -183,6 +189,7 @@ end_other() {
 	local layer other
 	new_app layers
 	push_app "$dir" "$app"
+	settled
 	for layer in app-0123456789abcdef deps-0123456789abcdef; do
 		tar -cf layer.tar -C "$dir" .
 		"$TEST_SOURCE/${TEST_BUILD:-build}/tests/hand" --root "$TEST_ROOT" import "$layer" layer.tar
