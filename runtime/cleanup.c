@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <unistd.h>
@@ -15,9 +16,9 @@
 #include "instance/name.h"
 #include "runtime/cgroup.h"
 #include "runtime/layer.h"
-#include "runtime/netlink.h"
 #include "runtime/network.h"
 #include "runtime/owner.h"
+#include "runtime/veth.h"
 #include "runtime/volume.h"
 
 #define KILL_WAIT_MS 2000
@@ -100,38 +101,32 @@ static bool address_holder(struct search *s, const char *address, char *out, siz
 	return true;
 }
 
-struct link_search {
-	char prefix[NETWORK_NAME_MAX];
-	struct strvec names;
-};
-
-static void each_link(void *data, int index, const char *name, uint32_t group)
+/* The address whose host end has NAME; false when none has. */
+static bool address_of(const struct search *s, uint32_t subnet, const char *name, uint32_t *out)
 {
-	struct link_search *links = data;
-	(void)index;
-	(void)group;
-	if (str_starts(name, links->prefix))
-		strvec_push(&links->names, name);
+	const char *dash = strchr(name, '-');
+	char same[VETH_NAME_MAX];
+	*out = subnet | (dash ? (uint32_t)strtoul(dash + 1, NULL, 16) & 0xffff : 0);
+	veth_name(s->inst, *out, same);
+	return strcmp(same, name) == 0;
 }
 
-/* The addresses, below the subnet, of interfaces that are there and that nobody holds. */
+/* The host ends whose address nobody holds. */
 static int find_free_links(struct search *s, uint32_t subnet, struct strvec *out)
 {
-	struct link_search links = {.names = STRVEC_INIT};
-	snprintf(links.prefix, sizeof(links.prefix), "b%u-", s->inst->number);
-	_cleanup_close_ int fd = netlink_open();
-	int r = fd < 0 ? fd : netlink_links(fd, each_link, &links);
-	for (size_t i = 0; r >= 0 && i < links.names.n; i++) {
+	_cleanup_strvec_ struct strvec names = STRVEC_INIT;
+	if (veth_list(s->inst->number, &names, next_error(s)) < 0)
+		return -1;
+	for (size_t i = 0; i < names.n; i++) {
 		char text[NETWORK_TEXT_MAX], holder[NAME_ID_MAX + 16];
-		unsigned low;
-		if (sscanf(links.names.v[i] + strlen(links.prefix), "%4x", &low) != 1)
+		uint32_t address;
+		if (!address_of(s, subnet, names.v[i], &address))
 			continue;
-		network_text(subnet | low, text);
+		network_text(address, text);
 		if (!address_holder(s, text, holder, sizeof(holder)))
-			strvec_push(out, links.names.v[i]);
+			strvec_push(out, names.v[i]);
 	}
-	strvec_release(&links.names);
-	return r < 0 ? error_set(next_error(s), ERROR_SYSTEM, -r, "list interfaces") : 0;
+	return 0;
 }
 
 /* Interfaces whose address nobody holds: no address leads to them. That of a container which has
@@ -152,12 +147,10 @@ static void find_interfaces(struct search *s)
 		note(s, find_free_links(s, subnet, &names));
 	}
 	for (size_t i = 0; s->result == 0 && i < names.n; i++) {
-		const char *dash = strchr(names.v[i], '-');
+		uint32_t address;
 		strvec_pushf(s->out, "interface %s", names.v[i]);
-		if (!s->dry)
-			note(s,
-			     network_remove(s->inst, subnet | (uint32_t)strtoul(dash + 1, NULL, 16),
-					    next_error(s)));
+		if (!s->dry && address_of(s, subnet, names.v[i], &address))
+			note(s, network_remove(s->inst, address, next_error(s)));
 	}
 }
 

@@ -4,9 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/if_link.h>
-#include <linux/rtnetlink.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,9 +11,9 @@
 #include "base/file.h"
 #include "instance/number.h"
 #include "runtime/cgroup.h"
-#include "runtime/netlink.h"
 #include "runtime/network.h"
 #include "runtime/nft.h"
+#include "runtime/veth.h"
 
 /* Its folder beside ours in tree I; the caller frees it. */
 static char *group_path(unsigned i, unsigned number)
@@ -66,50 +63,18 @@ static int remove_groups(const struct strvec *groups, bool dry, struct strvec *o
 	return 0;
 }
 
-struct link_search {
-	char prefix[NETWORK_NAME_MAX];
-	struct strvec names;
-};
-
-static void each_link(void *data, int index, const char *name, uint32_t group)
-{
-	struct link_search *links = data;
-	(void)index;
-	(void)group;
-	if (str_starts(name, links->prefix))
-		strvec_push(&links->names, name);
-}
-
-static int remove_link(int fd, const char *name, struct error *err)
-{
-	struct netlink_batch b;
-	netlink_init(&b);
-	struct nlmsghdr *m = netlink_link(&b, RTM_DELLINK, 0, 0, 0);
-	mnl_attr_put_strz(m, IFLA_IFNAME, name);
-	int result = netlink_commit(fd, &b, NULL);
-	/* with its other end, which may have been one of them too */
-	if (result < 0 && result != -ENODEV)
-		return error_set(err, ERROR_SYSTEM, -result, "remove interface '%s'", name);
-	return 0;
-}
-
 static int remove_links(unsigned number, bool dry, struct strvec *out, struct error *err)
 {
-	struct link_search links = {.names = STRVEC_INIT};
-	_cleanup_close_ int fd = netlink_open();
-	snprintf(links.prefix, sizeof(links.prefix), "b%u-", number);
-	int result = fd < 0 ? fd : netlink_links(fd, each_link, &links);
-	if (result < 0)
-		error_set(err, ERROR_SYSTEM, -result, "list interfaces");
-	for (size_t i = 0; result >= 0 && i < links.names.n; i++) {
-		if (!dry)
-			result = remove_link(fd, links.names.v[i], err);
-		if (result >= 0)
-			strvec_pushf(out, "interface %s of an instance that is gone",
-				     links.names.v[i]);
+	_cleanup_strvec_ struct strvec names = STRVEC_INIT;
+	if (veth_list(number, &names, err) < 0)
+		return -1;
+	for (size_t i = 0; i < names.n; i++) {
+		/* with its other end, which may have been one of them too */
+		if (!dry && veth_delete(names.v[i], err) < 0)
+			return -1;
+		strvec_pushf(out, "interface %s of an instance that is gone", names.v[i]);
 	}
-	strvec_release(&links.names);
-	return result < 0 ? -1 : 0;
+	return 0;
 }
 
 static int remove_table(unsigned number, bool dry, struct strvec *out, struct error *err)

@@ -12,7 +12,7 @@
 #define ETH0_INDEX 2
 
 /* For the container's first process, in its new network namespace with CAP_NET_ADMIN over it, after
- * network_attach: loopback up, address and default route of eth0. With ADDR 0 (no network):
+ * veth_attach: loopback up, address and default route of eth0. With ADDR 0 (no network):
  * loopback only. Stack memory and system calls only. Gives 0 or a negative errno. */
 int eth0_configure(uint32_t addr, uint32_t gateway);
 

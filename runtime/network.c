@@ -7,11 +7,8 @@
 #include <fcntl.h>
 #include <linux/if.h>
 #include <linux/if_addr.h>
-#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
-#include <linux/veth.h>
 #include <stdio.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -25,33 +22,12 @@
 #include "runtime/nft.h"
 #include "runtime/owner.h"
 #include "runtime/resolvers.h"
+#include "runtime/veth.h"
 #include "runtime/wire.h"
 
 /* What the kernel's table of connections holds where it does not say so yet. */
 #define CONNTRACK_MAX 65536
 #define FLOW_LISTS 128
-/* network_await */
-#define AWAIT_US 100000
-#define AWAIT_STEP_US 50
-
-/* One device group per instance: all its interfaces can be removed with one request. */
-#define GROUP(inst) (0x62740000u + (inst)->number)
-
-/* Indexes are ours to choose, above what the kernel counts up to, so that one batch can make a
- * link and name it in the requests that follow. */
-static int host_index(const struct instance *inst, uint32_t addr)
-{
-	return (int)(0x40000000u + (inst->number << 16) + (addr & 0xffff));
-}
-
-/* Both ends have it: a NOARP link sends to its own address. */
-static const unsigned char link_mac[6] = {0x02, 'b', 'e', 'r', 't', 'h'};
-
-void network_name(const struct instance *inst, uint32_t addr, char out[NETWORK_NAME_MAX])
-{
-	snprintf(out, NETWORK_NAME_MAX, "b%u-%04x", inst->number % 1000, addr & 0xffff);
-}
-
 void network_text(uint32_t addr, char out[NETWORK_TEXT_MAX])
 {
 	snprintf(out, NETWORK_TEXT_MAX, "%u.%u.%u.%u", addr >> 24, (addr >> 16) & 0xff,
@@ -265,7 +241,7 @@ static int change_gateway(const struct instance *inst, uint32_t gateway, uint16_
 	struct netlink_batch b;
 	netlink_init(&b);
 	struct nlmsghdr *m = netlink_address(&b, type, flags, ETH0_LO_INDEX, gateway);
-	char label[NETWORK_NAME_MAX];
+	char label[IFNAMSIZ];
 	snprintf(label, sizeof(label), "lo:berth%u", inst->number % 1000);
 	mnl_attr_put_strz(m, IFA_LABEL, label);
 	int result = netlink_commit(fd, &b, NULL);
@@ -408,16 +384,8 @@ int network_destroy(const struct instance *inst, struct error *err)
 	uint32_t subnet;
 	if (instance_subnet(inst, &subnet, err) < 0)
 		return -1;
-	_cleanup_close_ int fd = netlink_open();
-	if (fd < 0)
-		return error_set(err, ERROR_SYSTEM, -fd, "open a netlink socket");
-	struct netlink_batch b;
-	netlink_init(&b);
-	struct nlmsghdr *m = netlink_link(&b, RTM_DELLINK, 0, 0, 0);
-	mnl_attr_put_u32(m, IFLA_GROUP, GROUP(inst));
-	int result = netlink_commit(fd, &b, NULL);
-	if (result < 0 && result != -ENODEV)
-		return error_set(err, ERROR_SYSTEM, -result, "remove the interfaces");
+	if (veth_delete_all(inst, err) < 0)
+		return -1;
 	if (change_gateway(inst, subnet + 1, RTM_DELADDR, 0, err) < 0 ||
 	    change_dead_end(inst, subnet, RTM_DELROUTE, 0, err) < 0)
 		return -1;
@@ -481,19 +449,6 @@ int network_allocate(const struct instance *inst, const char *id, unsigned range
 	return error_set(err, ERROR_BUSY, 0, "all addresses of the instance are in use");
 }
 
-static int delete_link(const struct instance *inst, int fd, uint32_t addr)
-{
-	struct netlink_batch b;
-	netlink_init(&b);
-	char name[NETWORK_NAME_MAX];
-	network_name(inst, addr, name);
-	/* by name: nobody else's link has one of ours, whatever index it got */
-	struct nlmsghdr *m = netlink_link(&b, RTM_DELLINK, 0, 0, 0);
-	mnl_attr_put_strz(m, IFLA_IFNAME, name);
-	int result = netlink_commit(fd, &b, NULL);
-	return result == -ENODEV ? 0 : result;
-}
-
 int network_release(const struct instance *inst, uint32_t addr, struct error *err)
 {
 	char text[NETWORK_TEXT_MAX];
@@ -533,136 +488,7 @@ int network_forget(const struct instance *inst, uint32_t addr, bool *out_forgott
 
 int network_remove(const struct instance *inst, uint32_t addr, struct error *err)
 {
-	_cleanup_close_ int fd = netlink_open();
-	if (fd < 0)
-		return error_set(err, ERROR_SYSTEM, -fd, "open a netlink socket");
-	int result = delete_link(inst, fd, addr);
-	if (result < 0) {
-		char name[NETWORK_NAME_MAX];
-		network_name(inst, addr, name);
-		return error_set(err, ERROR_SYSTEM, -result, "remove interface '%s'", name);
-	}
-	return network_release(inst, addr, err);
-}
-
-static void put_pair(struct netlink_batch *b, const struct instance *inst, int netns_fd,
-		     uint32_t addr)
-{
-	char name[NETWORK_NAME_MAX];
-	network_name(inst, addr, name);
-	struct nlmsghdr *m = netlink_link(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL,
-					  host_index(inst, addr), IFF_NOARP);
-	mnl_attr_put_strz(m, IFLA_IFNAME, name);
-	mnl_attr_put(m, IFLA_ADDRESS, sizeof(link_mac), link_mac);
-	mnl_attr_put_u32(m, IFLA_GROUP, GROUP(inst));
-	struct nlattr *linkinfo = mnl_attr_nest_start(m, IFLA_LINKINFO);
-	mnl_attr_put_strz(m, IFLA_INFO_KIND, "veth");
-	struct nlattr *data = mnl_attr_nest_start(m, IFLA_INFO_DATA);
-	struct nlattr *peer = mnl_attr_nest_start(m, VETH_INFO_PEER);
-	struct ifinfomsg *info = mnl_nlmsg_put_extra_header(m, sizeof(*info));
-	info->ifi_index = ETH0_INDEX;
-	info->ifi_flags = IFF_NOARP;
-	info->ifi_change = IFF_NOARP;
-	mnl_attr_put_strz(m, IFLA_IFNAME, "eth0");
-	mnl_attr_put(m, IFLA_ADDRESS, sizeof(link_mac), link_mac);
-	mnl_attr_put_u32(m, IFLA_NET_NS_FD, (uint32_t)netns_fd);
-	mnl_attr_nest_end(m, peer);
-	mnl_attr_nest_end(m, data);
-	mnl_attr_nest_end(m, linkinfo);
-}
-
-int network_attach(const struct instance *inst, int netns_fd, uint32_t addr, struct error *err)
-{
-	static const char *const steps[] = {"", "make the pair", "turn IPv6 off", "bring it up",
-					    "add the route"};
-	uint32_t gateway;
-	if (network_gateway(inst, &gateway, err) < 0)
-		return -1;
-	char name[NETWORK_NAME_MAX];
-	network_name(inst, addr, name);
-	_cleanup_close_ int fd = netlink_open();
-	if (fd < 0)
-		return error_set(err, ERROR_SYSTEM, -fd, "open a netlink socket");
-	int index = host_index(inst, addr);
-	uint32_t which = 0;
-	for (int attempt = 0;; attempt++) {
-		struct netlink_batch b;
-		netlink_init(&b);
-		put_pair(&b, inst, netns_fd, addr);
-		netlink_no_ipv6(netlink_link(&b, RTM_NEWLINK, 0, index, 0));
-		netlink_link(&b, RTM_NEWLINK, 0, index, IFF_UP);
-		struct nlmsghdr *m = netlink_route(&b, NLM_F_CREATE | NLM_F_REPLACE, addr, 32,
-						   RT_SCOPE_LINK, index);
-		mnl_attr_put_u32(m, RTA_PREFSRC, htonl(gateway));
-		int result = netlink_commit(fd, &b, &which);
-		/* a kernel without IPv6 refuses the second step, which is as good */
-		if (result == 0 || (which == 2 && result == -EAFNOSUPPORT))
-			return 0;
-		if (result != -EEXIST || attempt > 0)
-			return error_set(err, ERROR_SYSTEM, -result, "interface '%s': %s", name,
-					 which < ARRAY_SIZE(steps) ? steps[which] : "?");
-		/* left by a container of that address whose namespace is still going away */
-		result = delete_link(inst, fd, addr);
-		if (result < 0)
-			return error_set(err, ERROR_SYSTEM, -result, "remove the old '%s'", name);
-	}
-}
-
-int network_await(const struct instance *inst, uint32_t addr, struct error *err)
-{
-	int64_t until = clock_us() + AWAIT_US;
-	_cleanup_close_ int fd = netlink_open();
-	if (fd < 0)
-		return error_set(err, ERROR_SYSTEM, -fd, "open a netlink socket");
-	for (;;) {
-		int up = netlink_can_send(fd, host_index(inst, addr));
-		if (up < 0)
-			return error_set(err, ERROR_SYSTEM, -up, "look at the container's link");
-		/* later than that it is the kernel's, and no reason not to start */
-		if (up > 0 || clock_us() > until)
-			return 0;
-		usleep(AWAIT_STEP_US);
-	}
-}
-
-/* What may come at once: a tenth of a second, and never less than the largest packet that a virtual
- * link carries. */
-static uint32_t burst_of(uint64_t rate)
-{
-	const uint64_t least = 128 << 10, most = 64 << 20;
-	uint64_t tenth = rate / 10;
-
-	return (uint32_t)(tenth < least ? least : tenth > most ? most : tenth);
-}
-
-static int set_rate(int index, uint64_t rate)
-{
-	struct netlink_batch b;
-	_cleanup_close_ int fd = netlink_open();
-
-	if (fd < 0)
-		return fd;
-	netlink_init(&b);
-	netlink_rate(&b, index, rate, burst_of(rate));
-	return netlink_commit(fd, &b, NULL);
-}
-
-int network_limit(const struct instance *inst, int netns_fd, uint32_t addr, uint64_t to,
-		  uint64_t from, struct error *err)
-{
-	_cleanup_close_ int home = -1;
-	int result = to ? set_rate(host_index(inst, addr), to) : 0;
-
-	if (result == 0 && from) {
-		home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-		if (home < 0 || setns(netns_fd, CLONE_NEWNET) < 0)
-			return error_set(err, ERROR_SYSTEM, errno, "enter a network namespace");
-		result = set_rate(ETH0_INDEX, from);
-		if (setns(home, CLONE_NEWNET) < 0)
-			return error_set(err, ERROR_SYSTEM, errno, "leave a network namespace");
-	}
-	if (result < 0)
-		return error_set(err, ERROR_SYSTEM, -result,
-				 "limit the network's rate (does the kernel have sch_tbf?)");
-	return 0;
+	char name[VETH_NAME_MAX];
+	veth_name(inst, addr, name);
+	return veth_delete(name, err) < 0 ? -1 : network_release(inst, addr, err);
 }

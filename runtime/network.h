@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The network of one instance: routed veths, no bridge. Every container has one /32 address out of
- * instance_subnet(); its host end "bN-ADDRESS" (N the instance's number, ADDRESS the low sixteen
- * bits in hex) carries a host route to exactly that address, and its eth0 a default route through
- * the gateway, subnet + 1, which is an address of the host's loopback device. Both ends are NOARP
- * with one MAC, so no neighbour is ever looked up.
+ * The network of one instance: routed links (runtime/veth.h), no bridge. Every container has one
+ * /32 address out of instance_subnet(); the gateway of all, subnet + 1, is an address of the host's
+ * loopback device.
  *
  * One nftables table "berth-N" (family inet) is loaded when berth-runtime starts, through
  * libnftables; starting a container changes no rule, because rules match the interfaces' prefix and
@@ -26,8 +24,8 @@
  * drops what comes in must let UDP and TCP from "bN-+" to INSTANCE_DNS_PORT pass, or containers
  * know no names.
  *
- * network_init and network_destroy are for berth-runtime, once; network_attach for whoever starts
- * a container, in the host's network namespace as root; all of it without threads.
+ * network_init and network_destroy are for berth-runtime, once; all of it is for root in the host's
+ * network namespace.
  */
 #ifndef RUNTIME_NETWORK_H
 #define RUNTIME_NETWORK_H
@@ -43,7 +41,6 @@
 
 /* Addresses are uint32_t in host byte order. */
 #define NETWORK_TEXT_MAX 16 /* dotted quad and NUL */
-#define NETWORK_NAME_MAX 16 /* IFNAMSIZ */
 
 /* Loads the table (replacing an earlier one in one transaction), turns forwarding on and gives the
  * gateway address to the loopback device. Running it again is no error. */
@@ -69,26 +66,8 @@ int network_forget(const struct instance *inst, uint32_t addr, bool *out_forgott
 /* For leftovers: deletes the host end, whatever holds the other one, and frees the address. */
 int network_remove(const struct instance *inst, uint32_t addr, struct error *err);
 
-/* Makes the pair: the host end up with its host route, eth0 in the network namespace NETNS_FD
- * (/proc/PID/ns/net), up but without address. About 0.3 ms. */
-int network_attach(const struct instance *inst, int netns_fd, uint32_t addr, struct error *err);
-
-/* After network_attach, when eth0 is up: until the host end can send, some tens of microseconds and
- * never more than a tenth of a second. The kernel notices in a worker of its own that the other end
- * of a link came up, and until then drops what it is to send: the answer to a program's first
- * packet would be lost, and come a second later, or, of a question for a name, five. */
-int network_await(const struct instance *inst, uint32_t addr, struct error *err);
-
-/* After network_attach: at most so many bytes a second to and from the container, 0 for as many as
- * come. The container's end is limited too, where it cannot be changed from inside. Leaves the
- * network namespace for a moment: without threads. */
-int network_limit(const struct instance *inst, int netns_fd, uint32_t addr, uint64_t to,
-		  uint64_t from, struct error *err);
-
 /* subnet + 1. */
 int network_gateway(const struct instance *inst, uint32_t *out, struct error *err);
-/* The name of the host end of ADDR. */
-void network_name(const struct instance *inst, uint32_t addr, char out[NETWORK_NAME_MAX]);
 void network_text(uint32_t addr, char out[NETWORK_TEXT_MAX]);
 /* Gives 0 or -1. */
 int network_parse(const char *text, uint32_t *out);

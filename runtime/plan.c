@@ -13,6 +13,7 @@
 #include "runtime/caps.h"
 #include "runtime/limits.h"
 #include "runtime/network.h"
+#include "runtime/veth.h"
 #include "runtime/seccomp.h"
 #include "runtime/terminal.h"
 
@@ -120,19 +121,19 @@ static int serve(void *data, pid_t pid, struct error *err)
 	_cleanup_close_ int netns = open(path, O_RDONLY | O_CLOEXEC);
 	if (netns < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "open '%s'", path);
-	if (network_attach(plan->inst, netns, plan->address, err) < 0)
+	if (veth_attach(plan->inst, netns, plan->address, err) < 0)
 		return -1;
 	if (!plan->limits.net_to && !plan->limits.net_from)
 		return 0;
-	return network_limit(plan->inst, netns, plan->address, plan->limits.net_to,
-			     plan->limits.net_from, err);
+	return veth_limit(plan->inst, netns, plan->address, plan->limits.net_to,
+			  plan->limits.net_from, err);
 }
 
 static int linked(void *data, struct error *err)
 {
 	const struct plan *plan = data;
 
-	return network_await(plan->inst, plan->address, err);
+	return veth_await(plan->inst, plan->address, err);
 }
 
 int plan_start(const struct plan *plan, struct container_run *out, int *out_console,

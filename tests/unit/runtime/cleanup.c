@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "runtime/layer.h"
 #include "runtime/network.h"
+#include "runtime/veth.h"
 #include "tests/unit/runtime/instance.h"
 
 static struct fixture fx;
@@ -41,7 +42,7 @@ static void finds_leftovers(void **state)
 	struct error err = ERROR_INIT;
 	int kept[3];
 	uint32_t alive_addr, dead_addr, lost_addr;
-	char alive_link[NETWORK_NAME_MAX], dead_link[NETWORK_NAME_MAX], lost_link[NETWORK_NAME_MAX];
+	char alive_link[VETH_NAME_MAX], dead_link[VETH_NAME_MAX], lost_link[VETH_NAME_MAX];
 	_cleanup_close_ int netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	if (network_init(&fx.inst, &err) < 0)
 		fail_msg("%s", err.message);
@@ -58,9 +59,9 @@ static void finds_leftovers(void **state)
 		assert_int_equal(unshare(CLONE_NEWNET), 0);
 		_cleanup_close_ int other = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 		assert_int_equal(setns(netns, CLONE_NEWNET), 0);
-		if (network_attach(&fx.inst, other, *all[i].addr, &err) < 0)
+		if (veth_attach(&fx.inst, other, *all[i].addr, &err) < 0)
 			fail_msg("%s", err.message);
-		network_name(&fx.inst, *all[i].addr, all[i].name);
+		veth_name(&fx.inst, *all[i].addr, all[i].name);
 		make_folder(all[i].id);
 
 		/* kept open to the end: a stuck process would hold the namespace likewise */

@@ -27,6 +27,7 @@
 #include "runtime/nft.h"
 #include "runtime/owner.h"
 #include "runtime/resolvers.h"
+#include "runtime/veth.h"
 #include "tests/unit/runtime/instance.h"
 
 static struct fixture fx;
@@ -130,7 +131,7 @@ static void guest_start_at(struct guest *g, const char *id, uint32_t fixed)
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", g->pid);
 	int ns = open(path, O_RDONLY | O_CLOEXEC);
 	assert_true(ns >= 0);
-	if (network_attach(&fx.inst, ns, g->addr, &err) < 0)
+	if (veth_attach(&fx.inst, ns, g->addr, &err) < 0)
 		fail_msg("%s", err.message);
 	close(ns);
 	assert_int_equal(write(g->sock, "g", 1), 1);
@@ -320,8 +321,8 @@ static void reuse_at_once(void **state)
 	struct guest again;
 	guest_start_at(&again, "same", subnet + 99);
 	assert_int_equal(network_remove(&fx.inst, subnet + 99, &err), 0);
-	char name[NETWORK_NAME_MAX];
-	network_name(&fx.inst, subnet + 99, name);
+	char name[VETH_NAME_MAX];
+	veth_name(&fx.inst, subnet + 99, name);
 	assert_int_equal(if_nametoindex(name), 0);
 	guest_stop(&g);
 	guest_stop(&again);
@@ -450,10 +451,10 @@ static void destroy_removes_all(void **state)
 	(void)state;
 	struct guest g;
 	struct error err = ERROR_INIT;
-	char name[NETWORK_NAME_MAX];
+	char name[VETH_NAME_MAX];
 	assert_int_equal(network_init(&fx.inst, &err), 0);
 	guest_start(&g, "last");
-	network_name(&fx.inst, g.addr, name);
+	veth_name(&fx.inst, g.addr, name);
 	assert_int_not_equal(if_nametoindex(name), 0);
 	assert_int_equal(network_destroy(&fx.inst, &err), 0);
 	assert_int_equal(if_nametoindex(name), 0);
