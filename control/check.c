@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/printable.h"
 #include "buildpacks/appjson.h"
 #include "buildpacks/hint.h"
 #include "control/answer.h"
@@ -20,6 +21,7 @@
 #define LIVE_MS 1000
 #define QUIET_MS 10000
 #define ANSWER_MAX (1u << 20)
+#define COMMAND_SHOWN 100 /* bytes of a check's command in an error */
 
 static int crashed(struct context *c, const struct app *app, const struct process *p,
 		   struct error *err)
@@ -141,6 +143,20 @@ static int request(const struct appjson_check *check, const struct process *p, s
 	return 0;
 }
 
+/* COMMAND as a person knows it: what a shell is given, not the shell. */
+static char *command_text(const struct strvec *command)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	bool shell = command->n == 3 && strcmp(command->v[1], "-c") == 0;
+	for (size_t i = shell ? 2 : 0; i < command->n; i++) {
+		if (text.len > 0)
+			strbuf_addch(&text, ' ');
+		printable_add(&text, command->v[i]);
+	}
+	return xasprintf("%.*s%s", COMMAND_SHOWN, text.data ? text.data : "",
+			 text.len > COMMAND_SHOWN ? "..." : "");
+}
+
 /* A check's command inside the container: passes on exit status 0. */
 static int run_command(struct context *c, const struct appjson_check *check,
 		       const struct process *p, struct error *err)
@@ -154,15 +170,16 @@ static int run_command(struct context *c, const struct appjson_check *check,
 	    0)
 		return -1;
 	int seconds = check->timeout > 0 ? check->timeout : 5;
+	_cleanup_free_ char *text = command_text(&check->command);
 	struct pollfd end = {.fd = session.fd, .events = POLLIN};
 	if (poll(&end, 1, seconds * 1000) == 0)
-		return error_set(err, ERROR_TIMEOUT, 0, "'%s' took longer than %d s",
-				 check->command.v[0], seconds);
+		return error_set(err, ERROR_TIMEOUT, 0, "'%s' took longer than %d s", text,
+				 seconds);
 	if (runtime_session_wait(&session, &result, err) < 0)
 		return -1;
 	if (result.exit_code != 0)
-		return error_set(err, ERROR_FAILED, 0, "'%s' ended with status %d",
-				 check->command.v[0], result.exit_code);
+		return error_set(err, ERROR_FAILED, 0, "'%s' ended with status %d", text,
+				 result.exit_code);
 	return 0;
 }
 
