@@ -35,7 +35,6 @@ struct bundle {
 	struct container_join joins[BUNDLE_NAMESPACES];
 	struct root_mount *mounts;
 	struct root_device *devices;
-	struct root_link *links;
 	struct root_sysctl *sysctls;
 	const char **masked, **protected;
 	char **argv, **env;
@@ -83,6 +82,10 @@ const char *bundle_text(struct bundle *b, char *text);
 unsigned long bundle_propagation(const char *name);
 /* Of CONFIG's "ociVersion". */
 void bundle_version(struct bundle *b, struct fields *f, json_t *config);
+/* A namespace of the kind FLAG (CLONE_NEW...), new or joined: after bundle_namespaces. */
+bool bundle_has_namespace(const struct bundle *b, int flag);
+/* Opens those to join; with what is said of the new ones: ids, offsets of clocks. */
+void bundle_namespaces(struct bundle *b, struct fields *f, json_t *linux_);
 void bundle_ids(struct fields *f, json_t *parent, struct idmap_table *out);
 void bundle_ids_release(struct idmap_table *table);
 void bundle_mounts(struct bundle *b, struct fields *f, json_t *config);
