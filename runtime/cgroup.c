@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/strbuf.h"
 #include "instance/name.h"
+#include "runtime/cgfile.h"
 
 #define V2_ROOT "/sys/fs/cgroup"
 #define CPU_PERIOD_US 100000
@@ -45,59 +46,6 @@ bool cgroup_is_v2(void)
 const char *cgroup_root(unsigned i)
 {
 	return i < found.n ? found.trees[i].path : "";
-}
-
-static int write_at(int dirfd, const char *file, const char *text)
-{
-	_cleanup_close_ int fd = openat(dirfd, file, O_WRONLY | O_CLOEXEC);
-	size_t len = strlen(text);
-
-	if (fd < 0)
-		return -1;
-	return write(fd, text, len) == (ssize_t)len ? 0 : -1;
-}
-
-static int write_number(int dirfd, const char *file, uint64_t n)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%llu", (unsigned long long)n);
-	return write_at(dirfd, file, text);
-}
-
-static ssize_t read_at(int dirfd, const char *file, char *buf, size_t size)
-{
-	_cleanup_close_ int fd = openat(dirfd, file, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-
-	buf[0] = '\0';
-	if (fd < 0)
-		return -1;
-	n = read(fd, buf, size - 1);
-	buf[n > 0 ? n : 0] = '\0';
-	return n;
-}
-
-static uint64_t read_number(int dirfd, const char *file)
-{
-	char buf[64];
-
-	return read_at(dirfd, file, buf, sizeof(buf)) > 0 ? strtoull(buf, NULL, 10) : 0;
-}
-
-/* The number after KEY in a file of "KEY NUMBER" lines. */
-static uint64_t read_key(int dirfd, const char *file, const char *key)
-{
-	char buf[4096];
-	size_t len = strlen(key);
-
-	if (read_at(dirfd, file, buf, sizeof(buf)) <= 0)
-		return 0;
-	for (const char *p = buf; p && *p; p = strchr(p, '\n'), p = p ? p + 1 : NULL) {
-		if (!strncmp(p, key, len) && p[len] == ' ')
-			return strtoull(p + len + 1, NULL, 10);
-	}
-	return 0;
 }
 
 static int add_tree(const char *name, char *path, struct error *err)
@@ -145,7 +93,7 @@ static void v2_enable(const char *path)
 	_cleanup_close_ int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	for (size_t i = 0; fd >= 0 && i < ARRAY_SIZE(controllers); i++)
-		write_at(fd, "cgroup.subtree_control", controllers[i]);
+		cgfile_write(fd, "cgroup.subtree_control", controllers[i]);
 }
 
 /* Before a group is made. */
@@ -204,7 +152,7 @@ void cgroup_leave_unit(void)
 	_cleanup_close_ int fd =
 		found.shims ? open(found.shims, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
 
-	if (fd >= 0 && write_at(fd, "cgroup.procs", "0") < 0)
+	if (fd >= 0 && cgfile_write(fd, "cgroup.procs", "0") < 0)
 		log_warning("cannot enter '%s': %s", found.shims, strerror(errno));
 }
 
@@ -374,12 +322,12 @@ static void v2_sum_low(const char *path)
 		_cleanup_free_ char *file = xasprintf("%s/memory.low", e->d_name);
 
 		if (e->d_type == DT_DIR && e->d_name[0] != '.')
-			sum += read_number(fd, file);
+			sum += cgfile_number(fd, file);
 	}
 	if (d)
 		closedir(d);
-	if (fd >= 0 && sum != read_number(fd, "memory.low"))
-		write_number(fd, "memory.low", sum);
+	if (fd >= 0 && sum != cgfile_number(fd, "memory.low"))
+		cgfile_write_number(fd, "memory.low", sum);
 }
 
 static void v2_reserve(void)
@@ -394,20 +342,20 @@ static int limit_v2(int fd, const struct spec_limits *l)
 	char text[64];
 	uint64_t swap = l->memory_swap > l->memory ? l->memory_swap - l->memory : 0;
 
-	if (write_number(fd, "memory.max", l->memory) < 0 ||
-	    write_number(fd, "pids.max", l->pids) < 0)
+	if (cgfile_write_number(fd, "memory.max", l->memory) < 0 ||
+	    cgfile_write_number(fd, "pids.max", l->pids) < 0)
 		return -1;
-	write_number(fd, "memory.swap.max", swap);
+	cgfile_write_number(fd, "memory.swap.max", swap);
 	if (l->memory_low) {
-		write_number(fd, "memory.low", l->memory_low);
+		cgfile_write_number(fd, "memory.low", l->memory_low);
 		v2_reserve();
 	}
-	write_at(fd, "memory.oom.group", "1");
-	write_number(fd, "cpu.weight", l->cpu_weight);
+	cgfile_write(fd, "memory.oom.group", "1");
+	cgfile_write_number(fd, "cpu.weight", l->cpu_weight);
 	if (l->cpu_millis) {
 		snprintf(text, sizeof(text), "%llu %d",
 			 (unsigned long long)l->cpu_millis * CPU_PERIOD_US / 1000, CPU_PERIOD_US);
-		write_at(fd, "cpu.max", text);
+		cgfile_write(fd, "cpu.max", text);
 	}
 	return 0;
 }
@@ -418,7 +366,7 @@ static void limit_devices_v1(int devices)
 					    "c 1:9 rwm", "c 5:0 rwm", "c 5:2 rwm", "c 136:* rwm"};
 	_cleanup_close_ int allow = openat(devices, "devices.allow", O_WRONLY | O_CLOEXEC);
 
-	if (allow < 0 || write_at(devices, "devices.deny", "a") < 0)
+	if (allow < 0 || cgfile_write(devices, "devices.deny", "a") < 0)
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(nodes); i++) {
 		if (write(allow, nodes[i], strlen(nodes[i])) < 0)
@@ -430,21 +378,21 @@ static int limit_v1(const struct cgroup *cg, const struct spec_limits *l)
 {
 	int memory = tree(cg, "memory"), pids = tree(cg, "pids"), cpu = tree(cg, "cpu");
 
-	if (write_number(memory, "memory.limit_in_bytes", l->memory) < 0 ||
-	    write_number(pids, "pids.max", l->pids) < 0)
+	if (cgfile_write_number(memory, "memory.limit_in_bytes", l->memory) < 0 ||
+	    cgfile_write_number(pids, "pids.max", l->pids) < 0)
 		return -1;
 	/* Without a limit of their own, version 1 counts no buffers of sockets, TCP or not. */
-	write_number(memory, "memory.kmem.tcp.limit_in_bytes", l->memory / 2);
-	write_number(memory, "memory.memsw.limit_in_bytes",
-		     l->memory_swap > l->memory ? l->memory_swap : l->memory);
+	cgfile_write_number(memory, "memory.kmem.tcp.limit_in_bytes", l->memory / 2);
+	cgfile_write_number(memory, "memory.memsw.limit_in_bytes",
+			    l->memory_swap > l->memory ? l->memory_swap : l->memory);
 	if (l->memory_low)
-		write_number(memory, "memory.soft_limit_in_bytes", l->memory_low);
+		cgfile_write_number(memory, "memory.soft_limit_in_bytes", l->memory_low);
 	if (cpu >= 0) {
 		/* weight 100 is 1024 shares */
-		write_number(cpu, "cpu.shares", (uint64_t)l->cpu_weight * 1024 / 100 + 2);
+		cgfile_write_number(cpu, "cpu.shares", (uint64_t)l->cpu_weight * 1024 / 100 + 2);
 		if (l->cpu_millis)
-			write_number(cpu, "cpu.cfs_quota_us",
-				     (uint64_t)l->cpu_millis * CPU_PERIOD_US / 1000);
+			cgfile_write_number(cpu, "cpu.cfs_quota_us",
+					    (uint64_t)l->cpu_millis * CPU_PERIOD_US / 1000);
 	}
 	limit_devices_v1(tree(cg, "devices"));
 	return 0;
@@ -499,22 +447,23 @@ void cgroup_usage(const struct cgroup *cg, struct cgroup_usage *out)
 	if (cg->v2) {
 		int fd = cg->trees[0].dirfd;
 
-		out->memory = read_number(fd, "memory.current");
-		out->memory_peak = read_number(fd, "memory.peak");
-		out->cpu_us = read_key(fd, "cpu.stat", "usage_usec");
-		out->pids = (uint32_t)read_number(fd, "pids.current");
-		out->oom_kills = read_key(fd, "memory.events", "oom_kill");
-		out->pids_refused = read_key(fd, "pids.events", "max");
+		out->memory = cgfile_number(fd, "memory.current");
+		out->memory_peak = cgfile_number(fd, "memory.peak");
+		out->cpu_us = cgfile_key(fd, "cpu.stat", "usage_usec");
+		out->pids = (uint32_t)cgfile_number(fd, "pids.current");
+		out->oom_kills = cgfile_key(fd, "memory.events", "oom_kill");
+		out->pids_refused = cgfile_key(fd, "pids.events", "max");
 		return;
 	}
 	int memory = tree(cg, "memory"), cpuacct = tree(cg, "cpuacct");
 
-	out->memory = read_number(memory, "memory.usage_in_bytes");
-	out->memory_peak = read_number(memory, "memory.max_usage_in_bytes");
-	out->cpu_us = read_number(cpuacct < 0 ? tree(cg, "cpu") : cpuacct, "cpuacct.usage") / 1000;
-	out->pids = (uint32_t)read_number(tree(cg, "pids"), "pids.current");
-	out->oom_kills = read_key(memory, "memory.oom_control", "oom_kill");
-	out->pids_refused = read_key(tree(cg, "pids"), "pids.events", "max");
+	out->memory = cgfile_number(memory, "memory.usage_in_bytes");
+	out->memory_peak = cgfile_number(memory, "memory.max_usage_in_bytes");
+	out->cpu_us =
+		cgfile_number(cpuacct < 0 ? tree(cg, "cpu") : cpuacct, "cpuacct.usage") / 1000;
+	out->pids = (uint32_t)cgfile_number(tree(cg, "pids"), "pids.current");
+	out->oom_kills = cgfile_key(memory, "memory.oom_control", "oom_kill");
+	out->pids_refused = cgfile_key(tree(cg, "pids"), "pids.events", "max");
 }
 
 /* The last two names of the group's path and a newline, as lines of /proc/PID/cgroup end; "" when
@@ -553,7 +502,7 @@ static bool kill_listed(const struct cgroup *cg, pid_t session)
 {
 	bool any = false;
 	char buf[65536], ending[NAME_ID_MAX + 32];
-	ssize_t n = read_at(cg->trees[0].dirfd, "cgroup.procs", buf, sizeof(buf));
+	ssize_t n = cgfile_read(cg->trees[0].dirfd, "cgroup.procs", buf, sizeof(buf));
 
 	if (n > 0)
 		name_ending(cg->trees[0].dirfd, ending, sizeof(ending));
@@ -587,7 +536,7 @@ void cgroup_kill(const struct cgroup *cg, int wait_ms)
 	if (!cg->n)
 		return;
 	if (cg->v2)
-		write_at(cg->trees[0].dirfd, "cgroup.kill", "1");
+		cgfile_write(cg->trees[0].dirfd, "cgroup.kill", "1");
 	while (kill_listed(cg, 0) && clock_ms() < until)
 		clock_sleep_ms(2);
 }
@@ -611,7 +560,7 @@ int cgroup_remove(const char *id, struct error *err)
 	}
 	_cleanup_free_ char *low =
 		found.v2 ? xasprintf("%s/memory.low", found.trees[0].path) : NULL;
-	if (low && read_number(AT_FDCWD, low))
+	if (low && cgfile_number(AT_FDCWD, low))
 		v2_reserve();
 	return failed;
 }

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/strvec.h"
+#include "runtime/cgfile.h"
 
 #define TOP "/sys/fs/cgroup"
 #define EMPTY_WAIT_MS 10000
@@ -118,23 +119,6 @@ static int find_mounts(struct mounts *m, struct error *err)
 
 /* --- making --------------------------------------------------------------------------------- */
 
-static int write_file(int dir, const char *file, const char *text)
-{
-	_cleanup_close_ int fd = openat(dir, file, O_WRONLY | O_CLOEXEC);
-	size_t len = strlen(text);
-
-	return fd >= 0 && write(fd, text, len) == (ssize_t)len ? 0 : -1;
-}
-
-static int read_file(int dir, const char *file, char *buf, size_t size)
-{
-	_cleanup_close_ int fd = openat(dir, file, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, buf, size - 1);
-
-	buf[n > 0 ? n : 0] = '\0';
-	return n < 0 ? -1 : 0;
-}
-
 /* A new cpuset has nothing, and takes no process before it has something. */
 static void inherit_cpuset(int parent, int child)
 {
@@ -142,9 +126,9 @@ static void inherit_cpuset(int parent, int child)
 	char text[4096];
 
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		if (read_file(child, files[i], text, sizeof(text)) == 0 && strlen(text) <= 1 &&
-		    read_file(parent, files[i], text, sizeof(text)) == 0)
-			write_file(child, files[i], text);
+		if (cgfile_read(child, files[i], text, sizeof(text)) >= 0 && strlen(text) <= 1 &&
+		    cgfile_read(parent, files[i], text, sizeof(text)) >= 0)
+			cgfile_write(child, files[i], text);
 	}
 }
 
@@ -154,13 +138,13 @@ static void enable_controllers(int dir)
 {
 	char text[512], one[64], *rest = text;
 
-	if (read_file(dir, "cgroup.controllers", text, sizeof(text)) < 0)
+	if (cgfile_read(dir, "cgroup.controllers", text, sizeof(text)) < 0)
 		return;
 	for (char *c = strsep(&rest, " \n"); c; c = strsep(&rest, " \n")) {
 		if (!*c)
 			continue;
 		snprintf(one, sizeof(one), "+%s", c);
-		write_file(dir, "cgroup.subtree_control", one);
+		cgfile_write(dir, "cgroup.subtree_control", one);
 	}
 }
 
@@ -260,22 +244,20 @@ int hierarchy_write(const struct cgroup *cg, const struct hierarchy_write *w, st
 				 "set '%s': cgroup controller '%s' is not mounted", w->file,
 				 w->controller);
 	}
-	if (write_file(dir, w->file, w->value) < 0 && !(w->optional && errno == ENOENT))
+	if (cgfile_write(dir, w->file, w->value) < 0 && !(w->optional && errno == ENOENT))
 		return error_set(err, ERROR_SYSTEM, errno, "write '%s' to '%s' of the cgroup",
 				 w->value, w->file);
 	return 0;
 }
 
-void hierarchy_number(const struct cgroup *cg, const char *controller, const char *file,
-		      uint64_t *out)
+uint64_t hierarchy_number(const struct cgroup *cg, const char *controller, const char *file)
 {
 	int dir = hierarchy_folder(cg, controller);
 	char text[64];
 
-	*out = 0;
-	if (dir < 0 || read_file(dir, file, text, sizeof(text)) < 0)
-		return;
-	*out = str_starts(text, "max") ? UINT64_MAX : strtoull(text, NULL, 10);
+	if (dir < 0 || cgfile_read(dir, file, text, sizeof(text)) < 0)
+		return 0;
+	return str_starts(text, "max") ? UINT64_MAX : strtoull(text, NULL, 10);
 }
 
 /* --- processes ------------------------------------------------------------------------------ */
@@ -326,7 +308,7 @@ static bool kill_all(const struct cgroup *cg)
 
 	for (unsigned i = 0; i < cg->n; i++) {
 		if (!cg->trees[i].name[0])
-			write_file(cg->trees[i].dirfd, "cgroup.kill", "1");
+			cgfile_write(cg->trees[i].dirfd, "cgroup.kill", "1");
 		collect(cg->trees[i].dirfd, &pids);
 	}
 	for (char *p = pids.data; *p;) {
@@ -406,7 +388,7 @@ static bool v2_is_frozen(int dir)
 {
 	char text[256];
 
-	return read_file(dir, "cgroup.events", text, sizeof(text)) == 0 &&
+	return cgfile_read(dir, "cgroup.events", text, sizeof(text)) >= 0 &&
 	       strstr(text, "frozen 1") != NULL;
 }
 
@@ -418,7 +400,7 @@ bool hierarchy_is_frozen(const struct cgroup *cg)
 	if (cg->v2)
 		return cg->n && v2_is_frozen(cg->trees[0].dirfd);
 	dir = hierarchy_folder(cg, "freezer");
-	return dir >= 0 && read_file(dir, "freezer.state", text, sizeof(text)) == 0 &&
+	return dir >= 0 && cgfile_read(dir, "freezer.state", text, sizeof(text)) >= 0 &&
 	       !str_starts(text, "THAWED");
 }
 
@@ -453,14 +435,14 @@ int hierarchy_freeze(const struct cgroup *cg, bool freeze, struct error *err)
 				 "cgroup controller 'freezer' is not mounted");
 	for (;;) {
 		int failed =
-			cg->v2 ? write_file(dir, "cgroup.freeze", freeze ? "1" : "0")
-			       : write_file(dir, "freezer.state", freeze ? "FROZEN" : "THAWED");
+			cg->v2 ? cgfile_write(dir, "cgroup.freeze", freeze ? "1" : "0")
+			       : cgfile_write(dir, "freezer.state", freeze ? "FROZEN" : "THAWED");
 
 		if (failed)
 			return error_set(err, ERROR_SYSTEM, errno, "%s the cgroup",
 					 freeze ? "freeze" : "thaw");
 		if (cg->v2 ? v2_is_frozen(dir) == freeze
-			   : read_file(dir, "freezer.state", text, sizeof(text)) == 0 &&
+			   : cgfile_read(dir, "freezer.state", text, sizeof(text)) >= 0 &&
 				     str_starts(text, freeze ? "FROZEN" : "THAWED"))
 			return 0;
 		if (clock_ms() >= until)

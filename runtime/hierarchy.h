@@ -29,8 +29,7 @@ bool hierarchy_is_v2(void);
 int hierarchy_open(const char *path, bool make, struct cgroup *out, struct error *err);
 int hierarchy_write(const struct cgroup *cg, const struct hierarchy_write *w, struct error *err);
 /* The first number of a file, "max" being the largest; 0 where there is none. */
-void hierarchy_number(const struct cgroup *cg, const char *controller, const char *file,
-		      uint64_t *out);
+uint64_t hierarchy_number(const struct cgroup *cg, const char *controller, const char *file);
 /* The folder of CONTROLLER in CG, or -1. */
 int hierarchy_folder(const struct cgroup *cg, const char *controller);
 /* Every process in it and below, one number a line. */

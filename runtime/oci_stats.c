@@ -9,23 +9,19 @@
 static json_t *figure(const struct cgroup *cg, const char *controller, const char *v1,
 		      const char *v2)
 {
-	uint64_t n = 0;
+	uint64_t n = hierarchy_number(cg, cg->v2 ? "" : controller, cg->v2 ? v2 : v1);
 
-	hierarchy_number(cg, cg->v2 ? "" : controller, cg->v2 ? v2 : v1, &n);
 	return json_integer(n > INT64_MAX ? INT64_MAX : (json_int_t)n);
 }
 
 /* In the words of "runc events", which engines read. */
-static json_t *data(const struct cgroup *cg)
+static json_t *data(const struct cgroup *cg, const struct cgroup_usage *use)
 {
-	struct cgroup_usage use;
-
-	cgroup_usage(cg, &use);
 	return json_pack("{s:{s:{s:I}, s:{}}, s:{s:{s:o, s:I, s:I}}, s:{s:I, s:o}}", "cpu", "usage",
-			 "total", (json_int_t)use.cpu_us * 1000, "throttling", "memory", "usage",
+			 "total", (json_int_t)use->cpu_us * 1000, "throttling", "memory", "usage",
 			 "limit", figure(cg, "memory", "memory.limit_in_bytes", "memory.max"),
-			 "usage", (json_int_t)use.memory, "max", (json_int_t)use.memory_peak,
-			 "pids", "current", (json_int_t)use.pids, "limit",
+			 "usage", (json_int_t)use->memory, "max", (json_int_t)use->memory_peak,
+			 "pids", "current", (json_int_t)use->pids, "limit",
 			 figure(cg, "pids", "pids.max", "pids.max"));
 }
 
@@ -59,7 +55,7 @@ int oci_stats(const char *root, const char *id, uint64_t *oom_kills, struct strb
 		add_event(out, "oom", id, NULL);
 	if (oom_kills)
 		*oom_kills = use.oom_kills;
-	add_event(out, "stats", id, data(&cg));
+	add_event(out, "stats", id, data(&cg, &use));
 	cgroup_close(&cg);
 	return 0;
 }
