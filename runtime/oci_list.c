@@ -58,8 +58,10 @@ int oci_list(const char *root, bool json, bool ids_only, struct strbuf *out, str
 		/* one that is being made or removed at this moment is not there */
 		if (oci_load(root, ids.v[i], &o, NULL) < 0)
 			continue;
-		if (ids_only)
+		if (ids_only) {
 			strbuf_addf(out, "%s\n", o.id);
+			continue;
+		}
 		_cleanup_free_ char *text = oci_state_text(&o, oci_status(&o), true);
 		json_array_append_new(all, json_loads(text, 0, NULL));
 	}

@@ -39,7 +39,7 @@ int oci_signal(const char *name)
 	return -1;
 }
 
-static int kill_listed(const struct cgroup *cg, int sig)
+static void kill_listed(const struct cgroup *cg, int sig)
 {
 	_cleanup_strbuf_ struct strbuf pids = STRBUF_INIT;
 
@@ -52,7 +52,6 @@ static int kill_listed(const struct cgroup *cg, int sig)
 		while (*p == '\n')
 			p++;
 	}
-	return 0;
 }
 
 /* Everything in its cgroup, which stands still meanwhile, so that nothing is missed. */
