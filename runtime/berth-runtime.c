@@ -32,6 +32,7 @@
 #include "runtime/cleanup.h"
 #include "runtime/kernel.h"
 #include "runtime/network.h"
+#include "runtime/roster.h"
 #include "runtime/seccomp.h"
 #include "runtime/server.h"
 #include "runtime/shim.h"
@@ -275,7 +276,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	title_len = (size_t)(argv[argc - 1] + strlen(argv[argc - 1]) - argv[0]);
 	if (instance_open(&inst, root, &err) < 0 ||
-	    (stop_all   ? server_stop_all(&inst, STOP_ALL_MS, &err)
+	    (stop_all   ? roster_stop_all(&inst, STOP_ALL_MS, &err)
 	     : teardown ? tear_down(&inst, &err)
 			: run(&inst, argv[0], title_len, &err)) < 0) {
 		log_error("%s", err.message);

@@ -4,16 +4,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/sock.h"
 #include "instance/name.h"
@@ -25,14 +21,12 @@
 #include "runtime/logfile.h"
 #include "runtime/network.h"
 #include "runtime/pack.h"
+#include "runtime/roster.h"
 #include "runtime/shim.h"
 #include "runtime/spec.h"
 #include "runtime/status.h"
 #include "runtime/volume.h"
 #include "runtime/wire.h"
-
-/* Containers that are told to stop at once. */
-#define STOP_MAX 4096
 
 /* --- folders -------------------------------------------------------------------------------- */
 
@@ -212,32 +206,12 @@ static int serve_stop(const struct instance *inst, struct wire_reader *r, struct
 	return forget(inst, id, err);
 }
 
-/* A folder without status is a container being made, for so long. */
-#define YOUNG_S 10
-
-/* Its shim lives, or has not yet said who it is. */
-static bool is_alive(const struct container_status *s)
-{
-	return s->shim ? status_shim_alive(s) : s->state == CONTAINER_STARTING;
-}
-
-static void without_status(const char *top, const char *id, struct container_status *s)
-{
-	_cleanup_free_ char *path = xasprintf("%s/%s", top, id);
-	struct stat st;
-	bool young = stat(path, &st) == 0 && st.st_mtime + YOUNG_S > time(NULL);
-
-	memset(s, 0, sizeof(*s));
-	snprintf(s->id, sizeof(s->id), "%.*s", NAME_ID_MAX, id);
-	s->state = young ? CONTAINER_STARTING : CONTAINER_LOST;
-}
-
 static void fill_usage(struct container_status *s)
 {
 	struct cgroup cg = CGROUP_INIT;
 	struct cgroup_usage u;
 
-	if (s->state != CONTAINER_EXITED && !is_alive(s))
+	if (s->state != CONTAINER_EXITED && !roster_is_alive(s))
 		s->state = CONTAINER_LOST;
 	if (s->state != CONTAINER_RUNNING || cgroup_open(s->id, &cg, NULL) < 0)
 		return;
@@ -246,32 +220,6 @@ static void fill_usage(struct container_status *s)
 	s->memory = u.memory;
 	s->cpu_us = u.cpu_us;
 	s->pids = u.pids;
-}
-
-/* Calls EACH with the status of every container whose id begins with PREFIX. */
-static int each_container(const struct instance *inst, const char *prefix,
-			  void (*each)(struct container_status *s, void *data), void *data,
-			  struct error *err)
-{
-	_cleanup_free_ char *top = instance_run(inst, "containers");
-	DIR *d = opendir(top);
-
-	if (!d)
-		return error_set(err, ERROR_SYSTEM, errno, "open '%s'", top);
-	for (struct dirent *e; (e = readdir(d));) {
-		struct container_status s;
-
-		if (!name_is_id(e->d_name) || !str_starts(e->d_name, prefix))
-			continue;
-		if (status_read(inst, e->d_name, &s, NULL) < 0) {
-			if (faccessat(dirfd(d), e->d_name, F_OK, 0) < 0)
-				continue; /* removed meanwhile */
-			without_status(top, e->d_name, &s);
-		}
-		each(&s, data);
-	}
-	closedir(d);
-	return 0;
 }
 
 struct listing {
@@ -296,7 +244,7 @@ static int serve_list(const struct instance *inst, struct wire_reader *r, struct
 
 	if (!prefix || !wire_reader_done(r))
 		return error_set(err, ERROR_INVALID, 0, "the request is malformed");
-	int failed = each_container(inst, prefix, add_status, &l, err);
+	int failed = roster_each(inst, prefix, add_status, &l, err);
 
 	if (!failed) {
 		wire_put_u32(out, l.n);
@@ -315,9 +263,9 @@ static void add_owner(struct container_status *s, void *data)
 {
 	struct owners *o = data;
 
-	if (is_alive(s))
+	if (roster_is_alive(s))
 		strvec_push(&o->alive, s->id);
-	if (is_alive(s) || s->state == CONTAINER_EXITED)
+	if (roster_is_alive(s) || s->state == CONTAINER_EXITED)
 		strvec_push(&o->known, s->id);
 }
 
@@ -330,7 +278,7 @@ static int serve_cleanup(const struct instance *inst, struct wire_reader *r, str
 
 	if (!wire_reader_done(r) || dry > 1)
 		return error_set(err, ERROR_INVALID, 0, "the request is malformed");
-	int failed = each_container(inst, "", add_owner, &o, err);
+	int failed = roster_each(inst, "", add_owner, &o, err);
 	if (!failed)
 		failed = cleanup_run(inst, &o.alive, &o.known, dry, &found, err);
 	if (!failed)
@@ -340,52 +288,6 @@ static int serve_cleanup(const struct instance *inst, struct wire_reader *r, str
 	strvec_release(&o.alive);
 	strvec_release(&o.known);
 	return failed;
-}
-
-struct shims {
-	struct pollfd fds[STOP_MAX]; /* pidfds; -1: gone */
-	nfds_t n;
-};
-
-static void tell_to_stop(struct container_status *s, void *data)
-{
-	struct shims *all = data;
-	_cleanup_close_ int pidfd =
-		s->shim > 0 && all->n < STOP_MAX ? (int)syscall(SYS_pidfd_open, s->shim, 0) : -1;
-
-	/* looked at once more: now the pid cannot become another's */
-	if (pidfd < 0 || !status_shim_alive(s) ||
-	    syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, NULL, 0) < 0)
-		return;
-	all->fds[all->n++] = (struct pollfd){TAKE_FD(pidfd), POLLIN, 0};
-}
-
-int server_stop_all(const struct instance *inst, int wait_ms, struct error *err)
-{
-	static struct shims all;
-	int64_t until = clock_ms() + wait_ms;
-	nfds_t left;
-
-	_cleanup_free_ char *top = instance_run(inst, "containers");
-	all.n = 0;
-	if (!file_exists(AT_FDCWD, top))
-		return 0; /* none ever ran */
-	if (each_container(inst, "", tell_to_stop, &all, err) < 0)
-		return -1;
-	for (left = all.n; left > 0 && clock_ms() < until;) {
-		if (poll(all.fds, all.n, (int)(until - clock_ms())) <= 0)
-			continue;
-		for (nfds_t i = 0; i < all.n; i++) {
-			if (all.fds[i].fd < 0 || !all.fds[i].revents)
-				continue;
-			all.fds[i].fd = close_fd(all.fds[i].fd);
-			left--;
-		}
-	}
-	if (left > 0)
-		return error_set(err, ERROR_TIMEOUT, 0, "%llu of %llu containers did not stop",
-				 (unsigned long long)left, (unsigned long long)all.n);
-	return 0;
 }
 
 /* --- the rest ------------------------------------------------------------------------------- */

@@ -10,9 +10,6 @@
 
 /* Makes the folders below lib and run that are the runtime's own, with their owners and modes. */
 int server_prepare(const struct instance *inst, struct error *err);
-/* Has every shim stop its container, with the container's own time to end, and waits for all of
- * them up to WAIT_MS. Needs no other berth-runtime. */
-int server_stop_all(const struct instance *inst, int wait_ms, struct error *err);
 /* Serves the request on CONN, whose peer is root or user berth, and returns the exit status. */
 int server_main(const struct instance *inst, int conn);
 
