@@ -11,11 +11,11 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "base/sock.h"
 #include "instance/name.h"
 #include "runtime/cgroup.h"
 #include "runtime/cleanup.h"
 #include "runtime/estate.h"
+#include "runtime/folder.h"
 #include "runtime/import.h"
 #include "runtime/layer.h"
 #include "runtime/logfile.h"
@@ -117,18 +117,6 @@ static int take_id(struct wire_reader *r, char out[NAME_ID_MAX + 1], struct erro
 	return 0;
 }
 
-static int connect_shim(const struct instance *inst, const char *id, int *out_fd, struct error *err)
-{
-	_cleanup_free_ char *folder = instance_run(inst, "containers/%s", id);
-	_cleanup_close_ int dir = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	char path[64];
-
-	if (dir < 0)
-		return error_set(err, ERROR_NOT_FOUND, 0, "container '%s' is not there", id);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d/control", dir);
-	return sock_connect(path, SOCK_STREAM, out_fd, err);
-}
-
 /* Hands the whole session over to the shim: the client's connection and its descriptors. */
 static int serve_exec(const struct instance *inst, int conn, struct wire_frame *f,
 		      struct error *err)
@@ -146,7 +134,7 @@ static int serve_exec(const struct instance *inst, int conn, struct wire_frame *
 		return error_set(err, ERROR_INVALID, 0, "exec needs three descriptors");
 	if (check_stdio(f, err) < 0)
 		return -1;
-	if (connect_shim(inst, id, &shim, err) < 0)
+	if (folder_connect(inst, id, &shim, err) < 0)
 		return error_set(err, ERROR_NOT_FOUND, 0, "container '%s' is not running", id);
 	if (wire_send(shim, WIRE_EXEC, &f->payload, fds, tty ? 1 : 4, err) < 0)
 		return -1;
@@ -193,7 +181,7 @@ static int serve_stop(const struct instance *inst, struct wire_reader *r, struct
 		return error_set(err, ERROR_INVALID, 0, "the request is malformed");
 	wire_put_str(&sb, id);
 	wire_put_u32(&sb, timeout);
-	if (connect_shim(inst, id, &shim, NULL) == 0 &&
+	if (folder_connect(inst, id, &shim, NULL) == 0 &&
 	    wire_send(shim, WIRE_STOP, &sb, NULL, 0, NULL) == 0 &&
 	    wire_recv(shim, &answer, NULL) == 0 && answer.type == WIRE_OK)
 		return 0;

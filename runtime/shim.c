@@ -10,17 +10,15 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/file.h"
-#include "base/sock.h"
 #include "runtime/cgroup.h"
 #include "runtime/exec.h"
+#include "runtime/folder.h"
 #include "runtime/layer.h"
 #include "runtime/limits.h"
 #include "runtime/meter.h"
@@ -86,27 +84,10 @@ static void publish(struct shim *s, enum container_state state)
 
 /* --- beginning ------------------------------------------------------------------------------ */
 
-/* The folder is the container's name: making it is what makes ids unique. One whose shim is on its
- * way out is waited for. */
 static int make_folder(struct shim *s, struct error *err)
 {
-	_cleanup_free_ char *path = instance_run(s->inst, "containers/%s", s->spec->id);
-	int64_t until = clock_ms() + 2000;
-
-	while (mkdir(path, 0750) < 0) {
-		struct container_status old;
-
-		if (errno != EEXIST)
-			return error_set(err, ERROR_SYSTEM, errno, "make '%s'", path);
-		if (clock_ms() > until || status_read(s->inst, s->spec->id, &old, NULL) < 0 ||
-		    old.state != CONTAINER_EXITED || !status_shim_alive(&old))
-			return error_set(err, ERROR_EXISTS, 0, "container '%s' exists already",
-					 s->spec->id);
-		clock_sleep_ms(5);
-	}
-	s->folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (s->folder < 0)
-		return error_set(err, ERROR_SYSTEM, errno, "open '%s'", path);
+	if (folder_make(s->inst, s->spec->id, &s->folder, err) < 0)
+		return -1;
 	snprintf(s->status.id, sizeof(s->status.id), "%s", s->spec->id);
 	snprintf(s->status.label, sizeof(s->status.label), "%s",
 		 s->spec->label ? s->spec->label : "");
@@ -114,15 +95,6 @@ static int make_folder(struct shim *s, struct error *err)
 	s->status.shim_start = status_process_start(getpid());
 	s->status.state = CONTAINER_STARTING;
 	return status_write(s->folder, &s->status, err);
-}
-
-static int make_control(struct shim *s, struct error *err)
-{
-	/* by the folder's descriptor: the path may be longer than a socket's name can be */
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d/control", s->folder);
-	return sock_listen(path, SOCK_STREAM, 0600, (uid_t)-1, (gid_t)-1, &s->control, err);
 }
 
 static int make_network(struct shim *s, struct error *err)
@@ -190,8 +162,8 @@ static int prepare(struct shim *s, struct error *err)
 			return -1;
 		s->has_log = true;
 	}
-	if (make_control(s, err) < 0 || make_cgroup(s, err) < 0 || make_network(s, err) < 0 ||
-	    rootfs_open(s->inst, s->spec, &s->rootfs, err) < 0)
+	if (folder_listen(s->folder, &s->control, err) < 0 || make_cgroup(s, err) < 0 ||
+	    make_network(s, err) < 0 || rootfs_open(s->inst, s->spec, &s->rootfs, err) < 0)
 		return -1;
 	resolvers_conf(s->setup.gateway, &s->resolv);
 	return 0;
@@ -243,16 +215,6 @@ static int start_once(struct shim *s, struct error *err)
 
 /* --- end ------------------------------------------------------------------------------------ */
 
-static void remove_folder(struct shim *s)
-{
-	_cleanup_free_ char *path = instance_run(s->inst, "containers/%s", s->spec->id);
-
-	unlinkat(s->folder, "control", 0);
-	unlinkat(s->folder, "status", 0);
-	unlinkat(s->folder, "status.new", 0);
-	rmdir(path);
-}
-
 /* Gives back what the container had on the host. */
 static void release(struct shim *s)
 {
@@ -284,9 +246,9 @@ static void finish(struct shim *s, bool forget)
 	}
 	release(s);
 	if (forget)
-		remove_folder(s);
+		folder_remove(s->inst, s->spec->id, s->folder);
 	else
-		unlinkat(s->folder, "control", 0);
+		folder_leave(s->folder);
 	for (unsigned i = 0; i < s->n_stoppers; i++)
 		wire_send(s->stoppers[i], WIRE_OK, NULL, NULL, 0, NULL);
 	if (s->has_log)
@@ -626,7 +588,7 @@ static void give_up(struct shim *s, const struct error *err)
 		layer_remove(s->inst, s->spec->upper, NULL);
 	release(s);
 	if (s->folder >= 0)
-		remove_folder(s);
+		folder_remove(s->inst, s->spec->id, s->folder);
 	if (s->has_log) {
 		logfile_say(&s->log, "Cannot start: %s", err->message);
 		logfile_close(&s->log);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * run/containers/ID: the folder of one container, made by its shim and root's.
- *   status    a struct container_status, what its shim last said. Shims outlive upgrades, so the
- *             struct only grows at its end, and a reader takes a shorter or longer one as well
- *   control   the shim's socket, for berth-runtime only
- * A process is named by its pid and the time it began (proc(5), field 22), because pids come again.
+ * run/containers/ID/status: a struct container_status, what the shim of that container last said.
+ * Shims outlive upgrades, so the struct only grows at its end, and a reader takes a shorter or
+ * longer one as well. A process is named by its pid and the time it began (proc(5), field 22),
+ * because pids come again.
  */
 #ifndef RUNTIME_STATUS_H
 #define RUNTIME_STATUS_H
