@@ -84,6 +84,29 @@ unsigned quota_look(struct quota *q)
 	return hit;
 }
 
+void quota_tell(struct logfile *log, const struct spec_limits *l, unsigned hit)
+{
+	unsigned long long memory = l->memory >> 20, disk = l->disk >> 20;
+
+	if (hit & QUOTA_MEMORY)
+		logfile_say(log, "Error R14 (memory quota exceeded): the limit is %llu MB", memory);
+	if (hit & QUOTA_DISK)
+		logfile_say(log,
+			    "Error R81 (disk quota exceeded): its writable layer or /tmp is full, "
+			    "the limit of each is %llu MB",
+			    disk);
+	if (hit & QUOTA_PIDS)
+		logfile_say(log,
+			    "Error R82 (process quota exceeded): the limit is %u processes and "
+			    "threads",
+			    l->pids);
+	if (hit & QUOTA_LOG)
+		logfile_say(log,
+			    "Error R83 (log rate exceeded): it waits, what it prints is read at "
+			    "%llu kB a second",
+			    (unsigned long long)l->log_rate / 1000);
+}
+
 bool quota_end(struct quota *q)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(q->disks); i++)

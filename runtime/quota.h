@@ -12,6 +12,8 @@
 #include <sys/types.h>
 
 #include "runtime/cgroup.h"
+#include "runtime/logfile.h"
+#include "runtime/spec.h"
 
 #define QUOTA_EVERY_MS 5000
 /* One that is hit all the time is told again after that long. */
@@ -42,6 +44,8 @@ void quota_watch(struct quota *q, pid_t init);
 unsigned quota_look(struct quota *q);
 /* Whether KIND, which was hit, is to be told: not again within QUOTA_AGAIN_MS. */
 bool quota_is_news(struct quota *q, enum quota_hit kind);
+/* Names in LOG each limit of HIT (enum quota_hit), with its value in LIMITS. */
+void quota_tell(struct logfile *log, const struct spec_limits *limits, unsigned hit);
 /* After the run: lets go of the disks. True when the memory limit killed any of its processes. */
 bool quota_end(struct quota *q);
 

@@ -257,32 +257,10 @@ static void finish(struct shim *s, bool forget)
 
 /* --- running -------------------------------------------------------------------------------- */
 
-/* Names in the log each limit that was hit since the last look. */
-static void say_quota(struct shim *s, unsigned hit)
+static void tell_quota(struct shim *s, unsigned hit)
 {
-	const struct spec_limits *l = &s->setup.limits;
-	unsigned long long memory = l->memory >> 20, disk = l->disk >> 20;
-
-	if (!s->has_log)
-		return;
-	if (hit & QUOTA_MEMORY)
-		logfile_say(&s->log, "Error R14 (memory quota exceeded): the limit is %llu MB",
-			    memory);
-	if (hit & QUOTA_DISK)
-		logfile_say(&s->log,
-			    "Error R81 (disk quota exceeded): its writable layer or /tmp is full, "
-			    "the limit of each is %llu MB",
-			    disk);
-	if (hit & QUOTA_PIDS)
-		logfile_say(&s->log,
-			    "Error R82 (process quota exceeded): the limit is %u processes and "
-			    "threads",
-			    l->pids);
-	if (hit & QUOTA_LOG)
-		logfile_say(&s->log,
-			    "Error R83 (log rate exceeded): it waits, what it prints is read at "
-			    "%llu kB a second",
-			    (unsigned long long)l->log_rate / 1000);
+	if (s->has_log)
+		quota_tell(&s->log, &s->setup.limits, hit);
 }
 
 /* What lies in the pipe at the end; somebody who was given its other end may go on writing. */
@@ -306,7 +284,7 @@ static void drain(struct shim *s, bool last)
 		left -= n > 0 ? (int)n : 0;
 		if (n > 0 && !last && pace_spend(&s->pace, (size_t)n)) {
 			if (quota_is_news(&s->quota, QUOTA_LOG))
-				say_quota(s, QUOTA_LOG);
+				tell_quota(s, QUOTA_LOG);
 			break;
 		}
 		if (n == 0)
@@ -345,7 +323,7 @@ static void ended(struct shim *s)
 	if (s->has_log)
 		logfile_finish(&s->log);
 	s->output = close_fd(s->output);
-	say_quota(s, quota_look(&s->quota));
+	tell_quota(s, quota_look(&s->quota));
 	s->status.oom_killed = quota_end(&s->quota);
 	failed = s->status.exit_code != 0 || s->status.oom_killed;
 	if (s->has_log)
@@ -497,7 +475,7 @@ static void check_times(struct shim *s)
 	if (s->running)
 		meter_tick(&s->meter);
 	if (s->running && s->quota.next_ms && now >= s->quota.next_ms)
-		say_quota(s, quota_look(&s->quota));
+		tell_quota(s, quota_look(&s->quota));
 	if (!s->running && s->next_ms && now >= s->next_ms)
 		start_again(s);
 }
