@@ -373,13 +373,19 @@ static void answer_error(int fd, enum error_code code, const char *text)
 	wire_send_error(fd, &err);
 }
 
+/* How long the program may take to end. */
+static int stop_ms(const struct container_spec *spec)
+{
+	return spec->stop_ms ? (int)spec->stop_ms : DEFAULT_STOP_MS;
+}
+
 /* The machine goes down, or somebody ends this process: the program gets its time all the same. */
 static void serve_sigterm(struct shim *s)
 {
 	struct signalfd_siginfo info;
 
 	if (read(s->signals, &info, sizeof(info)) == sizeof(info))
-		begin_stop(s, s->spec->stop_ms ? (int)s->spec->stop_ms : DEFAULT_STOP_MS);
+		begin_stop(s, stop_ms(s->spec));
 }
 
 static void serve_exec(struct shim *s, struct wire_frame *f, struct wire_reader *r)
@@ -425,7 +431,7 @@ static void serve_control(struct shim *s)
 		int timeout = (int)wire_get_u32(&r);
 
 		if (timeout < 0)
-			timeout = s->spec->stop_ms ? (int)s->spec->stop_ms : DEFAULT_STOP_MS;
+			timeout = stop_ms(s->spec);
 		if (s->n_stoppers == STOPPERS) {
 			answer_error(fd, ERROR_BUSY, "the container is being stopped");
 			return;
