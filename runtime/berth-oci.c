@@ -14,18 +14,15 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/statfs.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "base/child.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "runtime/bundle.h"
 #include "runtime/oci.h"
+#include "runtime/self.h"
 
 static struct {
 	const char *root;
@@ -35,7 +32,7 @@ static struct {
 
 /* --- saying ----------------------------------------------------------------------------------- */
 
-static void log_message(int fd, const char *level, const char *message)
+static void log_message(const char *level, const char *message)
 {
 	_cleanup_free_ char *line = NULL, *text = NULL;
 	char now[CLOCK_TEXT_MAX];
@@ -48,12 +45,12 @@ static void log_message(int fd, const char *level, const char *message)
 		       ? xasprintf("{\"level\":\"%s\",\"msg\":%s,\"time\":\"%s\"}\n", level,
 				   text ? text : "\"\"", now)
 		       : xasprintf("time=\"%s\" level=%s msg=%s\n", now, level, text ? text : "");
-	file_write_all(fd, line, strlen(line), NULL);
+	file_write_all(settings.log < 0 ? 2 : settings.log, line, strlen(line), NULL);
 }
 
 static void warn(const struct error *err)
 {
-	log_message(settings.log < 0 ? 2 : settings.log, "warning", err->message);
+	log_message("warning", err->message);
 }
 
 /* docker tells what kind of error it is, and its own exit status, 126 or 127, by the texts that Go
@@ -70,12 +67,9 @@ static void like_go(struct error *err)
 static int fail(struct error *err)
 {
 	like_go(err);
-	if (settings.log >= 0) {
-		log_message(settings.log, "error", err->message);
+	log_message("error", err->message);
+	if (settings.log >= 0)
 		fprintf(stderr, "%s\n", err->message);
-	} else {
-		log_message(2, "error", err->message);
-	}
 	return 1;
 }
 
@@ -289,87 +283,15 @@ static int run_exec(struct words *w, struct error *err)
 	return oci_exec(&w->exec, &status, err) < 0 ? -1 : status;
 }
 
-static void print_pids(const char *pids)
-{
-	const char *comma = "";
-
-	putchar('[');
-	for (const char *p = pids; *p; p += strcspn(p, "\n"), p += *p == '\n') {
-		printf("%s%.*s", comma, (int)strcspn(p, "\n"), p);
-		comma = ",";
-	}
-	printf("]\n");
-}
-
-/* The word number AT of a line of columns; its length is 0 when there are fewer. */
-static const char *word_at(const char *line, int at, size_t *len)
-{
-	for (line += strspn(line, " "); at > 0 && *line; at--) {
-		line += strcspn(line, " ");
-		line += strspn(line, " ");
-	}
-	*len = strcspn(line, " ");
-	return line;
-}
-
-static int column_of(const char *heading, const char *name)
-{
-	size_t len;
-
-	for (int at = 0;; at++) {
-		const char *word = word_at(heading, at, &len);
-
-		if (!len)
-			return -1;
-		if (len == strlen(name) && !strncmp(word, name, len))
-			return at;
-	}
-}
-
-/* What ps(1) says of them, the heading included. */
-static int print_table(const char *pids, char **args, int n, struct error *err)
-{
-	_cleanup_child_ struct child ps;
-	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
-	_cleanup_free_ char *wanted = xasprintf("\n%s", pids);
-	char *rest, *line;
-	int column;
-
-	child_init(&ps);
-	child_args(&ps, "ps", n ? args[0] : "-ef", NULL);
-	for (int i = 1; i < n; i++)
-		strvec_push(&ps.argv, args[i]);
-	ps.capture = &out;
-	if (child_run(&ps, err) < 0)
-		return -1;
-	rest = out.data;
-	line = strsep(&rest, "\n");
-	column = column_of(line, "PID");
-	if (column < 0)
-		return error_set(err, ERROR_INVALID, 0, "ps: its options leave out the column PID");
-	puts(line);
-	while ((line = strsep(&rest, "\n"))) {
-		size_t len;
-		const char *word = word_at(line, column, &len);
-		_cleanup_free_ char *key = xasprintf("\n%.*s\n", (int)len, word);
-
-		if (len && strstr(wanted, key))
-			puts(line);
-	}
-	return 0;
-}
-
 static int run_ps(struct words *w, struct error *err)
 {
-	_cleanup_strbuf_ struct strbuf pids = STRBUF_INIT;
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 
-	if (oci_pids(settings.root, w->rest[0], &pids, err) < 0)
+	if (oci_ps(settings.root, w->rest[0], str_equal(w->format, "json"), w->rest + 1,
+		   w->n_rest - 1, &out, err) < 0)
 		return -1;
-	if (str_equal(w->format, "json")) {
-		print_pids(pids.data);
-		return 0;
-	}
-	return print_table(pids.data, w->rest + 1, w->n_rest - 1, err);
+	fputs(out.data, stdout);
+	return 0;
 }
 
 static int run_list(struct words *w, struct error *err)
@@ -549,7 +471,6 @@ static int run_command(const struct command *c, int argc, char **argv, struct er
 	int id, result;
 
 	add_update_options();
-
 	strvec_init(&w.exec.argv);
 	strvec_init(&w.exec.env);
 	strvec_init(&w.exec.caps);
@@ -647,26 +568,6 @@ static int global_options(int argc, char **argv, struct error *err)
 	return 0;
 }
 
-/* A container's process is this program until it executes its own, and may be told to execute
- * /proc/self/exe. So this runs from a read-only mount of its own file, through which nothing inside
- * can write to it (CVE-2019-5736). */
-static int protect_self(char **argv, struct error *err)
-{
-	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
-	struct statfs fs;
-
-	if (statfs("/proc/self/exe", &fs) < 0)
-		return error_set(err, ERROR_SYSTEM, errno, "look at '/proc/self/exe'");
-	if (fs.f_flags & ST_RDONLY)
-		return 0;
-	_cleanup_close_ int fd =
-		open_tree(AT_FDCWD, "/proc/self/exe", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	if (fd < 0 || mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
-		return error_set(err, ERROR_SYSTEM, errno, "mount '/proc/self/exe' read-only");
-	execveat(fd, "", argv, environ, AT_EMPTY_PATH);
-	return error_set(err, ERROR_SYSTEM, errno, "execute '/proc/self/exe' again");
-}
-
 int main(int argc, char **argv)
 {
 	char **all = argv;
@@ -688,7 +589,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
 		if (strcmp(argv[0], commands[i].name) != 0)
 			continue;
-		if (commands[i].inside && protect_self(all, &err) < 0)
+		if (commands[i].inside && self_protect(all, &err) < 0)
 			return fail(&err);
 		prctl(PR_SET_NAME, "berth-oci", 0, 0, 0);
 		status = run_command(&commands[i], argc, argv, &err);

@@ -91,6 +91,10 @@ int oci_pause(const char *root, const char *id, bool pause, struct error *err);
 /* Appends the pids of its processes, one a line. */
 int oci_pids(const char *root, const char *id, struct strbuf *out, struct error *err);
 
+/* Appends its processes: with JSON a list of their pids, otherwise what ps(1) says of them with its
+ * N options ARGS, which must show a column PID. */
+int oci_ps(const char *root, const char *id, bool json, char **args, int n, struct strbuf *out,
+	   struct error *err);
 /* Appends what is below ROOT: a table, with JSON a list of states, with IDS_ONLY their names. */
 int oci_list(const char *root, bool json, bool ids_only, struct strbuf *out, struct error *err);
 /* What this runtime can do (runtime-spec, features.md). */
