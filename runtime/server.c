@@ -68,6 +68,11 @@ int server_prepare(const struct instance *inst, struct error *err)
 
 /* --- containers ----------------------------------------------------------------------------- */
 
+static int malformed(struct error *err)
+{
+	return error_set(err, ERROR_INVALID, 0, "the request is malformed");
+}
+
 /* A folder of the host as a program's stdin would be a way out of its root. */
 static int check_stdio(const struct wire_frame *f, struct error *err)
 {
@@ -178,7 +183,7 @@ static int serve_stop(const struct instance *inst, struct wire_reader *r, struct
 		return -1;
 	uint32_t timeout = wire_get_u32(r);
 	if (!wire_reader_done(r))
-		return error_set(err, ERROR_INVALID, 0, "the request is malformed");
+		return malformed(err);
 	wire_put_str(&sb, id);
 	wire_put_u32(&sb, timeout);
 	if (folder_connect(inst, id, &shim, NULL) == 0 &&
@@ -231,7 +236,7 @@ static int serve_list(const struct instance *inst, struct wire_reader *r, struct
 	_cleanup_free_ char *prefix = wire_get_str(r, NAME_ID_MAX);
 
 	if (!prefix || !wire_reader_done(r))
-		return error_set(err, ERROR_INVALID, 0, "the request is malformed");
+		return malformed(err);
 	int failed = roster_each(inst, prefix, add_status, &l, err);
 
 	if (!failed) {
@@ -265,7 +270,7 @@ static int serve_cleanup(const struct instance *inst, struct wire_reader *r, str
 	uint32_t dry = wire_get_u32(r);
 
 	if (!wire_reader_done(r) || dry > 1)
-		return error_set(err, ERROR_INVALID, 0, "the request is malformed");
+		return malformed(err);
 	int failed = roster_each(inst, "", add_owner, &o, err);
 	if (!failed)
 		failed = cleanup_run(inst, &o.alive, &o.known, dry, &found, err);
@@ -299,7 +304,7 @@ static int serve_id(const struct instance *inst, struct wire_frame *f, struct wi
 	if (take_id(r, id, err) < 0)
 		return -1;
 	if (!wire_reader_done(r))
-		return error_set(err, ERROR_INVALID, 0, "the request is malformed");
+		return malformed(err);
 	switch (f->type) {
 	case WIRE_LAYER_COMMIT:
 		return layer_commit(inst, id, err);
@@ -337,7 +342,7 @@ static int serve_layer_rename(const struct instance *inst, struct wire_reader *r
 	if (take_id(r, id, err) < 0 || take_id(r, to, err) < 0)
 		return -1;
 	if (!wire_reader_done(r))
-		return error_set(err, ERROR_INVALID, 0, "the request is malformed");
+		return malformed(err);
 	return layer_rename(inst, id, to, err);
 }
 
@@ -350,7 +355,7 @@ static int serve_volume_restore(const struct instance *inst, struct wire_frame *
 		return -1;
 	uint32_t range = wire_get_u32(r);
 	if (!wire_reader_done(r) || range >= INSTANCE_RANGES || f->nfds != 1)
-		return error_set(err, ERROR_INVALID, 0, "the request is malformed");
+		return malformed(err);
 	if (check_stdio(f, err) < 0)
 		return -1;
 	return volume_restore(inst, id, range, f->fds[0], err);
@@ -365,7 +370,7 @@ static int serve_volume_size(const struct instance *inst, struct wire_reader *r,
 	if (take_id(r, id, err) < 0)
 		return -1;
 	if (!wire_reader_done(r))
-		return error_set(err, ERROR_INVALID, 0, "the request is malformed");
+		return malformed(err);
 	if (volume_size(inst, id, &bytes, err) < 0)
 		return -1;
 	wire_put_u64(out, bytes);
@@ -378,7 +383,7 @@ static int serve_layer_pack(const struct instance *inst, struct wire_frame *f,
 	_cleanup_free_ char *ref = wire_get_str(r, NAME_ID_MAX + 8);
 
 	if (!ref || !wire_reader_done(r) || f->nfds != 1)
-		return error_set(err, ERROR_INVALID, 0, "the request is malformed");
+		return malformed(err);
 	return pack_layer(inst, ref, f->fds[0], err);
 }
 
@@ -389,7 +394,7 @@ static int serve_log_remove(const struct instance *inst, struct wire_reader *r, 
 	if (take_id(r, id, err) < 0 || take_id(r, name, err) < 0)
 		return -1;
 	if (!wire_reader_done(r))
-		return error_set(err, ERROR_INVALID, 0, "the request is malformed");
+		return malformed(err);
 	_cleanup_free_ char *logs = instance_lib(inst, "logs");
 	return logfile_remove(logs, id, name, err);
 }
@@ -421,7 +426,7 @@ static int serve_kept_list(const struct instance *inst, struct wire_reader *r, s
 
 	if (!folder || !wire_reader_done(r) ||
 	    (strcmp(folder, "cache") != 0 && strcmp(folder, "logs") != 0))
-		return error_set(err, ERROR_INVALID, 0, "the request is malformed");
+		return malformed(err);
 	_cleanup_free_ char *path = instance_lib(inst, "%s", folder);
 	DIR *d = opendir(path);
 	if (!d)
