@@ -117,10 +117,16 @@ static pid_t clone_first(void *data)
 	return pid;
 }
 
+/* One that stands in the cgroup and in the namespaces that the first process is to be made in. */
+static bool needs_helper(const struct container_setup *setup)
+{
+	return setup->n_joins || setup->time_offsets || (!setup->cgroup->v2 && !setup->staged);
+}
+
 /* On version 1, while it builds its root. */
 static bool moves_late(const struct container_setup *setup)
 {
-	return !setup->cgroup->v2 && !setup->n_joins && !setup->time_offsets && setup->staged;
+	return !setup->cgroup->v2 && !needs_helper(setup);
 }
 
 static int set_oom_score(pid_t pid, const char *score, struct error *err)
@@ -241,8 +247,8 @@ int container_start(const struct container_setup *setup, struct container_run *o
 		if (home < 0)
 			return error_set(err, ERROR_SYSTEM, errno, "open '/proc/self/ns/mnt'");
 	}
-	if ((!setup->cgroup->v2 || setup->n_joins || setup->time_offsets) && !moves_late(setup) &&
-	    !setup->helper->pid && helper_start(setup->helper, setup->cgroup, err) < 0)
+	if (needs_helper(setup) && !setup->helper->pid &&
+	    helper_start(setup->helper, setup->cgroup, err) < 0)
 		return -1;
 	if (pipes_open(&p, err) < 0)
 		return -1;
