@@ -207,9 +207,7 @@ static int make_key(struct work *w, char key[HASH_TEXT], struct error *err)
 	hash_addstr(&h, w->tools);
 	hash_addstr(&h, p->hash);
 	environment_registries(b->inst, &registries);
-	for (size_t i = 0; i < registries.n; i++)
-		hash_addstr(&h, registries.v[i]);
-	hash_addstr(&h, NULL);
+	hash_addlist(&h, &registries);
 	for (size_t i = 0; i < w->config.n; i++)
 		if (matches(&p->config, w->config.v[i]))
 			hash_addstr(&h, w->config.v[i]);

@@ -11,7 +11,6 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/strbuf.h"
-#include "base/strvec.h"
 
 #define HASH_BYTES 16
 #define FILE_MAX (128u << 20)
@@ -38,6 +37,13 @@ void hash_addstr(struct hash *h, const char *s)
 		uint64_t none = UINT64_MAX;
 		crypto_generichash_update(&h->state, (const unsigned char *)&none, sizeof(none));
 	}
+}
+
+void hash_addlist(struct hash *h, const struct strvec *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		hash_addstr(h, list->v[i]);
+	hash_addstr(h, NULL);
 }
 
 void hash_text(struct hash *h, char out[HASH_TEXT])

@@ -10,6 +10,7 @@
 #include <sodium.h>
 
 #include "base/error.h"
+#include "base/strvec.h"
 
 #define HASH_TEXT 33 /* 32 hex digits and a NUL */
 
@@ -20,7 +21,10 @@ struct hash {
 /* PURPOSE keeps the ids of different things apart. */
 void hash_init(struct hash *h, const char *purpose);
 void hash_add(struct hash *h, const void *data, size_t len);
-void hash_addstr(struct hash *h, const char *s); /* NULL differs from "" */
+/* NULL differs from "". */
+void hash_addstr(struct hash *h, const char *s);
+/* Each item, and where the list ends. */
+void hash_addlist(struct hash *h, const struct strvec *list);
 void hash_text(struct hash *h, char out[HASH_TEXT]);
 
 /* The names, modes and contents of all files below FOLDER, and where its links say that they lead;

@@ -176,13 +176,6 @@ static bool is_fleeting(const struct imagecopy *copy)
 	return remote && (!copy->checksum || !str_starts(copy->checksum, "sha256:"));
 }
 
-static void hash_list(struct hash *h, const struct strvec *list)
-{
-	for (size_t i = 0; i < list->n; i++)
-		hash_addstr(h, list->v[i]);
-	hash_addstr(h, NULL);
-}
-
 /* The digest, or what an earlier build of the app found it to be: layers and sources never change.
  */
 static int find_digest(struct imagework *w, const struct imagecopy *copy, char out[HASH_TEXT],
@@ -194,9 +187,9 @@ static int find_digest(struct imagework *w, const struct imagecopy *copy, char o
 	if (is_fleeting(copy) || copy->checksum || copy->docs)
 		return imagecopy_digest(w->b, copy, out, err);
 	hash_init(&h, "digest");
-	hash_list(&h, &copy->from);
-	hash_list(&h, &copy->sources);
-	hash_list(&h, &copy->exclude);
+	hash_addlist(&h, &copy->from);
+	hash_addlist(&h, &copy->sources);
+	hash_addlist(&h, &copy->exclude);
 	hash_addstr(&h, copy->root);
 	hash_addstr(&h, copy->ignore);
 	hash_addstr(&h, copy->unpack);

@@ -242,13 +242,6 @@ static int make_run(struct imagework *w, const char *upper, void *data, struct e
 	return hint_add(HINT_BUILD, tail.data, err);
 }
 
-static void hash_list(struct hash *h, const struct strvec *list)
-{
-	for (size_t i = 0; i < list->n; i++)
-		hash_addstr(h, list->v[i]);
-	hash_addstr(h, NULL);
-}
-
 /* A heredoc that names its interpreter in its first line ("#!") is a program of its own. It lies
  * where no layer is, while it runs. */
 static bool fill_script(const struct docker_step *step, struct strvec *argv)
@@ -340,8 +333,8 @@ int imagerun_do(struct imagework *w, size_t n, const struct docker_step *step, b
 	imagework_visible(s, &r.env);
 	fill_argv(step, &s->im, &r.argv);
 	imagework_key(w, "run", &s->im, &key);
-	hash_list(&key, &r.argv);
-	hash_list(&key, &r.env);
+	hash_addlist(&key, &r.argv);
+	hash_addlist(&key, &r.env);
 	hash_addstr(&key, s->im.config.user);
 	hash_addstr(&key, s->im.config.cwd);
 	hash_addstr(&key, network);

@@ -277,9 +277,7 @@ void imagework_key(const struct imagework *w, const char *kind, const struct ima
 {
 	hash_init(h, kind);
 	hash_addstr(h, w->b->salt);
-	for (size_t i = 0; i < im->layers.n; i++)
-		hash_addstr(h, im->layers.v[i]);
-	hash_addstr(h, NULL);
+	hash_addlist(h, &im->layers);
 }
 
 /* --- images that others are built on --- */
