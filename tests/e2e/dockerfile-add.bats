@@ -8,15 +8,11 @@ load helper
 load index
 
 setup_file() {
-	WWW=$TEST_DIR/www-add-$RANDOM
-	mkdir -p "$WWW"
-	export WWW
-	index_up "$WWW"
+	www_up
 }
 
 teardown_file() {
-	index_down
-	rm -rf "$WWW"
+	www_down
 }
 
 setup() {

@@ -5,6 +5,8 @@
 #   index_up FOLDER   sets INDEX_HOST (an address of TEST-NET-2 or -3) and INDEX_URL (no slash at its
 #                     end); requests are noted in INDEX_LOG
 #   index_down        ends it; also from teardown or teardown_file, whatever became of the test
+#   www_up            makes the folder too, and sets WWW
+#   www_down          ends it, and removes the folder
 #
 # All of it hangs on the one server process: with that the namespace goes and with that the link. The
 # kernel ends the process when the bats process that called index_up is gone.
@@ -24,6 +26,18 @@ index_up() {
 		return 1
 	fi
 	export INDEX_PID INDEX_HOST INDEX_URL INDEX_LOG
+}
+
+www_up() {
+	WWW=$TEST_DIR/www-$RANDOM
+	mkdir "$WWW"
+	export WWW
+	index_up "$WWW"
+}
+
+www_down() {
+	index_down
+	rm -rf "$WWW"
 }
 
 index_wait_namespace() {

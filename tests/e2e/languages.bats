@@ -10,15 +10,11 @@ load app
 load index
 
 setup_file() {
-	WWW=$TEST_DIR/www-$RANDOM
-	mkdir -p "$WWW"
-	export WWW
-	index_up "$WWW"
+	www_up
 }
 
 teardown_file() {
-	index_down
-	rm -rf "$WWW"
+	www_down
 }
 
 setup() {
