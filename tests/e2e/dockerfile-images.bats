@@ -32,10 +32,7 @@ setup() {
 
 teardown() {
 	destroy_apps "$app" "$app-b"
-	local name
-	for name in $(berth image:list --format json | jq -r '.[].name'); do
-		berth image:remove "$name" >/dev/null
-	done
+	remove_images
 }
 
 @test "FROM an image of a registry, by tag and by digest, and COPY from one" {

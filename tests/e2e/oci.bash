@@ -67,3 +67,11 @@ registry_down() {
 	[ ! -e "$1/registry.pid" ] || kill "$(cat "$1/registry.pid")" || true
 	rm -f "$1/registry.pid"
 }
+
+# All that the instance has, after the apps that run on them: for teardown
+remove_images() {
+	local name
+	for name in $(berth image:list --format json | jq -r '.[].name'); do
+		berth image:remove "$name" >/dev/null
+	done
+}
