@@ -4,6 +4,7 @@
 
 # shellcheck disable=SC2016,SC2094 # the dollars are perl's; one file is waited for while it is written
 load helper
+load machine
 
 setup_file() {
 	DIR=$BATS_FILE_TMPDIR/app
@@ -25,6 +26,8 @@ setup() {
 
 teardown() {
 	local app
+	[ -z "${outside:-}" ] || kill "$outside"
+	machine_down "bnet$$"
 	for app in "$A" "$B" "$C"; do
 		berth network:detach "$app" "$NET" || true
 		berth network:set "$app" egress
@@ -128,17 +131,10 @@ app_reaches() {
 }
 
 @test "egress: open, none, or an allow list" {
-	local outside
-	# another address of this machine's is what a container may never reach; its own namespace is
-	# the outside
-	ip netns add "berth-net-$$"
-	ip link add "bnet$$" type veth peer name eth0 netns "berth-net-$$"
-	ip addr add 198.18.9.1/30 dev "bnet$$"
-	ip link set "bnet$$" up
-	ip -n "berth-net-$$" addr add 198.18.9.2/30 dev eth0
-	ip -n "berth-net-$$" link set eth0 up
-	ip -n "berth-net-$$" route add default via 198.18.9.1
-	ip netns exec "berth-net-$$" python3 -IS -c '
+	# another address of this machine's is what a container may never reach
+	machine_up "bnet$$" 198.18.9
+	ip -n "bnet$$" route add default via 198.18.9.1
+	ip netns exec "bnet$$" python3 -IS -c '
 import socket, threading
 def serve(port):
     s = socket.create_server(("", port))
@@ -146,30 +142,24 @@ def serve(port):
 for p in (7101, 7102): threading.Thread(target=serve, args=(p,)).start()' 3>&- &
 	outside=$!
 	wait_for 10 reaches "$A" 198.18.9.2:7101
-	{
-		berth network:set "$A" egress none
-		run reaches "$A" 198.18.9.2:7101
-		[ "$status" -ne 0 ]
-		reaches "$B" 198.18.9.2:7101
-		berth network:set "$A" egress allow 198.18.9.2:7102 192.0.2.0/24
-		run reaches "$A" 198.18.9.2:7101
-		[ "$status" -ne 0 ]
-		reaches "$A" 198.18.9.2:7102
-		assert_equal "$(berth network:report "$A" --network-egress)" "allow 198.18.9.2:7102 192.0.2.0/24"
-		# what is closed to everyone stays so
-		berth network:set "$A" egress allow 0.0.0.0/0
-		reaches "$A" 198.18.9.2:7101
-		run reaches "$A" "198.18.9.1:$HTTP_PORT"
-		[ "$status" -ne 0 ]
-		run reaches "$A" "$(address_of "$B"):5000"
-		[ "$status" -ne 0 ]
-		berth network:set "$A" egress
-		reaches "$A" 198.18.9.2:7101
-	} || outcome=1
-	kill "$outside"
-	ip link del "bnet$$"
-	ip netns del "berth-net-$$"
-	[ "${outcome:-0}" -eq 0 ]
+	berth network:set "$A" egress none
+	run reaches "$A" 198.18.9.2:7101
+	[ "$status" -ne 0 ]
+	reaches "$B" 198.18.9.2:7101
+	berth network:set "$A" egress allow 198.18.9.2:7102 192.0.2.0/24
+	run reaches "$A" 198.18.9.2:7101
+	[ "$status" -ne 0 ]
+	reaches "$A" 198.18.9.2:7102
+	assert_equal "$(berth network:report "$A" --network-egress)" "allow 198.18.9.2:7102 192.0.2.0/24"
+	# what is closed to everyone stays so
+	berth network:set "$A" egress allow 0.0.0.0/0
+	reaches "$A" 198.18.9.2:7101
+	run reaches "$A" "198.18.9.1:$HTTP_PORT"
+	[ "$status" -ne 0 ]
+	run reaches "$A" "$(address_of "$B"):5000"
+	[ "$status" -ne 0 ]
+	berth network:set "$A" egress
+	reaches "$A" 198.18.9.2:7101
 }
 
 @test "egress to a host by name: what it is told is what it may use" {

@@ -6,6 +6,7 @@
 # shellcheck disable=SC2154  # variables come from runtime.bash
 
 load runtime
+load ../e2e/machine
 
 setup_file() {
 	runtime_up
@@ -13,6 +14,10 @@ setup_file() {
 
 teardown_file() {
 	runtime_down
+}
+
+teardown() {
+	machine_down "bsecf$$"
 }
 
 # An app that takes all it can get of THING, and keeps it: hold THING [OPTIONS] [-- MOST]
@@ -126,12 +131,7 @@ datagrams() {
 	most=$((table / 16))
 	[ "$most" -ge 256 ]
 	# where the packets go
-	ip netns add "$name"
-	ip link add "$name" type veth peer name eth0 netns "$name"
-	ip addr add 198.18.127.1/30 dev "$name"
-	ip link set "$name" up
-	ip -n "$name" addr add 198.18.127.2/30 dev eth0
-	ip -n "$name" link set eth0 up
+	machine_up "$name" 198.18.127
 	ip route add 198.18.128.0/24 via 198.18.127.2
 	# another app has connections, while this one wants more than it may have
 	container start --layer "$STACK" --net egress --range 2 sec-flows-2 -- /hog hold flows 10 >/dev/null
@@ -141,8 +141,6 @@ datagrams() {
 	after=$(ip -j -s link show "$name" | jq '.[0].stats64.tx.packets')
 	container stop sec-flows-2 0
 	let_go flows
-	ip link del "$name"
-	ip netns del "$name"
 	echo "$most allowed, $sent sent of $held"
 	[ "$sent" -ge $((most / 2)) ] && [ "$sent" -le $((most + most / 16)) ]
 	[ "$after" -gt "$sent" ]

@@ -4,6 +4,7 @@
 # shellcheck disable=SC2154  # variables come from runtime.bash
 
 load runtime
+load ../e2e/machine
 
 setup_file() {
 	runtime_up
@@ -19,6 +20,10 @@ setup_file() {
 teardown_file() {
 	kill "$HOST_PID"
 	runtime_down
+}
+
+teardown() {
+	machine_down "bsec$$"
 }
 
 @test "9: the host reaches the app" {
@@ -96,17 +101,8 @@ s = socket.create_server((sys.argv[1], 1053))
 while True: s.accept()[0].close()' "$GATEWAY" </dev/null 3>&- &
 	local names=$!
 	# a namespace behind the host, as a machine of the same network would be
-	ns=berth-sec-$$
-	# another run on this machine may be at it
-	for _ in $(seq 300); do
-		if ip -o -4 addr | grep -qF " 198.18.7.1/"; then sleep 0.2; else break; fi
-	done
-	ip netns add "$ns"
-	ip link add "bsec$$" type veth peer name eth0 netns "$ns"
-	ip addr add 198.18.7.1/30 dev "bsec$$"
-	ip link set "bsec$$" up
-	ip -n "$ns" addr add 198.18.7.2/30 dev eth0
-	ip -n "$ns" link set eth0 up
+	ns=bsec$$
+	machine_up "$ns" 198.18.7
 	ip -n "$ns" route add default via 198.18.7.1
 	run ip netns exec "$ns" "$BUILD/tests/probe" net 198.18.7.1:7799 "$VICTIM:8080" \
 		"$GATEWAY:1053"
@@ -118,8 +114,6 @@ while True: s.accept()[0].close()' "$GATEWAY" </dev/null 3>&- &
 	done
 	egress=$(probe --net egress -- net "$GATEWAY:9" 198.18.7.2:7700 198.18.7.1:7799 "$GATEWAY:1053" "$GATEWAY:53")
 	kill "$there" "$names"
-	ip link del "bsec$$"
-	ip netns del "$ns"
 	grep -q '198.18.7.1:7799 connected' <<<"$output"
 	none "$VICTIM:8080 connected" <<<"$output"
 	none "$GATEWAY:1053 connected" <<<"$output"
