@@ -30,7 +30,7 @@ is_mounted() {
 
 works_in() {
 	tr '\0' '\n' <"/proc/$(named "$PWD/$1.part" | head -n 1)/cmdline" |
-		sed -n 's,^--dpkgopt=\(.*\)/dpkg.conf$,\1,p'
+		sed -n 's,^--dpkgopt=\(.*\)/dpkg.conf$,\1,p' | grep .
 }
 
 none_left() {
