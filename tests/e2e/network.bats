@@ -26,7 +26,7 @@ setup() {
 
 teardown() {
 	local app
-	[ -z "${outside:-}" ] || kill "$outside"
+	kill "${servers[@]}" || true # one test has some
 	machine_down "bnet$$"
 	for app in "$A" "$B" "$C"; do
 		berth network:detach "$app" "$NET" || true
@@ -130,18 +130,24 @@ app_reaches() {
 	assert_equal "$(berth links "$A" --format json | jq length)" 0
 }
 
+# Answers at ADDRESS, its argument
+serve='import socket, sys, threading
+def serve(port):
+    s = socket.create_server((sys.argv[1], port))
+    while True: s.accept()[0].close()
+for p in (7101, 7102): threading.Thread(target=serve, args=(p,)).start()'
+
 @test "egress: open, none, or an allow list" {
 	# another address of this machine's is what a container may never reach
 	machine_up "bnet$$" 198.18.9
 	ip -n "bnet$$" route add default via 198.18.9.1
-	ip netns exec "bnet$$" python3 -IS -c '
-import socket, threading
-def serve(port):
-    s = socket.create_server(("", port))
-    while True: s.accept()[0].close()
-for p in (7101, 7102): threading.Thread(target=serve, args=(p,)).start()' 3>&- &
-	outside=$!
+	ip netns exec "bnet$$" python3 -IS -c "$serve" 198.18.9.2 3>&- &
+	servers=("$!")
+	python3 -IS -c "$serve" 198.18.9.1 3>&- &
+	servers+=("$!")
 	wait_for 10 reaches "$A" 198.18.9.2:7101
+	# the control: the host answers there, though not to apps
+	wait_for 10 ip netns exec "bnet$$" bash -c ': </dev/tcp/198.18.9.1/7101'
 	berth network:set "$A" egress none
 	run reaches "$A" 198.18.9.2:7101
 	[ "$status" -ne 0 ]
@@ -154,7 +160,7 @@ for p in (7101, 7102): threading.Thread(target=serve, args=(p,)).start()' 3>&- &
 	# what is closed to everyone stays so
 	berth network:set "$A" egress allow 0.0.0.0/0
 	reaches "$A" 198.18.9.2:7101
-	run reaches "$A" "198.18.9.1:$HTTP_PORT"
+	run reaches "$A" 198.18.9.1:7101
 	[ "$status" -ne 0 ]
 	run reaches "$A" "$(address_of "$B"):5000"
 	[ "$status" -ne 0 ]
