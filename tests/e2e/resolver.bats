@@ -23,6 +23,7 @@ setup() {
 		"$NET" "$NET.9.1" "$PORT" "$NET.9.2" "$PORT" >"$ROOT/etc/berth.conf"
 	ln -s a1.one.1:1 "$ROOT/run/addresses/$NET.1.1"
 	ln -s a2.two.1:2 "$ROOT/run/addresses/$NET.1.2"
+	ln -s a5.shut.1:5 "$ROOT/run/addresses/$NET.1.5"
 	ln -s b1.build "$ROOT/run/addresses/$NET.1.3"
 	printf 'link 1 2\nclosed 5\n' >"$ROOT/run/resolver/reach"
 	printf 'range 2\nweb 1 %s.1.2\n' "$NET" >"$ROOT/run/resolver/apps/two"
@@ -86,6 +87,10 @@ counter() {
 	assert_equal "$(asks --tcp 8.example.com)" "NOERROR 192.0.2.8"
 	assert_equal "$(asks "$NET.1.3" 9.example.com)" "NOERROR 192.0.2.9"
 	assert_equal "$(asks 7.example.com AXFR)" REFUSED
+	assert_equal "$(counter forwarded)" 3
+	# an app without egress asks nobody
+	assert_equal "$(asks "$NET.1.5" 7.example.com)" REFUSED
+	assert_equal "$(asks --tcp "$NET.1.5" 7.example.com)" REFUSED
 	assert_equal "$(counter forwarded)" 3
 	# nothing below it is ever asked outside
 	assert_equal "$(asks 7.internal)" NXDOMAIN
