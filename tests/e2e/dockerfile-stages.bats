@@ -69,9 +69,9 @@ no_build_containers() {
 @test "one that fails ends the others and is named" {
 	cat >"$src/Dockerfile" <<-END
 		FROM debian-12 AS slow
-		RUN sleep 31517
+		RUN --mount=type=cache,id=x,target=/x touch /x/begun; sleep 31517
 		FROM debian-12 AS broken
-		RUN --mount=type=cache,id=x,target=/x echo the reason >&2; exit 3
+		RUN --mount=type=cache,id=x,target=/x for i in \$(seq 600); do [ -e /x/begun ] && break; sleep 0.1; done; [ -e /x/begun ] && echo the reason >&2; exit 3
 		FROM debian-12
 		COPY --from=slow / /a
 		COPY --from=broken / /b
