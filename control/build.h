@@ -78,8 +78,7 @@ int build_output(struct context *c, const struct build_row *row, bool follow, st
 int build_cancel(struct context *c, const struct build_row *row, struct error *err);
 /* Finishes the rows of sessions that died. */
 int build_reap(struct context *c, struct error *err);
-/* Forgets all but the newest builds of APP that setting "retention" keeps (20), and the logs of
- * apps that are gone. */
+/* Forgets all but the newest builds of APP that setting "retention" keeps (20), and their logs. */
 int build_prune(struct context *c, int64_t app, struct error *err);
 /* Removes logs and locks of builds that have no row, or with DRY only names them. */
 int build_sweep(struct context *c, bool dry, struct strvec *out, struct error *err);
