@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "control/build.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -16,13 +15,13 @@
 #include "base/file.h"
 #include "base/printable.h"
 #include "control/answer.h"
+#include "control/buildfile.h"
 #include "control/buildset.h"
 #include "control/tee.h"
 #include "instance/call.h"
 
 #define POLL_MS 100
 #define CANCEL_MS 20000
-#define NOTE_MAX 256
 
 const char *const build_kinds[] = {"push", "up", "sync", "archive", "rebuild", "image", NULL};
 
@@ -34,37 +33,13 @@ static struct {
 	int64_t waited;
 	struct strbuf timings;
 	struct tee tee;
-	char note[NOTE_MAX]; /* what the lock's file says when the pusher itself cancels */
+	char note[BUILDFILE_NOTE_MAX]; /* for the lock's file, when the pusher itself cancels */
 } live = {.lock = -1, .log = -1, .timings = STRBUF_INIT, .tee = TEE_INIT};
-
-static char *lock_path(const struct instance *inst, int64_t id)
-{
-	return instance_run(inst, "locks/build-%lld", (long long)id);
-}
-
-static char *log_path(const struct instance *inst, int64_t id)
-{
-	return instance_lib(inst, "build-logs/%lld.log", (long long)id);
-}
-
-/* The process that builds ID, or 0. Not for this session's own: closing a file of a record lock
- * drops the lock (fcntl(2)). */
-static pid_t holder(const struct instance *inst, int64_t id, char note[NOTE_MAX])
-{
-	_cleanup_free_ char *path = lock_path(inst, id);
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-	ssize_t n = fd < 0 ? 0 : pread(fd, note, NOTE_MAX - 1, 0);
-	note[n > 0 ? n : 0] = '\0';
-	if (fd < 0 || fcntl(fd, F_GETLK, &lock) < 0 || lock.l_type == F_UNLCK)
-		return 0;
-	return lock.l_pid;
-}
 
 static bool is_alive(const struct instance *inst, int64_t id)
 {
-	char note[NOTE_MAX];
-	return id == live.id || holder(inst, id, note) > 0;
+	char note[BUILDFILE_NOTE_MAX];
+	return id == live.id || buildfile_holder(inst, id, note) > 0;
 }
 
 /* A build's row may be lost with the power, when it is of no use anyway: nobody waits for the disk.
@@ -93,25 +68,6 @@ static void ask_to_reap(void *data)
 	(void)call_run(inst, "", &words, (int[3]){null, null, null}, -1, &status, NULL);
 }
 
-static int open_files(struct context *c, struct error *err)
-{
-	_cleanup_free_ char *folder = instance_lib(c->inst, "build-logs");
-	_cleanup_free_ char *locks = instance_run(c->inst, "locks");
-	_cleanup_free_ char *lock = lock_path(c->inst, live.id);
-	_cleanup_free_ char *log = log_path(c->inst, live.id);
-	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-	if (file_make_dirs(folder, 0750, err) < 0 || file_make_dirs(locks, 0750, err) < 0)
-		return -1;
-	live.lock = open(lock, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
-	if (live.lock < 0 || fcntl(live.lock, F_SETLK, &whole) < 0)
-		return error_set(err, ERROR_SYSTEM, errno, "lock '%s'", lock);
-	live.log =
-		open(log, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
-	if (live.log < 0)
-		return error_set(err, ERROR_SYSTEM, errno, "open '%s'", log);
-	return 0;
-}
-
 static void forget_live(void)
 {
 	live.id = live.app = 0;
@@ -134,7 +90,8 @@ static int make_row(struct context *c, const struct app *app, const char *kind, 
 		   "isssi", app->id, kind, c->identity, commit, clock_unix_us()) == 0) {
 		live.id = sqlite3_last_insert_rowid(c->db.handle);
 		live.app = app->id;
-		if (open_files(c, err) == 0 && db_commit(&c->db, err) == 0)
+		if (buildfile_create(c->inst, live.id, &live.lock, &live.log, err) == 0 &&
+		    db_commit(&c->db, err) == 0)
 			return 0;
 	}
 	db_rollback(&c->db);
@@ -291,14 +248,14 @@ void build_end(struct context *c, const char *status, int64_t release, const str
 	if (build_prune(c, live.app, &ignored) < 0)
 		answer_warning("builds: %s", ignored.message);
 	db_run(&c->db, &ignored, "PRAGMA synchronous = FULL", "");
-	_cleanup_free_ char *lock = lock_path(c->inst, id);
+	_cleanup_free_ char *lock = buildfile_lock(c->inst, id);
 	forget_live();
 	unlink(lock);
 }
 
 static void say(int fd, const char *mark, const char *text)
 {
-	char line[NOTE_MAX + 16] = "";
+	char line[BUILDFILE_NOTE_MAX + 16] = "";
 	size_t n = 0;
 	for (const char *p = mark; *p; p++)
 		line[n++] = *p;
@@ -314,7 +271,7 @@ static void say(int fd, const char *mark, const char *text)
 
 bool build_cut_short(void)
 {
-	char note[NOTE_MAX];
+	char note[BUILDFILE_NOTE_MAX];
 	if (!live.id || live.lock < 0)
 		return false;
 	ssize_t n = pread(live.lock, note, sizeof(note) - 1, 0);
@@ -454,7 +411,7 @@ static int show(struct context *c, struct strbuf *text, bool all, bool *mid_line
 
 int build_output(struct context *c, const struct build_row *row, bool follow, struct error *err)
 {
-	_cleanup_free_ char *path = log_path(c->inst, row->id);
+	_cleanup_free_ char *path = buildfile_log(c->inst, row->id);
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 	char buf[65536];
@@ -485,10 +442,10 @@ int build_output(struct context *c, const struct build_row *row, bool follow, st
 
 int build_cancel(struct context *c, const struct build_row *row, struct error *err)
 {
-	char note[NOTE_MAX];
-	_cleanup_free_ char *path = lock_path(c->inst, row->id);
+	char note[BUILDFILE_NOTE_MAX];
+	_cleanup_free_ char *path = buildfile_lock(c->inst, row->id);
 	_cleanup_free_ char *text = xasprintf("cancelled by %.200s", c->identity);
-	pid_t pid = holder(c->inst, row->id, note);
+	pid_t pid = buildfile_holder(c->inst, row->id, note);
 	_cleanup_close_ int pidfd = pid > 0 ? pidfd_open(pid, 0) : -1;
 	if (pidfd < 0)
 		return build_reap(c, err);
@@ -496,7 +453,8 @@ int build_cancel(struct context *c, const struct build_row *row, struct error *e
 	if (fd < 0 || pwrite(fd, text, strlen(text), 0) < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "write '%s'", path);
 	/* it is still the same process: the descriptor was opened while it held the lock */
-	if (holder(c->inst, row->id, note) == pid && pidfd_send_signal(pidfd, SIGTERM, NULL, 0) < 0)
+	if (buildfile_holder(c->inst, row->id, note) == pid &&
+	    pidfd_send_signal(pidfd, SIGTERM, NULL, 0) < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "end build %lld", (long long)row->id);
 	for (int64_t end = clock_ms() + CANCEL_MS; is_alive(c->inst, row->id);
 	     clock_sleep_ms(POLL_MS / 5))
@@ -507,19 +465,11 @@ int build_cancel(struct context *c, const struct build_row *row, struct error *e
 	return build_reap(c, err);
 }
 
-static void note_in_log(const struct instance *inst, int64_t id, const char *reason)
-{
-	_cleanup_free_ char *path = log_path(inst, id);
-	_cleanup_close_ int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
-	if (fd >= 0)
-		dprintf(fd, " !     %s\n", reason);
-}
-
 static int finish_dead(struct context *c, int64_t id, struct error *err)
 {
-	char note[NOTE_MAX];
-	_cleanup_free_ char *path = lock_path(c->inst, id);
-	if (holder(c->inst, id, note) > 0)
+	char note[BUILDFILE_NOTE_MAX];
+	_cleanup_free_ char *path = buildfile_lock(c->inst, id);
+	if (buildfile_holder(c->inst, id, note) > 0)
 		return 0;
 	bool cancelled = str_starts(note, "cancelled by ");
 	const char *reason = cancelled ? note : "berthd ended";
@@ -530,7 +480,7 @@ static int finish_dead(struct context *c, int64_t id, struct error *err)
 		   (int64_t)(cancelled ? 143 : 137), id) < 0)
 		return -1;
 	if (db_changes(&c->db) && !cancelled)
-		note_in_log(c->inst, id, reason);
+		buildfile_note(c->inst, id, reason);
 	unlink(path);
 	return 0;
 }
@@ -569,69 +519,13 @@ int build_prune(struct context *c, int64_t app, struct error *err)
 		     "ii", app, (int64_t)keep) < 0)
 		return -1;
 	while ((got = db_next(&c->db, stmt, err)) > 0) {
-		_cleanup_free_ char *path = log_path(c->inst, db_int(stmt, 0));
+		_cleanup_free_ char *path = buildfile_log(c->inst, db_int(stmt, 0));
 		unlink(path);
 	}
 	return got;
 }
 
-/* Whether ID is a build's: one that has a row, or that lives. */
-static int is_build(struct context *c, int64_t id, bool *out, struct error *err)
-{
-	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
-	if (db_query(&c->db, &stmt, err, "SELECT 1 FROM builds WHERE id = ?", "i", id) < 0)
-		return -1;
-	int got = db_next(&c->db, stmt, err);
-	*out = got == 1 || is_alive(c->inst, id);
-	return got < 0 ? -1 : 0;
-}
-
-/* The ID of "PREFIX""ID""SUFFIX"; -1 for other names. */
-static int64_t id_of(const char *name, const char *prefix, const char *suffix)
-{
-	const char *rest = str_skip(name, prefix);
-	size_t digits = rest ? strspn(rest, "0123456789") : 0;
-	unsigned long long id;
-	if (digits == 0 || strcmp(rest + digits, suffix) != 0)
-		return -1;
-	_cleanup_free_ char *text = xstrndup(rest, digits);
-	return str_to_u64(text, 1, INT64_MAX, &id) < 0 ? -1 : (int64_t)id;
-}
-
-static int sweep_folder(struct context *c, const char *path, const char *prefix, const char *suffix,
-			bool dry, struct strvec *out, struct error *err)
-{
-	DIR *dir = opendir(path);
-	int result = 0;
-	if (!dir)
-		return errno == ENOENT ? 0 : error_set(err, ERROR_SYSTEM, errno, "list '%s'", path);
-	for (struct dirent *e; result == 0 && (e = readdir(dir));) {
-		int64_t id = id_of(e->d_name, prefix, suffix);
-		bool used = true;
-		if (id >= 0)
-			result = is_build(c, id, &used, err);
-		if (used || result < 0)
-			continue;
-		if (!dry && unlinkat(dirfd(dir), e->d_name, 0) < 0 && errno != ENOENT)
-			result = error_set(err, ERROR_SYSTEM, errno, "remove '%s'", e->d_name);
-		else
-			strvec_pushf(out, "%s of build %lld, which is gone",
-				     *prefix ? "lock" : "log", (long long)id);
-	}
-	closedir(dir);
-	return result;
-}
-
 int build_sweep(struct context *c, bool dry, struct strvec *out, struct error *err)
 {
-	_cleanup_free_ char *logs = instance_lib(c->inst, "build-logs");
-	_cleanup_free_ char *locks = instance_run(c->inst, "locks");
-	/* a build makes its files and its row while it may write: there is none half-way */
-	if (db_begin(&c->db, err) < 0)
-		return -1;
-	int result = sweep_folder(c, logs, "", ".log", dry, out, err);
-	if (result == 0)
-		result = sweep_folder(c, locks, "build-", "", dry, out, err);
-	db_rollback(&c->db);
-	return result;
+	return buildfile_sweep(c, live.id, dry, out, err);
 }
