@@ -46,16 +46,16 @@ static int compare(const void *a, const void *b)
 	return x->generation < y->generation ? -1 : x->generation > y->generation;
 }
 
-void process_prefix(int64_t app, char out[PROCESS_PREFIX_MAX])
+/* How the ids of all containers of APP begin. Not its name, which can change. */
+static char *id_prefix(int64_t app)
 {
-	snprintf(out, PROCESS_PREFIX_MAX, "a%lld.", (long long)app);
+	return xasprintf("a%lld.", (long long)app);
 }
 
 int process_containers(const struct instance *inst, int64_t app, struct container_status **out,
 		       size_t *out_n, struct error *err)
 {
-	char prefix[PROCESS_PREFIX_MAX];
-	process_prefix(app, prefix);
+	_cleanup_free_ char *prefix = id_prefix(app);
 	return runtime_list(inst, app ? prefix : NULL, out, out_n, err);
 }
 
@@ -178,10 +178,10 @@ int process_spec(struct context *c, const struct app *app, const struct release 
 		 const struct image *im, const char *dyno, const char *command,
 		 struct container_spec *out, struct error *err)
 {
-	char suffix[9], prefix[PROCESS_PREFIX_MAX];
+	char suffix[9];
+	_cleanup_free_ char *prefix = id_prefix(app->id);
 	_cleanup_free_ char *type = xstrndup(dyno, strcspn(dyno, "."));
 	random_hex(suffix, 8);
-	process_prefix(app->id, prefix);
 	container_spec_init(out);
 	out->id = xasprintf("%s%s.%s", prefix, app->name, suffix);
 	out->profile = im->container ? SPEC_IMAGE : SPEC_APP;

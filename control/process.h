@@ -31,10 +31,6 @@ struct process {
 	unsigned port; /* of what process_start has started; 0 otherwise */
 };
 
-#define PROCESS_PREFIX_MAX 24
-/* How the ids of all containers of APP begin: "aID.". Not its name, which can change. */
-void process_prefix(int64_t app, char out[PROCESS_PREFIX_MAX]);
-
 /* The containers of APP (0: all), whatever runs in them. The caller frees *out. */
 int process_containers(const struct instance *inst, int64_t app, struct container_status **out,
 		       size_t *out_n, struct error *err);

@@ -381,9 +381,7 @@ static int stop_each(struct context *c, const struct app *app, bool any_kind, st
 {
 	_cleanup_free_ struct container_status *all = NULL;
 	size_t n = 0, started = 0;
-	char prefix[PROCESS_PREFIX_MAX];
-	process_prefix(app->id, prefix);
-	if (runtime_list(c->inst, prefix, &all, &n, err) < 0)
+	if (process_containers(c->inst, app->id, &all, &n, err) < 0)
 		return -1;
 	fflush(NULL);
 	for (size_t i = 0; i < n; i++) {
