@@ -23,15 +23,15 @@ int file_read(int dirfd, const char *path, size_t max, struct strbuf *out, struc
  * (rename(2), fsync(2)). A reader sees the old or the new content. */
 int file_replace(int dirfd, const char *path, const void *data, size_t len, mode_t mode,
 		 struct error *err);
-/* Appends the names of the files in DIRFD that a file_replace which was killed left: of those that
- * have its temporary names, the ones that nobody wrote to for FILE_TEMPORARY_S. */
-#define FILE_TEMPORARY_S 600
-int file_find_temporary(int dirfd, struct strvec *out, struct error *err);
-
 /* The same for what is made anew after a boot anyway: readers see the old or the new content, and
  * nobody waits for the disk. */
 int file_publish(int dirfd, const char *path, const void *data, size_t len, mode_t mode,
 		 struct error *err);
+
+#define FILE_TEMPORARY_S 600
+/* Appends the names of the files in DIRFD that one of these two left when it was killed: of those
+ * that have their temporary names, the ones that nobody wrote to for FILE_TEMPORARY_S. */
+int file_find_temporary(int dirfd, struct strvec *out, struct error *err);
 
 /* All of DATA, through short writes and EINTR. */
 int file_write_all(int fd, const void *data, size_t len, struct error *err);
