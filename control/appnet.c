@@ -337,16 +337,10 @@ int appnet_links(struct context *c, const struct app *app, bool incoming, struct
 
 int appnet_is_reached(struct context *c, const struct app *app, bool *out, struct error *err)
 {
-	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
-	if (db_query(&c->db, &stmt, err,
-		     "SELECT 1 FROM links WHERE target = ?1 UNION ALL"
-		     " SELECT 1 FROM attachments WHERE app = ?1",
-		     "i", app->id) < 0)
-		return -1;
-	int got = db_next(&c->db, stmt, err);
-	if (got >= 0)
-		*out = got > 0;
-	return got < 0 ? -1 : 0;
+	return db_has(&c->db, out, err,
+		      "SELECT 1 FROM links WHERE target = ?1 UNION ALL"
+		      " SELECT 1 FROM attachments WHERE app = ?1",
+		      "i", app->id);
 }
 
 int appnet_set_egress(struct context *c, const struct app *app, const char *value,

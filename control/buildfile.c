@@ -68,13 +68,11 @@ void buildfile_note(const struct instance *inst, int64_t id, const char *reason)
 /* Whether ID is a build's: one that has a row, or that lives. */
 static int is_build(struct context *c, int64_t own, int64_t id, bool *out, struct error *err)
 {
-	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
 	char note[BUILDFILE_NOTE_MAX];
-	if (db_query(&c->db, &stmt, err, "SELECT 1 FROM builds WHERE id = ?", "i", id) < 0)
+	if (db_has(&c->db, out, err, "SELECT 1 FROM builds WHERE id = ?", "i", id) < 0)
 		return -1;
-	int got = db_next(&c->db, stmt, err);
-	*out = got == 1 || id == own || buildfile_holder(c->inst, id, note) > 0;
-	return got < 0 ? -1 : 0;
+	*out = *out || id == own || buildfile_holder(c->inst, id, note) > 0;
+	return 0;
 }
 
 /* The ID of "PREFIX""ID""SUFFIX"; -1 for other names. */

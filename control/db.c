@@ -170,6 +170,19 @@ int db_run(struct db *db, struct error *err, const char *sql, const char *types,
 	return db_next(db, stmt, err) < 0 ? -1 : 0;
 }
 
+int db_has(struct db *db, bool *out, struct error *err, const char *sql, const char *types, ...)
+{
+	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
+	va_list ap;
+	va_start(ap, types);
+	int got = prepare(db, &stmt, err, sql, types, ap);
+	va_end(ap);
+	if (got < 0 || (got = db_next(db, stmt, err)) < 0)
+		return -1;
+	*out = got > 0;
+	return 0;
+}
+
 void db_finish(sqlite3_stmt **stmt)
 {
 	sqlite3_finalize(*stmt);

@@ -41,6 +41,8 @@ int db_query(struct db *db, sqlite3_stmt **out, struct error *err, const char *s
 /* 1: a row, 0: the end, -1: an error. */
 int db_next(struct db *db, sqlite3_stmt *stmt, struct error *err);
 void db_finish(sqlite3_stmt **stmt);
+/* Whether there is any row that SQL asks for. */
+int db_has(struct db *db, bool *out, struct error *err, const char *sql, const char *types, ...);
 #define _cleanup_stmt_ _cleanup_(db_finish)
 
 /* Column I as a string that the query owns; "" for NULL. */

@@ -36,15 +36,10 @@ static int remove_file(const struct search *s, int dir, const char *name, struct
  * after it was found somewhere: an app's row comes before all else of it. */
 static int has_app(struct search *s, bool by_id, const char *app, bool *out, struct error *err)
 {
-	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
-	if (db_query(&s->c->db, &stmt, err,
-		     by_id ? "SELECT 1 FROM apps WHERE 'app-' || id = ?"
-			   : "SELECT 1 FROM apps WHERE name = ?",
-		     "s", app) < 0)
-		return -1;
-	int got = db_next(&s->c->db, stmt, err);
-	*out = got == 1;
-	return got < 0 ? -1 : 0;
+	return db_has(&s->c->db, out, err,
+		      by_id ? "SELECT 1 FROM apps WHERE 'app-' || id = ?"
+			    : "SELECT 1 FROM apps WHERE name = ?",
+		      "s", app);
 }
 
 /* "app-12", and nothing else */
@@ -61,14 +56,9 @@ static bool is_text_id(const char *s)
 static int has_release(struct search *s, const char *column, int64_t app, int64_t value, bool *out,
 		       struct error *err)
 {
-	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
 	_cleanup_free_ char *sql =
 		xasprintf("SELECT 1 FROM releases WHERE app = ? AND %s = ?", column);
-	if (db_query(&s->c->db, &stmt, err, sql, "ii", app, value) < 0)
-		return -1;
-	int got = db_next(&s->c->db, stmt, err);
-	*out = got == 1;
-	return got < 0 ? -1 : 0;
+	return db_has(&s->c->db, out, err, sql, "ii", app, value);
 }
 
 static int end_container(struct search *s, const char *id, struct error *err)
@@ -204,13 +194,7 @@ static int find_routes(struct search *s, struct error *err)
 /* While one is renamed its files have either name. */
 static int is_renaming(struct search *s, bool *out, struct error *err)
 {
-	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
-	if (db_query(&s->c->db, &stmt, err, "SELECT 1 FROM settings WHERE key = 'rename-to'", "") <
-	    0)
-		return -1;
-	int got = db_next(&s->c->db, stmt, err);
-	*out = got == 1;
-	return got < 0 ? -1 : 0;
+	return db_has(&s->c->db, out, err, "SELECT 1 FROM settings WHERE key = 'rename-to'", "");
 }
 
 static int find_files(struct search *s, struct error *err)

@@ -58,6 +58,28 @@ static void test_apps(void **state)
 	strvec_release(&names);
 }
 
+static void test_has(void **state)
+{
+	struct fixture *f = *state;
+	struct error err = ERROR_INIT;
+	struct app a;
+	bool has = true;
+	assert_int_equal(db_has(&f->c.db, &has, &err, "SELECT 1 FROM apps", ""), 0);
+	assert_false(has);
+	assert_int_equal(app_create(&f->c.db, "one", &a, &err), 0);
+	assert_int_equal(app_create(&f->c.db, "two", &a, &err), 0);
+	assert_int_equal(db_has(&f->c.db, &has, &err, "SELECT 1 FROM apps", ""), 0);
+	assert_true(has);
+	assert_int_equal(db_has(&f->c.db, &has, &err,
+				"SELECT 1 FROM apps WHERE id = ? AND name = ?", "is", a.id, "one"),
+			 0);
+	assert_false(has);
+	/* outputs stay as they are on failure */
+	has = true;
+	assert_int_equal(db_has(&f->c.db, &has, &err, "SELECT 1 FROM nowhere", ""), -1);
+	assert_true(has);
+}
+
 static void test_settings(void **state)
 {
 	struct fixture *f = *state;
@@ -238,6 +260,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_apps, setup, fixture_drop),
+		cmocka_unit_test_setup_teardown(test_has, setup, fixture_drop),
 		cmocka_unit_test_setup_teardown(test_settings, setup, fixture_drop),
 		cmocka_unit_test_setup_teardown(test_config, setup, fixture_drop),
 		cmocka_unit_test_setup_teardown(test_config_limits, setup, fixture_drop),
