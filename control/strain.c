@@ -7,7 +7,9 @@
 
 #include "base/cleanup.h"
 #include "base/strbuf.h"
+#include "instance/call.h"
 
+/* How what is added here ends; CALL_NO_ROOM too. */
 #define AGAIN ", then do this again"
 
 /* SQLite wants some of these for its log. */
@@ -36,11 +38,7 @@ void strain_explain(const struct instance *inst, struct error *err)
 	if (err->code != ERROR_SYSTEM && err->code != ERROR_FAILED && err->sys == 0)
 		return;
 	if (err->sys == EAGAIN || err->sys == ENOMEM) {
-		error_set(err, err->code, 0,
-			  "%s: the machine has no room for another process: end some, or raise "
-			  "kernel.pid_max, kernel.threads-max or the limit of pids on Berth's "
-			  "control group" AGAIN,
-			  said);
+		error_set(err, err->code, 0, "%s: " CALL_NO_ROOM, said);
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {

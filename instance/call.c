@@ -61,12 +61,8 @@ int call_wait(int fd, int *out_status, struct error *err)
 		return error_set(err, ERROR_FAILED, 0,
 				 "the command was killed; what it left half done is put right");
 	if (answer.status == CALL_NO_PROCESS)
-		return error_set(
-			err, ERROR_SYSTEM, 0,
-			"berthd could start no process for the command: the machine has no "
-			"room for another: end some, or raise kernel.pid_max, "
-			"kernel.threads-max or the limit of pids on Berth's control group, "
-			"then do this again");
+		return error_set(err, ERROR_SYSTEM, 0,
+				 "berthd could start no process for the command: " CALL_NO_ROOM);
 	*out_status = (int)(answer.status & 0xff);
 	return 0;
 }

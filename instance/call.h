@@ -38,6 +38,10 @@ struct call_exit {
 };
 /* berthd could start no process for the command. */
 #define CALL_NO_PROCESS 256
+/* What that comes from, and what to do; also for a command that could start none of its own. */
+#define CALL_NO_ROOM                                                                               \
+	"the machine has no room for another process: end some, or raise kernel.pid_max, "         \
+	"kernel.threads-max or the limit of pids on Berth's control group, then do this again"
 
 /* Sends ARGV. IDENTITY is whom this is for: the ssh key's or token's name, "" for the calling
  * user (berthd believes it from root, berth and berth-web only). *out_fd is the session. */
