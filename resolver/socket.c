@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/sock.h"
 #include "base/strbuf.h"
 
 #define FIRST_FD 3 /* SD_LISTEN_FDS_START */
@@ -79,33 +80,16 @@ static void have_kept(const int fds[SOCKET_COUNT])
 	static const char text[] = "FDSTORE=1\nFDNAME=resolver";
 	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
-	union {
-		char bytes[CMSG_SPACE(sizeof(int) * SOCKET_COUNT)];
-		struct cmsghdr align;
-	} control = {{0}};
-	struct iovec part = {(void *)(uintptr_t)text, sizeof(text) - 1};
 	if (!path || !*path || strlen(path) >= sizeof(to.sun_path))
 		return;
 	memcpy(to.sun_path, path, strlen(path));
 	if (*path == '@')
 		to.sun_path[0] = '\0';
-	struct msghdr m = {
-		.msg_name = &to,
-		.msg_namelen = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path)),
-		.msg_iov = &part,
-		.msg_iovlen = 1,
-		.msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes),
-	};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int) * SOCKET_COUNT);
-	memcpy(CMSG_DATA(c), fds, sizeof(int) * SOCKET_COUNT);
+	socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	/* without it questions are lost while this is restarted, and asked again */
-	if (fd < 0 || sendmsg(fd, &m, MSG_NOSIGNAL) < 0)
-		return;
+	if (fd >= 0 && connect(fd, (const struct sockaddr *)&to, len) == 0)
+		(void)sock_send(fd, text, sizeof(text) - 1, fds, SOCKET_COUNT, NULL);
 }
 
 int socket_take(const struct instance *inst, int out[SOCKET_COUNT], struct error *err)
