@@ -109,6 +109,12 @@ int file_publish(int dirfd, const char *path, const void *data, size_t len, mode
 	return replace(dirfd, path, data, len, mode, false, err);
 }
 
+bool file_is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_ino == b->st_ino && a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
 /* "NAME.1a2b3c4d.tmp" */
 static bool is_temporary(const char *name)
 {

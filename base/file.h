@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -32,6 +33,9 @@ int file_publish(int dirfd, const char *path, const void *data, size_t len, mode
 /* Appends the names of the files in DIRFD that one of these two left when it was killed: of those
  * that have their temporary names, the ones that nobody wrote to for FILE_TEMPORARY_S. */
 int file_find_temporary(int dirfd, struct strvec *out, struct error *err);
+
+/* A and B are of one file, and nobody wrote to it in between. */
+bool file_is_same(const struct stat *a, const struct stat *b);
 
 /* All of DATA, through short writes and EINTR. */
 int file_write_all(int fd, const void *data, size_t len, struct error *err);

@@ -93,12 +93,6 @@ static void read_line(struct reach *r, const char *line)
 		reach_add_host(r, a, name, b);
 }
 
-static bool is_same(const struct stat *a, const struct stat *b)
-{
-	return a->st_ino == b->st_ino && a->st_size == b->st_size &&
-	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
-
 void reach_refresh(struct reach *r, int run)
 {
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
@@ -107,7 +101,7 @@ void reach_refresh(struct reach *r, int run)
 		reach_release(r);
 		return;
 	}
-	if (r->is.st_ino && is_same(&is, &r->is))
+	if (file_is_same(&is, &r->is))
 		return;
 	reach_release(r);
 	if (file_read(run, PATH, FILE_MAX, &text, NULL) < 0)

@@ -86,10 +86,7 @@ void upstream_refresh(struct upstreams *u)
 	if (u->fixed || (u->looked_ms && now - u->looked_ms < LOOK_MS))
 		return;
 	u->looked_ms = now;
-	if (stat(HOST_FILE, &is) < 0 ||
-	    (is.st_ino == u->is.st_ino && is.st_size == u->is.st_size &&
-	     is.st_mtim.tv_sec == u->is.st_mtim.tv_sec &&
-	     is.st_mtim.tv_nsec == u->is.st_mtim.tv_nsec) ||
+	if (stat(HOST_FILE, &is) < 0 || file_is_same(&is, &u->is) ||
 	    file_read(AT_FDCWD, HOST_FILE, 65536, &file, NULL) < 0)
 		return;
 	u->is = is;

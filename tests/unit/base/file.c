@@ -45,13 +45,17 @@ static void test_replace(void **state)
 	(void)state;
 	struct error err = ERROR_INIT;
 	struct strbuf sb = STRBUF_INIT;
-	struct stat st;
+	struct stat st, before, again;
 	assert_int_equal(file_replace(rootfd, "f", "one", 3, 0640, &err), 0);
+	assert_int_equal(fstatat(rootfd, "f", &before, 0), 0);
+	assert_int_equal(fstatat(rootfd, "f", &again, 0), 0);
+	assert_true(file_is_same(&before, &again));
 	assert_int_equal(file_replace(rootfd, "f", "two!", 4, 0600, &err), 0);
 	assert_int_equal(file_read(rootfd, "f", 4, &sb, &err), 0);
 	assert_string_equal(sb.data, "two!");
 	assert_int_equal(fstatat(rootfd, "f", &st, 0), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_false(file_is_same(&before, &st));
 	/* one byte more than is allowed, and none at all */
 	assert_int_equal(file_read(rootfd, "f", 3, &sb, &err), -1);
 	assert_int_equal(err.code, ERROR_INVALID);
