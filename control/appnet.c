@@ -34,16 +34,17 @@ static int load_hosts(struct context *c, struct strvec *out, struct error *err)
 	return got;
 }
 
-/* What is known of the hosts, with what FOUND has just brought; in a transaction. */
-static int update_hosts(struct context *c, const struct hosts *found, struct hosts *h,
-			struct error *err)
+/* What is known of the hosts, with what FOUND has just brought; in a transaction. It is noted when
+ * the rules know it too: what was told to nobody must be news the next time. */
+static int known_hosts(struct context *c, const struct hosts *found, struct hosts *h,
+		       struct error *err)
 {
 	_cleanup_strvec_ struct strvec named = STRVEC_INIT;
 	if (load_hosts(c, &named, err) < 0 || hosts_read(h, c->inst, err) < 0)
 		return -1;
 	hosts_merge(h, found);
 	hosts_trim(h, &named, clock_unix_us() / 1000000);
-	return hosts_write(h, c->inst, err);
+	return 0;
 }
 
 /* The apps' closed egress; for the resolver, which app may ask for which host. */
@@ -95,19 +96,23 @@ static int publish_reach(struct context *c, const struct policy *p, struct reach
 	return reach_publish(r, c->inst, err);
 }
 
-/* Within a transaction: only one at a time sends, and what is sent is what is committed. */
-static int send_policy(struct context *c, const struct hosts *found, struct error *err)
+static int send_policy_with(struct context *c, const struct hosts *h, struct error *err)
 {
 	_cleanup_policy_ struct policy p = POLICY_INIT;
 	_cleanup_reach_ struct reach r = REACH_INIT;
-	_cleanup_hosts_ struct hosts h = HOSTS_INIT;
 	/* the rules first: an app that knows an address can use it */
-	return update_hosts(c, found, &h, err) < 0 || load_links(c, &p, err) < 0 ||
-			       load_egress(c, &h, &p, &r, err) < 0 ||
+	return load_links(c, &p, err) < 0 || load_egress(c, h, &p, &r, err) < 0 ||
 			       runtime_set_policy(c->inst, &p, err) < 0 ||
-			       publish_reach(c, &p, &r, err) < 0
+			       publish_reach(c, &p, &r, err) < 0 || hosts_write(h, c->inst, err) < 0
 		       ? -1
 		       : 0;
+}
+
+/* Within a transaction: only one at a time sends, and what is sent is what is committed. */
+static int send_policy(struct context *c, const struct hosts *found, struct error *err)
+{
+	_cleanup_hosts_ struct hosts h = HOSTS_INIT;
+	return known_hosts(c, found, &h, err) < 0 ? -1 : send_policy_with(c, &h, err);
 }
 
 int appnet_apply(struct context *c, struct error *err)
@@ -124,9 +129,10 @@ int appnet_apply(struct context *c, struct error *err)
 static int apply_found(struct context *c, const struct hosts *found, struct error *err)
 {
 	_cleanup_hosts_ struct hosts before = HOSTS_INIT, after = HOSTS_INIT;
-	if (hosts_read(&before, c->inst, err) < 0 || update_hosts(c, found, &after, err) < 0)
+	if (hosts_read(&before, c->inst, err) < 0 || known_hosts(c, found, &after, err) < 0)
 		return -1;
-	return hosts_equal(&before, &after) ? 0 : send_policy(c, found, err);
+	return hosts_equal(&before, &after) ? hosts_write(&after, c->inst, err)
+					    : send_policy_with(c, &after, err);
 }
 
 int appnet_refresh(struct context *c, struct error *err)
