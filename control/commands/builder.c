@@ -18,21 +18,24 @@ static int check_builder(const char *value, struct error *err)
 			 value);
 }
 
-/* What can be set, and as which setting it is kept. */
+#define BUILDER "builder"
+#define DOCKERFILE "builder-dockerfile"
+
+/* What can be set, as which setting it is kept, and what holds without one. */
 static const struct property {
-	const char *command, *key, *setting;
+	const char *builder, *key, *setting, *fallback;
 	int (*check)(const char *value, struct error *err);
 	bool folder; /* may end in "/", as a shell completes it */
 } properties[] = {
-	{"builder:set", "build-dir", "build-dir", source_check_dir, true},
-	{"builder:set", "selected", "builder", check_builder, false},
-	{"builder-dockerfile:set", "dockerfile-path", "dockerfile-path", dockerfile_check_path,
+	{BUILDER, "build-dir", "build-dir", "", source_check_dir, true},
+	{BUILDER, "selected", "builder", "", check_builder, false},
+	{DOCKERFILE, "dockerfile-path", "dockerfile-path", "Dockerfile", dockerfile_check_path,
 	 false},
-	{"builder-dockerfile:set", "build-args", "build-args", dockerfile_check_args, false},
-	{"builder-dockerfile:set", "target", "dockerfile-target", dockerfile_check_target, false},
+	{DOCKERFILE, "build-args", "build-args", "", dockerfile_check_args, false},
+	{DOCKERFILE, "target", "dockerfile-target", "", dockerfile_check_target, false},
 };
 
-static int set_property(struct context *c, struct request *rq, const char *command,
+static int set_property(struct context *c, struct request *rq, const char *builder,
 			struct error *err)
 {
 	const char *key = rq->args.v[0], *value = rq->args.n > 1 ? rq->args.v[1] : NULL;
@@ -40,7 +43,7 @@ static int set_property(struct context *c, struct request *rq, const char *comma
 	_cleanup_strbuf_ struct strbuf known = STRBUF_INIT;
 	const struct property *p = NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(properties); i++) {
-		if (strcmp(properties[i].command, command) != 0)
+		if (strcmp(properties[i].builder, builder) != 0)
 			continue;
 		if (strcmp(properties[i].key, key) == 0)
 			p = &properties[i];
@@ -64,17 +67,17 @@ static int set_property(struct context *c, struct request *rq, const char *comma
 
 static int builder_set(struct context *c, struct request *rq, struct error *err)
 {
-	return set_property(c, rq, "builder:set", err);
+	return set_property(c, rq, BUILDER, err);
 }
 
 static int dockerfile_set(struct context *c, struct request *rq, struct error *err)
 {
-	return set_property(c, rq, "builder-dockerfile:set", err);
+	return set_property(c, rq, DOCKERFILE, err);
 }
 
 /* The three values of a property: the app's, the one for all, and what holds. */
 static int add_property(struct context *c, const struct request *rq, const struct property *p,
-			const char *fallback, json_t *report, struct error *err)
+			json_t *report, struct error *err)
 {
 	_cleanup_free_ char *own = NULL, *global = NULL;
 	_cleanup_free_ char *computed_key = xasprintf("computed-%s", p->key);
@@ -82,36 +85,35 @@ static int add_property(struct context *c, const struct request *rq, const struc
 	if (setting_own(&c->db, rq->app.id, p->setting, &own, err) < 0 ||
 	    setting_own(&c->db, 0, p->setting, &global, err) < 0)
 		return -1;
-	const char *computed = own ? own : global ? global : fallback;
+	const char *computed = own ? own : global ? global : p->fallback;
 	json_object_set_new(report, p->key, json_string(own ? own : ""));
 	json_object_set_new(report, computed_key, json_string(computed));
 	json_object_set_new(report, global_key, json_string(global ? global : ""));
 	return 0;
 }
 
-static int builder_report(struct context *c, struct request *rq, struct error *err)
+static int report_properties(struct context *c, struct request *rq, const char *builder,
+			     struct error *err)
 {
 	json_t *report = json_object();
-	if (add_property(c, rq, &properties[0], "", report, err) < 0 ||
-	    add_property(c, rq, &properties[1], "", report, err) < 0) {
-		json_decref(report);
-		return -1;
-	}
-	listing_properties(c, rq, rq->app.name, "builder", report);
+	for (size_t i = 0; i < ARRAY_SIZE(properties); i++)
+		if (strcmp(properties[i].builder, builder) == 0 &&
+		    add_property(c, rq, &properties[i], report, err) < 0) {
+			json_decref(report);
+			return -1;
+		}
+	listing_properties(c, rq, rq->app.name, builder, report);
 	return 0;
+}
+
+static int builder_report(struct context *c, struct request *rq, struct error *err)
+{
+	return report_properties(c, rq, BUILDER, err);
 }
 
 static int dockerfile_report(struct context *c, struct request *rq, struct error *err)
 {
-	json_t *report = json_object();
-	if (add_property(c, rq, &properties[2], "Dockerfile", report, err) < 0 ||
-	    add_property(c, rq, &properties[3], "", report, err) < 0 ||
-	    add_property(c, rq, &properties[4], "", report, err) < 0) {
-		json_decref(report);
-		return -1;
-	}
-	listing_properties(c, rq, rq->app.name, "builder-dockerfile", report);
-	return 0;
+	return report_properties(c, rq, DOCKERFILE, err);
 }
 
 static const struct option_spec report_options[] = {
@@ -129,6 +131,9 @@ static const struct option_spec dockerfile_options[] = {
 	{"--dockerfile-path", NULL, NULL, "only this: as set on the app"},
 	{"--global-dockerfile-path", NULL, NULL, "only this: as set with --global"},
 	{"--computed-dockerfile-path", NULL, NULL, "only this: the file that is built"},
+	{"--build-args", NULL, NULL, "only this: as set on the app"},
+	{"--global-build-args", NULL, NULL, "only this: as set with --global"},
+	{"--computed-build-args", NULL, NULL, "only this: the values that ARG lines get"},
 	{"--target", NULL, NULL, "only this: as set on the app"},
 	{"--global-target", NULL, NULL, "only this: as set with --global"},
 	{"--computed-target", NULL, NULL,

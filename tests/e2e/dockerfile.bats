@@ -149,6 +149,7 @@ END
 	assert_contains "$output" "expected NAME=VALUE, not 'WORD'"
 	berth builder:set "$app" selected dockerfile
 	berth builder-dockerfile:set "$app" build-args "WORD=given 'TEXT=two words'"
+	assert_equal "$(berth builder-dockerfile:report "$app" --build-args)" "WORD=given 'TEXT=two words'"
 	printf 'FROM debian-12\nARG WORD=own\nARG TEXT\nRUN echo "$WORD, $TEXT"; exit 3\n' >"$src/Dockerfile"
 	run -1 push_app "$src" "$app"
 	assert_contains "$output" "given, two words"
