@@ -12,7 +12,10 @@ setup_file() {
 	mkdir "$SMALL"
 	mount -t tmpfs -o size=260m,mode=755 none "$SMALL"
 	SMALL_HTTP=$(free_port) SMALL_SSH=$(free_port)
-	export SMALL_HTTP SMALL_SSH
+	PIDS=/sys/fs/cgroup/pids
+	[ -d "$PIDS" ] || PIDS=/sys/fs/cgroup
+	PIDS+=/berth-test-pids-$TEST_NUMBER
+	export SMALL_HTTP SMALL_SSH PIDS
 	"$TEST_PREFIX/bin/berth" server init --root "$SMALL/root" --http-address 127.0.0.1 --http-port "$SMALL_HTTP" \
 		--ssh-address 127.0.0.1 --ssh-port "$SMALL_SSH" --set http.domain=localhost >&2
 	small server start
@@ -27,6 +30,8 @@ teardown_file() {
 	small server down >&2
 	umount "$SMALL"
 	rmdir "$SMALL"
+	# who was in it is gone, and may still be seen there for a moment
+	[ ! -d "$PIDS" ] || wait_for 10 rmdir "$PIDS"
 }
 
 setup() {
@@ -34,11 +39,8 @@ setup() {
 }
 
 teardown() {
-	local group
 	rm -f "$SMALL/filler"
-	for group in /sys/fs/cgroup/{pids/,}berth-test-pids-$TEST_NUMBER; do
-		[ ! -d "$group" ] || echo max >"$group/pids.max"
-	done
+	[ ! -d "$PIDS" ] || echo max >"$PIDS/pids.max"
 }
 
 small() {
@@ -90,29 +92,32 @@ serves() {
 }
 
 @test "no more processes: a push and a command say so, the app serves, and later all goes on" {
-	local group service pid now
-	group=/sys/fs/cgroup/pids/berth-test-pids-$TEST_NUMBER
-	[ -d /sys/fs/cgroup/pids ] || group=/sys/fs/cgroup/berth-test-pids-$TEST_NUMBER
-	mkdir -p "$group"
+	local service pid now
+	mkdir -p "$PIDS"
 	for service in berthd berth-runtime; do
 		pid=$(small server status --format json | jq -r --arg s "$service" '.[] | select(.service == $s) | .pid')
-		for pid in "$pid" $(pgrep -P "$pid"); do echo "$pid" >"$group/cgroup.procs"; done
+		for pid in "$pid" $(pgrep -P "$pid"); do echo "$pid" >"$PIDS/cgroup.procs"; done
 	done
 	serves two
 	echo three >text
 	commit_all .
-	now=$(cat "$group/pids.current")
-	echo "$now" >"$group/pids.max"
+	now=$(cat "$PIDS/pids.current")
+	echo "$now" >"$PIDS/pids.max"
 	run -1 small apps:list
 	assert_contains "$output" "the machine has no room for another"
 	run -128 push
 	assert_contains "$output" "the machine has no room for another"
 	# enough for a session, and not for a build's
-	echo $((now + 1)) >"$group/pids.max"
-	run -1 push
+	echo $((now + 1)) >"$PIDS/pids.max"
+	for _ in {1..20}; do
+		run -1 push
+		# something that berthd does by itself had the one place
+		case $output in *"berthd could start no process"*) sleep 0.5 ;; *) break ;; esac
+	done
+	refute_contains "$output" "berthd could start no process"
 	assert_contains "$output" "the machine has no room for another process"
 	serves two
-	echo max >"$group/pids.max"
+	echo max >"$PIDS/pids.max"
 	push
 	serves three
 	small run web echo hello </dev/null | grep -x hello
