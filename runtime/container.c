@@ -160,8 +160,20 @@ static int await_step(int fd, enum step until, struct error *err)
 	return r.step == (int32_t)until ? 0 : step_error(&r, err);
 }
 
-/* Everything that the first process waits for: its ids, then what SERVE does. */
-static int serve_first(const struct container_setup *setup, struct pipes *p, pid_t pid,
+/* Back in the mount namespace HOME, if that is not done yet. */
+static int go_home(int *home, struct error *err)
+{
+	_cleanup_close_ int fd = TAKE_FD(*home);
+
+	if (fd >= 0 && (setns(fd, CLONE_NEWNS) < 0 || chdir("/") < 0))
+		return error_set(err, ERROR_SYSTEM, errno, "return");
+	return 0;
+}
+
+/* Everything that the first process waits for: its ids, then what SERVE does. Leaving the mounts
+ * that BUILD made waits for all processors (namespace_unlock, synchronize_rcu), milliseconds on a
+ * busy machine: that goes by while the first process, which has its copy, builds its root. */
+static int serve_first(const struct container_setup *setup, struct pipes *p, pid_t pid, int *home,
 		       struct error *err)
 {
 	if (setup->ids && idmap_write(pid, setup->ids, err) < 0)
@@ -172,6 +184,8 @@ static int serve_first(const struct container_setup *setup, struct pipes *p, pid
 		return -1;
 	if (moves_late(setup) && cgroup_move(setup->cgroup, pid) < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "enter the cgroup");
+	if (go_home(home, err) < 0)
+		return -1;
 	if (setup->staged && await_step(p->report[0], STEP_BUILT, err) < 0)
 		return -1;
 	if (setup->serve && setup->serve(setup->data, pid, err) < 0)
@@ -209,8 +223,8 @@ static int make_first(const struct container_setup *setup, struct pipes *p, pid_
 	return 0;
 }
 
-static int run(const struct container_setup *setup, struct pipes *p, struct container_run *out,
-	       struct error *err)
+static int run(const struct container_setup *setup, struct pipes *p, int *home,
+	       struct container_run *out, struct error *err)
 {
 	if (setup->build && setup->build(setup->data, err) < 0)
 		return -1;
@@ -221,7 +235,7 @@ static int run(const struct container_setup *setup, struct pipes *p, struct cont
 		return error_set(err, ERROR_SYSTEM, errno, "pidfd_open");
 	/* When the first process has failed meanwhile, its report says more than our broken pipe.
 	 */
-	if (serve_first(setup, p, out->pid, err) < 0) {
+	if (serve_first(setup, p, out->pid, home, err) < 0) {
 		struct step_report r;
 		struct pollfd end = {p->report[0], POLLIN, 0};
 
@@ -252,13 +266,14 @@ int container_start(const struct container_setup *setup, struct container_run *o
 		return -1;
 	if (pipes_open(&p, err) < 0)
 		return -1;
-	failed = run(setup, &p, &r, err);
+	failed = run(setup, &p, &home, &r, err);
 	pipes_close(&p);
 	if (failed)
 		kill_and_reap(r.pid);
 	helper_release(setup->helper);
-	if (home >= 0 && (setns(home, CLONE_NEWNS) < 0 || chdir("/") < 0))
-		failed = failed ? failed : error_set(err, ERROR_SYSTEM, errno, "return");
+	struct error ignored = ERROR_INIT;
+	if (go_home(&home, failed ? &ignored : err) < 0)
+		failed = -1;
 	if (failed) {
 		close_fd(r.pidfd);
 		return -1;
