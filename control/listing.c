@@ -128,6 +128,23 @@ void listing_table(struct context *c, const struct request *rq, const char *head
 	json_decref(rows);
 }
 
+/* "network-addresses" as "Network addresses:", "a-_b_.c" as "A b c:". */
+static char *title_of(const char *key)
+{
+	struct strbuf out = STRBUF_INIT;
+	for (; *key; key++) {
+		bool gap = strchr("_-.", *key) != NULL;
+		if (!gap)
+			strbuf_addch(&out, *key);
+		else if (out.len && out.data[out.len - 1] != ' ')
+			strbuf_addch(&out, ' ');
+	}
+	if (out.len && *out.data >= 'a' && *out.data <= 'z')
+		*out.data = (char)(*out.data - 32);
+	strbuf_addch(&out, ':');
+	return strbuf_detach(&out);
+}
+
 void listing_report(struct context *c, const struct request *rq, const char *header, json_t *object)
 {
 	const char *key;
@@ -140,12 +157,7 @@ void listing_report(struct context *c, const struct request *rq, const char *hea
 	json_object_foreach(object, key, value)
 	{
 		_cleanup_free_ char *text = plain(value);
-		_cleanup_free_ char *title = xasprintf("%s:", key);
-		for (char *p = title; *p; p++)
-			if (*p == '_')
-				*p = ' ';
-		if (*title >= 'a' && *title <= 'z')
-			*title = (char)(*title - 32);
+		_cleanup_free_ char *title = title_of(key);
 		answer_detail(c, "%-30s %s", title, text);
 	}
 	json_decref(object);

@@ -68,7 +68,7 @@ cgroup_file() {
 	assert_equal "$(berth resource:report "$APP" --resource-web.limit.memory)" 128m
 	assert_equal "$(berth resource:report "$APP" --resource-_default_.limit.cpu)" 0.5
 	assert_equal "$(berth resource:report "$APP" --format json | jq -r '."resource-web.limit.pids"')" 64
-	assert_contains "$(berth resource:report "$APP")" "Resource-web.limit.memory:"
+	assert_contains "$(berth resource:report "$APP")" "Resource web limit memory:"
 	run berth resource:report "$APP" --resource-web.limit.wings
 	[ "$status" -eq 2 ]
 	assert_contains "$output" "resource:report $APP --format json"
