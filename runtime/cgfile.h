@@ -18,6 +18,10 @@ int cgfile_write_number(int dirfd, const char *file, uint64_t n);
 ssize_t cgfile_read(int dirfd, const char *file, char *buf, size_t size);
 /* The number that it begins with; 0 where there is none ("max" too). */
 uint64_t cgfile_number(int dirfd, const char *file);
+/* Sends SIG to every process of the group, with SESSION (not 0) to those of that session alone
+ * (setsid(2)), and gives how many there were. A pid that was read may be another's a moment later:
+ * each is held by a pidfd first, and gets the signal if it is still listed then. */
+size_t cgfile_signal(int dirfd, pid_t session, int sig);
 /* The number after KEY in a file of "KEY NUMBER" lines; 0 where there is none. */
 uint64_t cgfile_key(int dirfd, const char *file, const char *key);
 

@@ -4,13 +4,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <linux/magic.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -18,7 +16,6 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/strbuf.h"
-#include "instance/name.h"
 #include "runtime/cgfile.h"
 
 #define V2_ROOT "/sys/fs/cgroup"
@@ -466,66 +463,13 @@ void cgroup_usage(const struct cgroup *cg, struct cgroup_usage *out)
 	out->pids_refused = cgfile_key(tree(cg, "pids"), "pids.events", "max");
 }
 
-/* The last two names of the group's path and a newline, as lines of /proc/PID/cgroup end; "" when
- * they cannot be found out. */
-static void name_ending(int dirfd, char *out, size_t size)
-{
-	char link[64], path[PATH_MAX];
-
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", dirfd);
-	ssize_t n = readlink(link, path, sizeof(path) - 1);
-	path[n < 0 ? 0 : n] = '\0';
-	char *last = strrchr(path, '/');
-	char *begin = last ? memrchr(path, '/', (size_t)(last - path)) : NULL;
-	snprintf(out, size, "%s%s", begin ? begin : "", begin ? "\n" : "");
-}
-
-/* A pid that was read may be another's a moment later: what is killed is what a pidfd leads to, if
- * PID was in the group after that was opened. */
-static void kill_member(const char *ending, pid_t pid, pid_t session)
-{
-	char path[64], groups[4096] = "";
-	_cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-
-	snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
-	_cleanup_close_ int fd = pidfd < 0 ? -1 : open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || read(fd, groups, sizeof(groups) - 1) <= 0 || !strstr(groups, ending) ||
-	    (session && getsid(pid) != session))
-		return;
-	syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
-}
-
-/* Version 1 cannot kill a group at once: it is read and killed until it stays empty; the pids
- * controller keeps the list short. With SESSION (not 0) only its members; gives whether there were
- * any. */
-static bool kill_listed(const struct cgroup *cg, pid_t session)
-{
-	bool any = false;
-	char buf[65536], ending[NAME_ID_MAX + 32];
-	ssize_t n = cgfile_read(cg->trees[0].dirfd, "cgroup.procs", buf, sizeof(buf));
-
-	if (n > 0)
-		name_ending(cg->trees[0].dirfd, ending, sizeof(ending));
-	for (char *p = buf; n > 0 && *p;) {
-		pid_t pid = (pid_t)strtol(p, &p, 10);
-
-		if (pid > 1 && (!session || getsid(pid) == session)) {
-			kill_member(ending, pid, session);
-			any = true;
-		}
-		while (*p == '\n')
-			p++;
-	}
-	return any;
-}
-
 void cgroup_kill_session(const struct cgroup *cg, pid_t session, int wait_ms)
 {
 	int64_t until = clock_ms() + wait_ms;
 
 	if (!cg->n || session <= 1)
 		return;
-	while (kill_listed(cg, session) && clock_ms() < until)
+	while (cgfile_signal(cg->trees[0].dirfd, session, SIGKILL) && clock_ms() < until)
 		clock_sleep_ms(2);
 }
 
@@ -535,9 +479,10 @@ void cgroup_kill(const struct cgroup *cg, int wait_ms)
 
 	if (!cg->n)
 		return;
+	/* version 1 cannot kill a group at once; the pids controller keeps the list short */
 	if (cg->v2)
 		cgfile_write(cg->trees[0].dirfd, "cgroup.kill", "1");
-	while (kill_listed(cg, 0) && clock_ms() < until)
+	while (cgfile_signal(cg->trees[0].dirfd, 0, SIGKILL) && clock_ms() < until)
 		clock_sleep_ms(2);
 }
 

@@ -262,25 +262,43 @@ uint64_t hierarchy_number(const struct cgroup *cg, const char *controller, const
 
 /* --- processes ------------------------------------------------------------------------------ */
 
-static int collect(int dir, struct strbuf *out)
+/* Calls VISIT for the group DIR and those below it. */
+static void each_group(int dir, void (*visit)(int dir, void *data), void *data)
 {
-	_cleanup_close_ int procs = openat(dir, "cgroup.procs", O_RDONLY | O_CLOEXEC);
 	int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = copy < 0 ? NULL : fdopendir(copy);
 
-	if (procs >= 0)
-		strbuf_read_fd(out, procs, NULL);
+	visit(dir, data);
 	for (struct dirent *e; d && (e = readdir(d));) {
 		if (e->d_type != DT_DIR || e->d_name[0] == '.')
 			continue;
 		_cleanup_close_ int below =
 			openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (below >= 0)
-			collect(below, out);
+			each_group(below, visit, data);
 	}
 	if (d)
 		closedir(d);
-	return 0;
+}
+
+static void add_pids(int dir, void *data)
+{
+	_cleanup_close_ int procs = openat(dir, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+
+	if (procs >= 0)
+		strbuf_read_fd(data, procs, NULL);
+}
+
+struct signalled {
+	int sig;
+	size_t n;
+};
+
+static void signal_group(int dir, void *data)
+{
+	struct signalled *s = data;
+
+	s->n += cgfile_signal(dir, 0, s->sig);
 }
 
 static int main_folder(const struct cgroup *cg)
@@ -299,27 +317,28 @@ static int main_folder(const struct cgroup *cg)
 int hierarchy_pids(const struct cgroup *cg, struct strbuf *out, struct error *err)
 {
 	(void)err;
-	return collect(main_folder(cg), out);
+	each_group(main_folder(cg), add_pids, out);
+	return 0;
 }
 
+void hierarchy_signal(const struct cgroup *cg, int sig)
+{
+	struct signalled s = {sig, 0};
+
+	each_group(main_folder(cg), signal_group, &s);
+}
+
+/* Whether there was anything. */
 static bool kill_all(const struct cgroup *cg)
 {
-	_cleanup_strbuf_ struct strbuf pids = STRBUF_INIT;
+	struct signalled s = {SIGKILL, 0};
 
 	for (unsigned i = 0; i < cg->n; i++) {
 		if (!cg->trees[i].name[0])
 			cgfile_write(cg->trees[i].dirfd, "cgroup.kill", "1");
-		collect(cg->trees[i].dirfd, &pids);
+		each_group(cg->trees[i].dirfd, signal_group, &s);
 	}
-	for (char *p = pids.data; *p;) {
-		pid_t pid = (pid_t)strtol(p, &p, 10);
-
-		if (pid > 1)
-			kill(pid, SIGKILL);
-		while (*p == '\n')
-			p++;
-	}
-	return pids.len > 0;
+	return s.n > 0;
 }
 
 /* Removes the groups below DIR; they are empty. */

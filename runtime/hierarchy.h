@@ -34,6 +34,8 @@ uint64_t hierarchy_number(const struct cgroup *cg, const char *controller, const
 int hierarchy_folder(const struct cgroup *cg, const char *controller);
 /* Every process in it and below, one number a line. */
 int hierarchy_pids(const struct cgroup *cg, struct strbuf *out, struct error *err);
+/* Sends SIG to each of them. */
+void hierarchy_signal(const struct cgroup *cg, int sig);
 /* Kills what is in it and below, waits until that is gone, and removes it. */
 int hierarchy_remove(const char *path, struct error *err);
 int hierarchy_freeze(const struct cgroup *cg, bool freeze, struct error *err);

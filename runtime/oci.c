@@ -71,7 +71,7 @@ int oci_load(const char *root, const char *id, struct oci *out, struct error *er
 	_cleanup_oci_ struct oci o = {.folder = NULL};
 	struct fields f = {err, false};
 	_cleanup_free_ char *path = NULL, *config = NULL;
-	int64_t pid = 0, start = 0, namespaces = 0;
+	int64_t pid = 0, creator = 0, start = 0, namespaces = 0;
 	json_t *json = NULL;
 
 	if (oci_check_id(id, err) < 0)
@@ -84,6 +84,7 @@ int oci_load(const char *root, const char *id, struct oci *out, struct error *er
 	if (fields_load(path, STATE_MAX, &json, err) < 0)
 		return -1;
 	fields_number(&f, json, "pid", 0, INT32_MAX, &pid);
+	fields_number(&f, json, "creator", 0, INT32_MAX, &creator);
 	fields_number(&f, json, "start", 0, INT64_MAX, &start);
 	fields_number(&f, json, "namespaces", 0, UINT32_MAX, &namespaces);
 	const char *texts[] = {fields_string(&f, json, "bundle"), fields_string(&f, json, "rootfs"),
@@ -95,6 +96,7 @@ int oci_load(const char *root, const char *id, struct oci *out, struct error *er
 	o.cgroup = xstrdup(texts[2] ? texts[2] : "");
 	o.created = xstrdup(texts[3] ? texts[3] : "");
 	o.pid = (pid_t)pid;
+	o.creator = (pid_t)creator;
 	o.start = (uint64_t)start;
 	o.namespaces = (unsigned)namespaces;
 	json_decref(json);
@@ -124,10 +126,11 @@ int oci_put(const char *folder, const char *name, const char *text, size_t len, 
 int oci_save(const struct oci *o, struct error *err)
 {
 	_cleanup_free_ char *text = NULL;
-	json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I}", "id", o->id, "bundle",
-				 o->bundle, "rootfs", o->rootfs, "cgroup", o->cgroup, "created",
-				 o->created, "pid", (json_int_t)o->pid, "start",
-				 (json_int_t)o->start, "namespaces", (json_int_t)o->namespaces);
+	json_t *json =
+		json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "id", o->id, "bundle",
+			  o->bundle, "rootfs", o->rootfs, "cgroup", o->cgroup, "created",
+			  o->created, "pid", (json_int_t)o->pid, "creator", (json_int_t)o->creator,
+			  "start", (json_int_t)o->start, "namespaces", (json_int_t)o->namespaces);
 
 	text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
 	json_decref(json);
@@ -152,8 +155,8 @@ enum oci_status oci_status(const struct oci *o)
 	_cleanup_free_ char *gate = xasprintf("%s/start", o->folder);
 
 	if (!o->pid) /* being created, or what is left of that */
-		return status_process_start((pid_t)o->start) ? OCI_CREATING : OCI_STOPPED;
-	if (status_process_start(o->pid) != o->start)
+		return status_process_is(o->creator, o->start) ? OCI_CREATING : OCI_STOPPED;
+	if (!status_process_is(o->pid, o->start))
 		return OCI_STOPPED;
 	if (hierarchy_path_is_frozen(o->cgroup))
 		return OCI_PAUSED;
@@ -194,7 +197,7 @@ int oci_pidfd(const struct oci *o, int *out, struct error *err)
 	_cleanup_close_ int fd = o->pid > 0 ? (int)syscall(SYS_pidfd_open, o->pid, 0) : -1;
 
 	/* looked at while it is held: the number cannot have gone to another process since */
-	if (fd < 0 || status_process_start(o->pid) != o->start)
+	if (fd < 0 || !status_process_is(o->pid, o->start))
 		return error_set(err, ERROR_NOT_FOUND, 0, "container '%s' is not running", o->id);
 	*out = TAKE_FD(fd);
 	return 0;

@@ -34,8 +34,9 @@ struct oci {
 	char *id;
 	char *folder; /* ROOT/ID */
 	char *bundle, *rootfs, *cgroup;
-	pid_t pid;
-	uint64_t start; /* when that process began */
+	pid_t pid; /* 0 while it is being created: by CREATOR */
+	pid_t creator;
+	uint64_t start; /* when that process, or its creator, began */
 	char *created;  /* as text */
 	unsigned namespaces;
 	json_t *config; /* of the folder */

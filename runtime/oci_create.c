@@ -162,8 +162,8 @@ static int make_folder(struct creation *x, struct error *err)
 	o->namespaces = x->bundle.setup.namespaces;
 	for (unsigned i = 0; i < x->bundle.setup.n_joins; i++)
 		o->namespaces |= (unsigned)x->bundle.joins[i].type;
-	/* while there is no pid: whose work this is */
-	o->start = (uint64_t)getpid();
+	o->creator = getpid();
+	o->start = status_process_start(o->creator);
 	if (file_read(AT_FDCWD, from, 16u << 20, &text, err) < 0 ||
 	    oci_put(o->folder, "config.json", text.data, text.len, 0600, err) < 0)
 		return -1;

@@ -39,21 +39,6 @@ int oci_signal(const char *name)
 	return -1;
 }
 
-static void kill_listed(const struct cgroup *cg, int sig)
-{
-	_cleanup_strbuf_ struct strbuf pids = STRBUF_INIT;
-
-	hierarchy_pids(cg, &pids, NULL);
-	for (char *p = pids.data; *p;) {
-		pid_t pid = (pid_t)strtol(p, &p, 10);
-
-		if (pid > 1)
-			kill(pid, sig);
-		while (*p == '\n')
-			p++;
-	}
-}
-
 /* Everything in its cgroup, which stands still meanwhile, so that nothing is missed. */
 static int kill_all(const struct oci *o, int sig, struct error *err)
 {
@@ -63,7 +48,7 @@ static int kill_all(const struct oci *o, int sig, struct error *err)
 	if (hierarchy_open(o->cgroup, false, &cg, NULL) < 0)
 		return 0;
 	failed = hierarchy_freeze(&cg, true, err);
-	kill_listed(&cg, sig);
+	hierarchy_signal(&cg, sig);
 	if (hierarchy_freeze(&cg, false, failed ? NULL : err) < 0)
 		failed = -1;
 	cgroup_close(&cg);

@@ -59,9 +59,14 @@ uint64_t status_process_start(pid_t pid)
 	return p ? strtoull(p + 1, NULL, 10) : 0;
 }
 
+bool status_process_is(pid_t pid, uint64_t start)
+{
+	return pid > 0 && start && status_process_start(pid) == start;
+}
+
 bool status_shim_alive(const struct container_status *s)
 {
-	return s->shim > 0 && s->shim_start && status_process_start(s->shim) == s->shim_start;
+	return status_process_is(s->shim, s->shim_start);
 }
 
 int status_write(int dirfd, const struct container_status *s, struct error *err)

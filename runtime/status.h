@@ -18,6 +18,8 @@
 
 /* When process PID began, in clock ticks since boot; 0 when there is none. */
 uint64_t status_process_start(pid_t pid);
+/* PID is the process that began at START: neither that has ended, nor another has its number. */
+bool status_process_is(pid_t pid, uint64_t start);
 /* The shim that wrote S still runs. */
 bool status_shim_alive(const struct container_status *s);
 

@@ -628,6 +628,37 @@ limit_of() {
 	[ -z "$(cat /sys/fs/cgroup/{,pids/}"$ID/cgroup.procs" 2>/dev/null)" ]
 }
 
+# The state names a process by pid and start time: whoever has that pid now is a stranger.
+@test "a pid that is another's by now is not the container's" {
+	local stranger
+	script 'sleep 996'
+	create
+	oci start "$ID"
+	sleep 995 3>&- &
+	stranger=$!
+	for change in '.pid = $pid' '.pid = $pid | .start = 0' '.pid = $pid | del(.start)' \
+		'.pid = 0 | .creator = $pid'; do
+		jq --argjson pid "$stranger" "$change" "$ROOT/$ID/state.json" >"$B/state"
+		cat "$B/state" >"$ROOT/$ID/state.json"
+		status_is stopped
+		run oci kill "$ID" KILL
+		[ "$status" -eq 1 ]
+		[[ $output = *"cannot kill a container that is stopped"* ]]
+		run oci exec "$ID" true
+		[ "$status" -eq 1 ]
+		run oci pause "$ID"
+		[ "$status" -eq 1 ]
+		run oci start "$ID"
+		[ "$status" -eq 1 ]
+		# its group has what is really its own
+		oci kill --all "$ID" CONT
+	done
+	oci delete "$ID"
+	[ -z "$(pgrep -f 'sleep 996')" ]
+	kill -0 "$stranger"
+	kill "$stranger"
+}
+
 @test "a create that is killed leaves nothing that delete --force does not find" {
 	local i pid
 	script 'sleep 997'
