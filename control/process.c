@@ -149,6 +149,16 @@ unsigned process_port(const struct release *r, const struct image *im)
 	return exposed ? (unsigned)exposed : PROCESS_PORT;
 }
 
+/* Its volumes are folders also when none of its layers has them. */
+static void set_folders(const struct image *im, struct container_spec *spec)
+{
+	for (size_t i = 0; i < im->config.volumes.n; i++) {
+		_cleanup_free_ char *folder = volume_folder(im->config.volumes.v[i]);
+		if (volume_is_place(folder))
+			strvec_push(&spec->folders, folder);
+	}
+}
+
 static void set_environment(const struct release *r, const struct image *im, const char *dyno,
 			    struct strvec *env)
 {
@@ -192,6 +202,7 @@ int process_spec(struct context *c, const struct app *app, const struct release 
 	if (im->container) {
 		out->user = *im->config.user ? xstrdup(im->config.user) : NULL;
 		out->cwd = xstrdup(*im->config.cwd ? im->config.cwd : "/");
+		set_folders(im, out);
 		out->stop_signal = (uint32_t)image_config_signal(im->config.stop_signal);
 		/* to the program alone, as elsewhere; but SIGTERM as everywhere here */
 		if (out->stop_signal == SIGTERM)

@@ -94,6 +94,12 @@ static int check_path(const char *path, struct error *err)
 	return check_place(path, err);
 }
 
+bool volume_is_place(const char *path)
+{
+	struct error ignored = ERROR_INIT;
+	return check_path(path, &ignored) == 0;
+}
+
 int volume_parse(const char *text, struct volume_mount *out, struct error *err)
 {
 	struct volume_mount m = {0};
@@ -283,6 +289,12 @@ int volume_unmount(struct context *c, const struct app *app, const char *name, c
 	return 0;
 }
 
+char *volume_folder(const char *path)
+{
+	size_t len = strlen(path);
+	return xstrndup(path, len > 1 && path[len - 1] == '/' ? len - 1 : len);
+}
+
 int volume_note_unmounted(struct context *c, const struct app *app, const struct image *im,
 			  struct error *err)
 {
@@ -293,15 +305,16 @@ int volume_note_unmounted(struct context *c, const struct app *app, const struct
 	if (volume_mounts(c, app->id, NULL, &m, err) < 0)
 		return -1;
 	for (size_t i = 0; i < folders->n; i++) {
+		_cleanup_free_ char *folder = volume_folder(folders->v[i]);
 		bool mounted = false;
 		for (size_t k = 0; k < m.n; k++)
-			mounted |= strcmp(m.v[k].path, folders->v[i]) == 0;
+			mounted |= strcmp(m.v[k].path, folder) == 0;
 		if (!mounted)
 			answer_detail(
 				c,
 				"What is written to %s goes with its container: "
 				"'storage:create NAME', then 'storage:mount %s NAME:%s' keep it",
-				folders->v[i], app->name, folders->v[i]);
+				folder, app->name, folder);
 	}
 	return 0;
 }

@@ -39,6 +39,10 @@ void volume_mounts_release(struct volume_mounts *m);
 
 /* [a-z0-9][a-z0-9._-]*; the error says so, and more for who gives a folder of the host. */
 int volume_check_name(const char *name, struct error *err);
+/* Whether a volume may be mounted on PATH. */
+bool volume_is_place(const char *path);
+/* PATH as an image names its volume, without a last '/'. */
+char *volume_folder(const char *path);
 /* Splits "NAME:/PATH[:ro]" and checks it; *OUT is for one of whose app is not known. */
 int volume_parse(const char *text, struct volume_mount *out, struct error *err);
 void volume_mount_release(struct volume_mount *m);

@@ -74,13 +74,14 @@ struct container_setup {
 	/* Called with DATA, each may be NULL: BUILD before anything is made, in the caller, which
 	 * is back in its own mount namespace afterwards; SERVE when the ids are mapped and, with
 	 * STAGED, the root is built; LINKED when eth0 is up, which waits for it; the other two in
-	 * the first process: INSIDE before the root changes, BEFORE_EXEC last of all while it has
-	 * its privileges. They give 0 or the step that failed, with errno. */
+	 * the first process: INSIDE before the root changes, with whom it will become, BEFORE_EXEC
+	 * last of all while it has its privileges. They give 0 or the step that failed, with errno.
+	 */
 	int (*build)(void *data, struct error *err);
 	int (*serve)(void *data, pid_t pid, struct error *err);
 	bool staged;
 	int (*linked)(void *data, struct error *err);
-	enum step (*inside)(void *data, const char **out_subject);
+	enum step (*inside)(void *data, const struct program *program, const char **out_subject);
 	enum step (*before_exec)(void *data, const char **out_subject);
 	void *data;
 };

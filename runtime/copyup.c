@@ -45,13 +45,28 @@ static int copy_link(int from_dir, int to_dir, const char *name, const struct st
 		       : 0;
 }
 
-static int copy_folder(int from, int to, int depth);
+static int copy_folder(int from, int to, int depth, struct copyup_limits *limits);
 
-static int copy_entry(int from, int to, const char *name, int depth)
+static int spend(struct copyup_limits *limits, const struct stat *st)
+{
+	uint64_t bytes = S_ISREG(st->st_mode) ? (uint64_t)st->st_size : 0;
+
+	if (!limits)
+		return 0;
+	if (!limits->files || bytes > limits->bytes) {
+		errno = EFBIG;
+		return -1;
+	}
+	limits->files--;
+	limits->bytes -= bytes;
+	return 0;
+}
+
+static int copy_entry(int from, int to, const char *name, int depth, struct copyup_limits *limits)
 {
 	struct stat st;
 
-	if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || spend(limits, &st) < 0)
 		return -1;
 	if (S_ISREG(st.st_mode))
 		return copy_file(from, to, name, &st);
@@ -64,13 +79,13 @@ static int copy_entry(int from, int to, const char *name, int depth)
 	if (in < 0 || mkdirat(to, name, 0700) < 0)
 		return -1;
 	_cleanup_close_ int out = openat(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (out < 0 || copy_folder(in, out, depth + 1) < 0)
+	if (out < 0 || copy_folder(in, out, depth + 1, limits) < 0)
 		return -1;
 	return fchown(out, st.st_uid, st.st_gid) < 0 || fchmod(out, st.st_mode & 07777) < 0 ? -1
 											    : 0;
 }
 
-static int copy_folder(int from, int to, int depth)
+static int copy_folder(int from, int to, int depth, struct copyup_limits *limits)
 {
 	int fd = depth < DEEPEST ? openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -85,18 +100,18 @@ static int copy_folder(int from, int to, int depth)
 	}
 	while (!failed && (e = readdir(dir))) {
 		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-			failed = copy_entry(from, to, e->d_name, depth);
+			failed = copy_entry(from, to, e->d_name, depth, limits);
 	}
 	closedir(dir);
 	return failed;
 }
 
-int copyup_tree(int from, int to)
+int copyup_tree(int from, int to, struct copyup_limits *limits)
 {
 	struct stat st;
 	_cleanup_close_ int out = openat(to, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (out < 0 || fstat(from, &st) < 0 || copy_folder(from, out, 0) < 0)
+	if (out < 0 || fstat(from, &st) < 0 || copy_folder(from, out, 0, limits) < 0)
 		return -1;
 	return fchown(out, st.st_uid, st.st_gid);
 }

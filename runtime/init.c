@@ -121,7 +121,7 @@ static void build_root(struct first *f)
 		take_cgroup(f);
 	}
 	if (setup->inside) {
-		step = setup->inside(setup->data, &subject);
+		step = setup->inside(setup->data, &f->program, &subject);
 		check_step(step, f, subject);
 	}
 	step = root_enter(setup->root, f->root, &subject);

@@ -117,10 +117,11 @@ static void own_stdio(const struct program *p)
 	}
 }
 
-static enum step inside(void *data, const char **out_subject)
+static enum step inside(void *data, const struct program *program, const char **out_subject)
 {
 	struct creation *x = data;
 
+	(void)program;
 	own_stdio(&x->bundle.program);
 	return run_inside(&x->bundle.hooks[HOOK_CREATE_CONTAINER], x->told->creating, out_subject);
 }

@@ -129,11 +129,21 @@ static int serve(void *data, pid_t pid, struct error *err)
 			  plan->limits.net_from, err);
 }
 
+static enum step inside(void *data, const struct program *program, const char **out_subject)
+{
+	const struct plan *plan = data;
+
+	return seeds_fill(&plan->rootfs->seeds, program, out_subject);
+}
+
+/* The last that happens outside before the program runs. */
 static int linked(void *data, struct error *err)
 {
 	const struct plan *plan = data;
 
-	return veth_await(plan->inst, plan->address, err);
+	if (plan->address && veth_await(plan->inst, plan->address, err) < 0)
+		return -1;
+	return seeds_settle(&plan->rootfs->seeds, err);
 }
 
 int plan_start(const struct plan *plan, struct container_run *out, int *out_console,
@@ -177,7 +187,8 @@ int plan_start(const struct plan *plan, struct container_run *out, int *out_cons
 		.gate = -1,
 		.build = build,
 		.serve = serve,
-		.linked = plan->address ? linked : NULL,
+		.inside = inside,
+		.linked = plan->address || plan->rootfs->seeds.n ? linked : NULL,
 	};
 	_cleanup_close_ int here = -1, there = -1;
 	int ends[2];

@@ -15,7 +15,7 @@ struct plan {
 	const struct instance *inst;
 	const struct container_spec *spec;
 	struct spec_limits limits; /* resolved */
-	const struct rootfs *rootfs;
+	struct rootfs *rootfs;
 	const struct cgroup *cgroup;
 	struct helper *helper; /* cgroup version 1: one that stands in it, or made by the start */
 	uint32_t address, gateway; /* 0: no network */

@@ -124,7 +124,7 @@ static enum step mount_one(const struct root *root, int fd, const struct root_mo
 	top = place_lookup(fd, m->dest, O_PATH, IN_ROOT);
 	if (top < 0)
 		return STEP_MOUNT;
-	if (before >= 0 && copyup_tree(before, top) < 0)
+	if (before >= 0 && copyup_tree(before, top, NULL) < 0)
 		return STEP_MOUNT;
 	if ((m->tree_set || m->tree_clr) &&
 	    mount_setattr(top, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0)

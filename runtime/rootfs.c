@@ -24,14 +24,16 @@
 #define CA_BUNDLE "/etc/ssl/certs/ca-certificates.crt"
 #define SAFE (MS_NOSUID | MS_NODEV)
 
-void rootfs_init(struct rootfs *r)
+void rootfs_init(struct rootfs *r, const struct container_spec *spec)
 {
 	memset(r, 0, sizeof(*r));
 	r->upper = r->work = r->ca = -1;
+	seeds_init(&r->seeds, spec);
 }
 
 void rootfs_close(struct rootfs *r)
 {
+	seeds_release(&r->seeds);
 	for (unsigned i = 0; i < r->n_layers; i++)
 		r->layers[i].fd = close_fd(r->layers[i].fd);
 	for (unsigned i = 0; i < r->n_mounts; i++)
@@ -85,8 +87,18 @@ static int open_layers(const struct instance *inst, const struct container_spec 
 	return 0;
 }
 
+static int mark_new(int dir, const char *name)
+{
+	_cleanup_close_ int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return -1;
+	seed_mark(fd);
+	return 0;
+}
+
 /* With its owner from the first moment: who finds it half made would take it for root's. */
-static int make_kept(int dir, const char *id, uid_t user)
+static int make_kept(int dir, const char *id, uid_t user, bool marked)
 {
 	_cleanup_free_ char *name = xasprintf(".new.%s.%d", id, getpid());
 	int failed;
@@ -94,7 +106,7 @@ static int make_kept(int dir, const char *id, uid_t user)
 	if (mkdirat(dir, name, 0755) < 0)
 		return -1;
 	failed = fchownat(dir, name, user, user, AT_SYMLINK_NOFOLLOW) < 0 ||
-		 fchmodat(dir, name, 0755, 0) < 0 ||
+		 fchmodat(dir, name, 0755, 0) < 0 || (marked && mark_new(dir, name) < 0) ||
 		 renameat2(dir, name, dir, id, RENAME_NOREPLACE) < 0;
 	if (!failed)
 		return 0;
@@ -117,7 +129,7 @@ static int open_kept(const struct instance *inst, const char *folder, const char
 
 	if (dir < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "open '%s'", path);
-	if (!file_exists(dir, id) && make_kept(dir, id, user) < 0)
+	if (!file_exists(dir, id) && make_kept(dir, id, user, !strcmp(folder, "volumes")) < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "make '%s/%s'", path, id);
 	_cleanup_close_ int fd = file_open_beneath(dir, id, O_RDONLY | O_DIRECTORY, 0, true, err);
 	if (fd < 0)
@@ -204,7 +216,10 @@ int rootfs_open(const struct instance *inst, const struct container_spec *spec, 
 		if (open_mount(inst, spec, &spec->mounts[i], &r->mounts[i], err) < 0)
 			return -1;
 		r->n_mounts = (unsigned)i + 1;
+		seeds_note(&r->seeds, (unsigned)i, r->mounts[i].fd);
 	}
+	if (seeds_claim(&r->seeds, inst, err) < 0)
+		return -1;
 	r->ca = open(CA_BUNDLE, O_RDONLY | O_CLOEXEC);
 	return 0;
 }
@@ -446,6 +461,32 @@ static int make_cwd(const struct container_spec *spec, int root, uid_t user, str
 	return spec->cwd ? place_open(root, spec->cwd, false, user, &at, err) : 0;
 }
 
+static bool is_hidden(const struct container_spec *spec, const char *path)
+{
+	for (size_t i = 0; i < spec->n_mounts; i++) {
+		const char *rest = str_skip(path, spec->mounts[i].dest);
+
+		if (rest && (*rest == '/' || *rest == '\0'))
+			return true;
+	}
+	return false;
+}
+
+/* Those that a volume hides are left to it: it would take one made here for the image's own. What
+ * is there and no folder stays, as the image has it. */
+static int make_folders(const struct container_spec *spec, int root, uid_t owner, struct error *err)
+{
+	for (size_t i = 0; i < spec->folders.n; i++) {
+		const char *path = spec->folders.v[i];
+		_cleanup_close_ int at = -1;
+
+		if (!is_hidden(spec, path) && place_open(root, path, false, owner, &at, NULL) < 0 &&
+		    errno != ENOTDIR)
+			return fail(err, "make", path);
+	}
+	return 0;
+}
+
 /* An image brings a /tmp and certificates of its own, or means to have none. */
 static bool own_tmp(const struct container_spec *spec)
 {
@@ -473,8 +514,22 @@ static int check_places(const struct container_spec *spec, int root, uid_t base,
 	return 0;
 }
 
-static int mount_root(const struct container_spec *spec, const struct rootfs_view *view,
+static int mount_kept(const struct container_spec *spec, int root, uid_t user, struct rootfs *r,
 		      struct copies *c, struct error *err)
+{
+	for (unsigned i = 0; i < c->n_mounts; i++) {
+		const char *dest = spec->mounts[i].dest;
+
+		seeds_before(&r->seeds, i, root, dest);
+		if (place_mount(c->mounts[i], root, dest, false, user, err) < 0 ||
+		    seeds_after(&r->seeds, i, c->mounts[i], err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int mount_root(const struct container_spec *spec, struct rootfs *r,
+		      const struct rootfs_view *view, struct copies *c, struct error *err)
 {
 	struct mount_attr ro = {.attr_set = MOUNT_ATTR_RDONLY};
 	_cleanup_close_ int root = open("r", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -501,20 +556,19 @@ static int mount_root(const struct container_spec *spec, const struct rootfs_vie
 		return -1;
 	if (!writable && mount_app(root, user, err) < 0)
 		return -1;
+	if (image && make_folders(spec, root, view->base, err) < 0)
+		return -1;
 	if (image && make_cwd(spec, root, user, err) < 0)
 		return -1;
-	for (unsigned i = 0; i < c->n_mounts; i++) {
-		if (place_mount(c->mounts[i], root, spec->mounts[i].dest, false, user, err) < 0)
-			return -1;
-	}
+	if (mount_kept(spec, root, user, r, c, err) < 0)
+		return -1;
 	if (!writable && mount_setattr(root, "", AT_EMPTY_PATH, &ro, sizeof(ro)) < 0)
 		return fail(err, "protect", "/");
 	return 0;
 }
 
-static int build(const struct instance *inst, const struct container_spec *spec,
-		 const struct rootfs *r, const struct rootfs_view *view, struct copies *c,
-		 struct error *err)
+static int build(const struct instance *inst, const struct container_spec *spec, struct rootfs *r,
+		 const struct rootfs_view *view, struct copies *c, struct error *err)
 {
 	_cleanup_free_ char *top = instance_run(inst, "containers");
 	char options[128];
@@ -531,11 +585,11 @@ static int build(const struct instance *inst, const struct container_spec *spec,
 		return fail(err, "enter", top);
 	if (mount_overlay(spec, r, c, view->base, err) < 0)
 		return -1;
-	return mount_root(spec, view, c, err);
+	return mount_root(spec, r, view, c, err);
 }
 
-int rootfs_mount(const struct instance *inst, const struct container_spec *spec,
-		 const struct rootfs *r, const struct rootfs_view *view, struct error *err)
+int rootfs_mount(const struct instance *inst, const struct container_spec *spec, struct rootfs *r,
+		 const struct rootfs_view *view, struct error *err)
 {
 	struct copies c;
 	mode_t mask = umask(0);

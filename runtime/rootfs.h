@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "instance/instance.h"
 #include "runtime/idmap.h"
+#include "runtime/seed.h"
 #include "runtime/spec.h"
 
 struct rootfs_source {
@@ -35,6 +36,7 @@ struct rootfs {
 	int upper, work; /* -1: a scratch tmpfs */
 	int ca;          /* the host's CA bundle, or -1 */
 	bool made_upper;
+	struct seeds seeds; /* volumes that the first process fills */
 };
 
 /* The container's own user in the host's numbers; BASE is the first of its range. For an image the
@@ -42,7 +44,7 @@ struct rootfs {
 uid_t rootfs_user(const struct container_spec *spec, uid_t base);
 
 /* SPEC must outlive it. The caller calls rootfs_close also after a failure. */
-void rootfs_init(struct rootfs *r);
+void rootfs_init(struct rootfs *r, const struct container_spec *spec);
 int rootfs_open(const struct instance *inst, const struct container_spec *spec, struct rootfs *r,
 		struct error *err);
 void rootfs_close(struct rootfs *r);
@@ -55,7 +57,7 @@ struct rootfs_view {
 };
 
 /* Enters a new mount namespace, builds the tree in it and makes "." its top. */
-int rootfs_mount(const struct instance *inst, const struct container_spec *spec,
-		 const struct rootfs *r, const struct rootfs_view *view, struct error *err);
+int rootfs_mount(const struct instance *inst, const struct container_spec *spec, struct rootfs *r,
+		 const struct rootfs_view *view, struct error *err);
 
 #endif

@@ -598,7 +598,7 @@ int shim_main(const struct instance *inst, const struct container_spec *spec, in
 	s.log.fd = s.log.dirfd = -1;
 	meter_init(&s.meter, 0);
 	quota_init(&s.quota);
-	rootfs_init(&s.rootfs);
+	rootfs_init(&s.rootfs, spec);
 	strbuf_init(&s.resolv);
 	for (int i = 0; i < 3; i++)
 		s.stdio[i] = stdio ? stdio[i] : -1;

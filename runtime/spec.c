@@ -39,6 +39,7 @@ enum tag {
 	TAG_USER,
 	TAG_STOP_SIGNAL,
 	TAG_SIZE,
+	TAG_FOLDERS,
 	TAG_END_
 };
 
@@ -48,6 +49,7 @@ void container_spec_init(struct container_spec *spec)
 	strvec_init(&spec->layers);
 	strvec_init(&spec->argv);
 	strvec_init(&spec->env);
+	strvec_init(&spec->folders);
 	spec->profile = SPEC_APP;
 	spec->network = SPEC_NET_NONE;
 	spec->restart = SPEC_RESTART_NO;
@@ -71,6 +73,7 @@ void container_spec_release(struct container_spec *spec)
 	strvec_release(&spec->layers);
 	strvec_release(&spec->argv);
 	strvec_release(&spec->env);
+	strvec_release(&spec->folders);
 	container_spec_init(spec);
 }
 
@@ -181,6 +184,12 @@ static int check_program(const struct container_spec *spec, struct error *err)
 	bool has_user = spec->profile == SPEC_IMAGE || spec->profile == SPEC_STEP;
 	if (spec->user && (!has_user || !identity_is_user(spec->user)))
 		return invalid(err, "user", spec->user);
+	if (spec->folders.n > (spec->profile == SPEC_IMAGE ? SPEC_MAX_ARGS : 0))
+		return error_set(err, ERROR_INVALID, 0,
+				 "only an image has folders made, at most %d", SPEC_MAX_ARGS);
+	for (size_t i = 0; i < spec->folders.n; i++)
+		if (!is_path_inside(spec->folders.v[i]) || !spec->folders.v[i][1])
+			return invalid(err, "folder", spec->folders.v[i]);
 	if (spec->stop_signal > 64)
 		return error_set(err, ERROR_INVALID, 0, "container stop signal %u is not known",
 				 spec->stop_signal);
@@ -387,6 +396,8 @@ int container_spec_encode(const struct container_spec *spec, struct strbuf *out,
 	put_list_field(&sb, TAG_ENV, &spec->env);
 	put_str_field(&sb, TAG_CWD, spec->cwd);
 	put_str_field(&sb, TAG_USER, spec->user);
+	if (spec->folders.n)
+		put_list_field(&sb, TAG_FOLDERS, &spec->folders);
 	put_str_field(&sb, TAG_HOSTNAME, spec->hostname);
 	put_u32_field(&sb, TAG_NETWORK, (uint32_t)spec->network);
 	put_limits(&sb, &spec->limits);
@@ -517,6 +528,9 @@ static void get_field(struct wire_reader *r, uint32_t tag, struct container_spec
 		break;
 	case TAG_USER:
 		spec->user = wire_get_str(r, 2 * IDENTITY_NAME_MAX + 1);
+		break;
+	case TAG_FOLDERS:
+		wire_get_list(r, &spec->folders, SPEC_MAX_ARGS, PATH_MAX_INSIDE);
 		break;
 	case TAG_STOP_SIGNAL:
 		spec->stop_signal = wire_get_u32(r);

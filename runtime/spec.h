@@ -95,10 +95,11 @@ struct container_spec {
 	/* The id of a new layer that becomes the writable folder and stays, uncommitted, when the
 	 * container ends; NULL: a tmpfs that goes with the container. */
 	char *upper;
-	struct strvec argv; /* argv[0] is looked up in env's PATH inside */
-	struct strvec env;  /* "KEY=VALUE" */
-	char *user;         /* SPEC_IMAGE and SPEC_STEP only: as its configuration says it
-			       (runtime/identity.h); NULL:	 root */
+	struct strvec argv;    /* argv[0] is looked up in env's PATH inside */
+	struct strvec env;     /* "KEY=VALUE" */
+	char *user;            /* SPEC_IMAGE and SPEC_STEP only: as its configuration says it
+				  (runtime/identity.h); NULL:	 root */
+	struct strvec folders; /* SPEC_IMAGE only: made, root's, where no layer has them */
 	char *cwd; /* NULL: /app for APP and BUILD, / for the others; made when missing for IMAGE */
 	char *hostname; /* NULL: the id */
 	enum spec_network network;

@@ -14,6 +14,7 @@ static const char *const texts[STEP_COUNT_] = {
 	[STEP_PROPAGATION] = "set the mount propagation of",
 	[STEP_PLACE] = "make the mount point",
 	[STEP_MOUNT] = "mount",
+	[STEP_VOLUME] = "fill the new volume from what the image has on",
 	[STEP_DEVICE] = "make the device",
 	[STEP_MASK] = "mask",
 	[STEP_READ_ONLY] = "make read-only:",
@@ -87,6 +88,12 @@ int step_error(const struct step_report *r, struct error *err)
 		return error_set(err, ERROR_NOT_FOUND, 0,
 				 "the image's /etc/passwd and /etc/group do not know its user '%s'",
 				 r->subject);
+	if (r->step == STEP_VOLUME && r->error == EFBIG)
+		return error_set(
+			err, ERROR_INVALID, 0,
+			"the image has too much on '%s' for a new volume to begin with: "
+			"mount the volume on another folder, or restore it from a tar first",
+			r->subject);
 	if (r->subject[0])
 		return error_set(err, code, r->error, "%s '%s'", text ? text : "start", r->subject);
 	return error_set(err, code, r->error, "%s", text ? text : "start");

@@ -145,6 +145,37 @@ teardown() {
 	berth --force storage:destroy "$app-store"
 }
 
+@test "VOLUME: made when no layer has it; a new volume is its user's, or as the image's folder" {
+	local volume
+	cat >"$src/Dockerfile" <<-END
+		FROM $HOST/team/busybox:1
+		USER root
+		RUN echo "redis:x:999:998::/data:/bin/sh" >>/etc/passwd && echo "redis:x:998:" >>/etc/group \\
+		 && mkdir -p /conf/d && echo one >/conf/d/file && chown -R redis:redis /conf && chmod 2750 /conf
+		VOLUME /none/deep/ /conf
+		USER redis
+	END
+	run -0 push_app "$src" "$app"
+	assert_contains "$output" "storage:mount $app NAME:/none/deep' keep it"
+	run -0 berth run "$app" 'stat -c "%u:%g %a" /none/deep /data /conf; echo x >/conf/d/new'
+	assert_equal "$output" $'0:0 755\n0:0 755\n999:998 2750'
+	for volume in data deep conf; do berth storage:create "$app-$volume"; done
+	berth storage:mount "$app" "$app-data:/data"
+	berth storage:mount "$app" "$app-deep:/none/deep"
+	berth storage:mount "$app" "$app-conf:/conf"
+	berth ps:restart "$app"
+	run -0 berth enter "$app" web sh -c 'stat -c "%u:%g %a" /none/deep /data /conf /conf/d/file
+		echo kept >/data/file && echo kept >/none/deep/file && echo two >/conf/d/file'
+	assert_equal "$output" $'999:998 755\n999:998 755\n999:998 2750\n999:998 644'
+	echo again >"$src/more"
+	sed -i '$i COPY more /more' "$src/Dockerfile"
+	run -0 push_app "$src" "$app"
+	run -0 berth enter "$app" web cat /data/file /none/deep/file /conf/d/file
+	assert_equal "$output" $'kept\nkept\ntwo'
+	berth --force apps:destroy "$app"
+	for volume in data deep conf; do berth --force storage:destroy "$app-$volume"; done
+}
+
 @test "a Dockerfile's own EXPOSE goes before that of the image it is built on" {
 	printf '#!/bin/sh\nwhile :; do { printf "HTTP/1.0 200 OK\\r\\n\\r\\nport=$PORT\\n"; } | nc -l -p 9000; done\n' >"$src/serve"
 	chmod 755 "$src/serve"

@@ -137,6 +137,118 @@ nest() {
 	[ "$ok" -gt 0 ]
 }
 
+# A layer above STACK with what an image may have where a volume is mounted: image NAME. What no
+# archive may bring in is put into it by hand.
+image() {
+	local tree=$WORK/image
+	rm -rf "$tree"
+	mkdir -p "$tree/seed/sub/deep"
+	echo one >"$tree/seed/file"
+	echo two >"$tree/seed/sub/deep/file"
+	chown -R 999:998 "$tree/seed"
+	chmod 4640 "$tree/seed/file"
+	chmod 2750 "$tree/seed"
+	ln -s seed "$tree/link"
+	tar -C "$tree" -cf "$WORK/image.tar" .
+	container import "$1" "$WORK/image.tar"
+	files=$ROOT/lib/layers/$1
+	[ -d "$files/seed" ] || files=$files/data
+	ln -s "$WORK/host/file" "$files/seed/absolute"
+	ln -s ../../../../../../../../../../../../../../..$WORK/host "$files/seed/up"
+	ln -s "$WORK/host" "$files/out"
+	mknod "$files/seed/null" c 1 3
+	mkfifo "$files/seed/fifo"
+	chown -h --reference="$files" "$files"/seed/{absolute,up,null,fifo} "$files/out"
+}
+
+# seeded IMAGE VOLUME:DEST [OPTIONS] -- ARGS...
+seeded() {
+	local image=$1 volume=$2
+	shift 2
+	container run --layer "layer/$image" --layer "$STACK" --profile image --mount "volume:$volume" \
+		"${@:1:$#}"
+}
+
+@test "a new volume begins as the image's folder: its owner and mode, its files and links, nothing else" {
+	local base volume=$ROOT/lib/volumes/fresh
+	image seed-1
+	seeded seed-1 fresh:/seed --user 999 sec-seed -- /probe show /seed/sub/deep/file >"$WORK/out"
+	has "$WORK/out" '^show two$'
+	base=$(($(stat -c %u "$volume") - 999))
+	[ $((base % 65536)) -eq 0 ] && [ "$base" -gt 0 ]
+	# all of it is the range's; no device, no pipe, and links are what they were
+	diff -u - <(cd "$volume" && find . -printf '%p %y %m %u-%l\n' | sed "s/ $((base + 999))-/ 999-/" | sort) <<-END
+		. d 2750 999-
+		./absolute l 777 $base-$WORK/host/file
+		./file f 4640 999-
+		./sub d 755 999-
+		./sub/deep d 755 999-
+		./sub/deep/file f 644 999-
+		./up l 777 $base-../../../../../../../../../../../../../../..$WORK/host
+	END
+	# it is new once: what is taken away stays away, and its owner is whoever it was given to
+	rm -rf "$volume"/{absolute,file,sub,up}
+	chown $((base + 7)) "$volume"
+	seeded seed-1 fresh:/seed sec-seed -- /probe true
+	[ -z "$(ls -A "$volume")" ] && [ "$(stat -c %u "$volume")" -eq $((base + 7)) ]
+}
+
+@test "a new volume where the image has a link, or nothing, is looked up inside" {
+	image seed-2
+	# a link to its own folder is that folder, as it is for the mount
+	seeded seed-2 linked:/link sec-seed -- /probe show /seed/file >"$WORK/out"
+	has "$WORK/out" '^show one$'
+	# one that leads out leads nowhere; then it belongs to the user, as where there is nothing
+	seeded seed-2 outside:/out --user 1234 sec-seed -- /probe disk /out/file 1 >"$WORK/out"
+	has "$WORK/out" '^disk 1 ok$'
+	[ "$(ls -A "$ROOT/lib/volumes/outside")" = file ]
+	[ "$(ls -A "$WORK/host")" = file ]
+	seeded seed-2 nothing:/not/there --user 1234 sec-seed -- /probe disk /not/there/file 1 >"$WORK/out"
+	has "$WORK/out" '^disk 1 ok$'
+	[ $(($(stat -c %u "$ROOT/lib/volumes/nothing") % 65536)) -eq 1234 ]
+	# the control: the link does lead there
+	[ "$(cat "$files/out/file")" = host-secret ]
+}
+
+@test "an image that has too much there is named, and the volume stays new" {
+	image seed-3
+	truncate -s 2G "$files/seed/sub/large"
+	run seeded seed-3 large:/seed sec-seed -- /probe true
+	[ "$status" -ne 0 ]
+	[[ $output == *"the image has too much on '/seed'"*"another folder"* ]]
+	[ "$(du -sm "$ROOT/lib/volumes/large" | cut -f1)" -lt 2 ]
+	# what was begun is begun anew
+	seeded seed-3 large:/elsewhere --user 1234 sec-seed -- /probe disk /elsewhere/file 1 >"$WORK/out"
+	has "$WORK/out" '^disk 1 ok$'
+	[ "$(ls -A "$ROOT/lib/volumes/large")" = file ]
+}
+
+@test "processes that mount a new volume at one time all find it filled, once" {
+	local i pids=()
+	image seed-4
+	for i in 1 2 3 4; do
+		seeded seed-4 shared:/seed "sec-seed-$i" -- /probe show /seed/sub/deep/file >"$WORK/out.$i" 2>&1 3>&- &
+		pids+=($!)
+	done
+	for i in "${pids[@]}"; do wait "$i"; done
+	for i in 1 2 3 4; do has "$WORK/out.$i" '^show two$'; done
+	# nothing holds on to it
+	container volume-remove shared
+}
+
+@test "an image's volumes are folders of root's where no layer has them, and nothing that hides" {
+	image seed-5
+	container run --layer layer/seed-5 --layer "$STACK" --profile image --user 1234 --folder /made/deep \
+		--folder /seed --folder /link --folder /probe --mount volume:hides:/other --folder /other \
+		sec-seed -- /probe disk /made/deep/file 1 >"$WORK/out" 2>&1
+	has "$WORK/out" '^disk 0 EACCES$'
+	container run --layer layer/seed-5 --layer "$STACK" --profile image --folder /made/deep --folder /out/x \
+		sec-seed -- /probe disk /made/deep/file 1 >"$WORK/out" 2>&1
+	has "$WORK/out" '^disk 1 ok$'
+	[ "$(ls -A "$WORK/host")" = file ]
+	[ $(($(stat -c %u "$ROOT/lib/volumes/hides") % 65536)) -eq 1234 ]
+}
+
 @test "a volume in use is neither removed nor replaced; what a restoring left is found" {
 	volume mine
 	container start --layer "$STACK" --mount volume:mine:/data sec-holds -- /probe sleep 60

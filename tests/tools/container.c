@@ -13,7 +13,7 @@
  * OPTIONS: --layer REF (topmost first), --upper ID, --range N,
  * --profile app|build|layer|image|step, --net none|egress, --env K=V, --cwd DIR, --memory BYTES,
  * --pids N, --disk BYTES, --nofile N, --time MS, --tty, --restart no|on-failure|always,
- * --stop-ms MS, --log APP/NAME, --mount KIND:ID:DEST[:ro]
+ * --stop-ms MS, --log APP/NAME, --mount KIND:ID:DEST[:ro], --user USER, --folder PATH
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -81,6 +81,10 @@ static int set_words(struct container_spec *spec, const char *key, char *value, 
 		strvec_push(&spec->env, value);
 	} else if (str_equal(key, "--cwd")) {
 		spec->cwd = xstrdup(value);
+	} else if (str_equal(key, "--user")) {
+		spec->user = xstrdup(value);
+	} else if (str_equal(key, "--folder")) {
+		strvec_push(&spec->folders, value);
 	} else if (str_equal(key, "--mount")) {
 		result = add_mount(spec, value, err);
 	} else if (str_equal(key, "--log")) {

@@ -54,6 +54,8 @@ static void fill(struct container_spec *s)
 	s->stop_ms = 1234;
 	s->user = xstrdup("app:1000");
 	s->stop_signal = 3;
+	strvec_push(&s->folders, "/data");
+	strvec_push(&s->folders, "/var/lib/store");
 }
 
 static void test_round_trip(void **state)
@@ -73,6 +75,8 @@ static void test_round_trip(void **state)
 	assert_int_equal(b.n_mounts, 2);
 	assert_string_equal(b.user, "app:1000");
 	assert_int_equal(b.stop_signal, 3);
+	assert_int_equal(b.folders.n, 2);
+	assert_string_equal(b.folders.v[1], "/var/lib/store");
 	assert_int_equal(b.rows, 33);
 	assert_int_equal(b.columns, 65535);
 	assert_true(b.mounts[1].read_only);
@@ -220,6 +224,7 @@ static void spoil(struct container_spec *s, int what)
 		set(&s->user, "a b");
 		break;
 	case 39:
+		strvec_release(&s->folders);
 		s->profile = SPEC_APP; /* whose user is not the image's to say */
 		break;
 	case 40:
@@ -227,6 +232,16 @@ static void spoil(struct container_spec *s, int what)
 		break;
 	case 41:
 		s->profile = SPEC_STEP; /* its layers are range 0's */
+		break;
+	case 42:
+		set_first(&s->folders, "/a/../b");
+		break;
+	case 43:
+		set_first(&s->folders, "/");
+		break;
+	case 44:
+		set(&s->user, NULL);
+		s->profile = SPEC_APP; /* whose folders are its layers' */
 		break;
 	default:
 		fail();
@@ -236,7 +251,7 @@ static void spoil(struct container_spec *s, int what)
 static void test_refusals(void **state)
 {
 	(void)state;
-	for (int i = 0; i <= 41; i++) {
+	for (int i = 0; i <= 44; i++) {
 		struct container_spec s;
 		_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
 		struct error err = ERROR_INIT;
