@@ -125,7 +125,8 @@ static int set_health(const struct docker_step *step, const struct strvec *words
 		int64_t *to;
 	} times[] = {{"interval", &h.interval},
 		     {"timeout", &h.timeout},
-		     {"start-period", &h.start_period}};
+		     {"start-period", &h.start_period},
+		     {"start-interval", &h.start_interval}};
 	const char *retries = docker_step_option(step, "retries");
 	unsigned long long n = 0;
 

@@ -42,6 +42,7 @@ static void inherit(struct image *im, const struct image *from)
 	im->config.health.interval = c->health.interval;
 	im->config.health.timeout = c->health.timeout;
 	im->config.health.start_period = c->health.start_period;
+	im->config.health.start_interval = c->health.start_interval;
 	im->config.health.retries = c->health.retries;
 	im->port = from->port;
 	copy_text(&im->config.user, c->user);

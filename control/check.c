@@ -11,17 +11,15 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/printable.h"
 #include "buildpacks/appjson.h"
 #include "buildpacks/hint.h"
 #include "control/answer.h"
-#include "receiver/export.h"
+#include "control/health.h"
 
 #define LISTEN_TIMEOUT_S 60
 #define LIVE_MS 1000
 #define QUIET_MS 10000
 #define ANSWER_MAX (1u << 20)
-#define COMMAND_SHOWN 100 /* bytes of a check's command in an error */
 
 static int crashed(struct context *c, const struct app *app, const struct process *p,
 		   struct error *err)
@@ -143,20 +141,6 @@ static int request(const struct appjson_check *check, const struct process *p, s
 	return 0;
 }
 
-/* COMMAND as a person knows it: what a shell is given, not the shell. */
-static char *command_text(const struct strvec *command)
-{
-	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
-	bool shell = command->n == 3 && strcmp(command->v[1], "-c") == 0;
-	for (size_t i = shell ? 2 : 0; i < command->n; i++) {
-		if (text.len > 0)
-			strbuf_addch(&text, ' ');
-		printable_add(&text, command->v[i]);
-	}
-	return xasprintf("%.*s%s", COMMAND_SHOWN, text.data ? text.data : "",
-			 text.len > COMMAND_SHOWN ? "..." : "");
-}
-
 /* A check's command inside the container: passes on exit status 0. */
 static int run_command(struct context *c, const struct appjson_check *check,
 		       const struct process *p, struct error *err)
@@ -170,7 +154,7 @@ static int run_command(struct context *c, const struct appjson_check *check,
 	    0)
 		return -1;
 	int seconds = check->timeout > 0 ? check->timeout : 5;
-	_cleanup_free_ char *text = command_text(&check->command);
+	_cleanup_free_ char *text = health_command_text(&check->command);
 	struct pollfd end = {.fd = session.fd, .events = POLLIN};
 	if (poll(&end, 1, seconds * 1000) == 0)
 		return error_set(err, ERROR_TIMEOUT, 0, "'%s' took longer than %d s", text,
@@ -250,101 +234,51 @@ static int run_check(struct context *c, const struct app *app, const struct appj
 
 /* --- HEALTHCHECK of a container image --- */
 
-#define HEALTH_TIMEOUT_S 30
-#define HEALTH_RETRIES 3
-#define HEALTH_WAIT_MS 5000 /* a deploy waits no longer for the next try, whatever the interval */
-#define HEALTH_EARLY_MS 500 /* while the image says that it still starts */
+#define HEALTH_LOOK_MS 100
+#define HEALTH_WAIT_MS 5000 /* a failure counts no later than this after the one before */
 
-/* The command of H into OUT; false when it has none. */
-static bool health_command(const struct image *im, struct strvec *out)
+/* Its shim checks it. As Docker does, failures in the start period count for nothing, and after it
+ * so many in a row mean that the process is not well. */
+static int wait_healthy(struct context *c, const struct app *app, const struct spec_health *h,
+			const struct process *p, struct error *err)
 {
-	const struct image_config *config = &im->config;
-	const struct strvec *test = &config->health.test;
-	if (test->n < 2)
-		return false;
-	if (strcmp(test->v[0], "CMD") == 0) {
-		strvec_push_all(out, test->v + 1);
-	} else if (strcmp(test->v[0], "CMD-SHELL") == 0) {
-		strvec_push_all(out, config->shell.v);
-		if (config->shell.n == 0) {
-			strvec_push(out, "/bin/sh");
-			strvec_push(out, "-c");
+	_cleanup_free_ char *name = xasprintf("%s.%u", p->type, p->n);
+	int64_t wait = h->interval_ms < HEALTH_WAIT_MS ? h->interval_ms : HEALTH_WAIT_MS;
+	int64_t end = clock_ms() + wait * (h->retries - 1);
+	uint32_t said = 0, before = 0; /* those of the time in which it did not listen yet */
+	for (bool first = true;; first = false, clock_sleep_ms(HEALTH_LOOK_MS)) {
+		_cleanup_strbuf_ struct strbuf why = STRBUF_INIT, log = STRBUF_INIT;
+		struct container_status now;
+		if (process_status(c->inst, p->status.id, &now, err) < 0)
+			return -1;
+		if (now.health == HEALTH_HEALTHY)
+			return 0;
+		if (crashed(c, app, p, err) < 0)
+			return -1;
+		if (first)
+			before = said = now.health_failures;
+		if (now.health_failures == before)
+			continue;
+		health_explain(h, &now, &why);
+		if (now.health == HEALTH_UNHEALTHY ||
+		    (now.health_failures - before >= h->retries && clock_ms() >= end)) {
+			process_say_log(c, app, name, p->status.started_us, &log);
+			error_set(err, ERROR_FAILED, 0,
+				  "the image's HEALTHCHECK of %s failed %u times: %s", name,
+				  now.health_failures, why.data);
+			return hint_add(HINT_START, log.data, err);
 		}
-		strvec_push(out, test->v[1]);
+		if (now.health_failures != said)
+			answer_detail(c, "HEALTHCHECK of %s failed: %s", name, why.data);
+		said = now.health_failures;
 	}
-	return out->n > 0;
-}
-
-/* As Docker does, failures in the start period count for nothing, and after it so many in a row
- * mean that the process is not well. */
-static int run_health(struct context *c, const struct app *app, const struct image *im,
-		      const struct process *p, struct error *err)
-{
-	const struct image_health *h = &im->config.health;
-	struct appjson_check check = {
-		.command = STRVEC_INIT,
-		.timeout = h->timeout ? (int)((h->timeout + 999999999) / 1000000000)
-				      : HEALTH_TIMEOUT_S};
-	int64_t early = clock_ms() + h->start_period / 1000000, failures = 0;
-	int64_t wait = h->interval ? h->interval / 1000000 : HEALTH_WAIT_MS;
-	int64_t retries = h->retries ? h->retries : HEALTH_RETRIES;
-	int result = 0;
-	if (!health_command(im, &check.command))
-		return 0;
-	for (;;) {
-		struct error why = ERROR_INIT;
-		if (run_command(c, &check, p, &why) == 0)
-			break;
-		bool counts = clock_ms() >= early;
-		failures += counts;
-		if ((result = crashed(c, app, p, err)) < 0)
-			break;
-		if (failures >= retries) {
-			_cleanup_free_ char *process = xasprintf("%s.%u", p->type, p->n);
-			_cleanup_strbuf_ struct strbuf log = STRBUF_INIT;
-			process_say_log(c, app, process, p->status.started_us, &log);
-			*err = why;
-			error_wrap(err, "the image's HEALTHCHECK of %s failed %lld times", process,
-				   (long long)failures);
-			result = hint_add(HINT_START, log.data, err);
-			break;
-		}
-		if (counts)
-			answer_detail(c, "Attempt %lld of %lld of HEALTHCHECK for %s.%u: %s",
-				      (long long)failures, (long long)retries, p->type, p->n,
-				      why.message);
-		clock_sleep_ms(!counts                 ? HEALTH_EARLY_MS
-			       : wait < HEALTH_WAIT_MS ? wait
-						       : HEALTH_WAIT_MS);
-	}
-	strvec_release(&check.command);
-	return result;
-}
-
-/* The image of R when it is one that may have a HEALTHCHECK. */
-static bool load_health(struct context *c, const struct release *r, struct image *im)
-{
-	struct error ignored = ERROR_INIT;
-	return r->image && image_load(c->inst, r->image, im, &ignored) == 0 && im->container &&
-	       im->config.health.test.n > 0;
 }
 
 /* --- all --- */
 
-static void read_appjson(struct context *c, const struct release *r, struct appjson *aj)
-{
-	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
-	struct error ignored = ERROR_INIT;
-	/* a wrong app.json failed the build already; a missing one is usual */
-	if (r->tree &&
-	    export_read_file(c->inst, r->tree, "app.json", APPJSON_MAX, &text, &ignored) == 0)
-		appjson_parse(aj, text.data, text.len, &ignored);
-}
-
-/* IM: the image when it has a HEALTHCHECK, which app.json's own checks of `web` take the place of.
- */
 static int check_process(struct context *c, const struct app *app, const struct appjson *aj,
-			 const struct image *im, const struct process *p, struct error *err)
+			 const struct spec_health *health, const struct process *p,
+			 struct error *err)
 {
 	bool web = strcmp(p->type, "web") == 0, any = false;
 	if (web && wait_listening(c, app, p, (int)p->port, listen_timeout(aj, p->port), err) < 0)
@@ -357,8 +291,8 @@ static int check_process(struct context *c, const struct app *app, const struct 
 		if (run_check(c, app, check, p, err) < 0)
 			return -1;
 	}
-	if (web && !any && im)
-		return run_health(c, app, im, p, err);
+	if (web && health->test.n)
+		return wait_healthy(c, app, health, p, err);
 	if (web || any)
 		return 0;
 	/* what has no port must at least not crash at once */
@@ -373,13 +307,17 @@ int check_started(struct context *c, const struct app *app, const struct release
 {
 	_cleanup_appjson_ struct appjson aj;
 	_cleanup_image_ struct image im;
+	struct spec_health health = {.test = STRVEC_INIT};
+	struct error ignored = ERROR_INIT;
+	int result = 0;
 	appjson_init(&aj);
 	image_init(&im);
 	if (n > 0)
-		read_appjson(c, r, &aj);
-	bool health = n > 0 && load_health(c, r, &im);
-	for (size_t i = 0; i < n; i++)
-		if (check_process(c, app, &aj, health ? &im : NULL, &procs[i], err) < 0)
-			return -1;
-	return 0;
+		health_read_appjson(c, r, &aj);
+	if (n > 0 && r->image && image_load(c->inst, r->image, &im, &ignored) == 0)
+		health_of(c, app, r, &im, "web", &health);
+	for (size_t i = 0; result == 0 && i < n; i++)
+		result = check_process(c, app, &aj, &health, &procs[i], err);
+	strvec_release(&health.test);
+	return result;
 }

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/random.h"
 #include "control/answer.h"
+#include "control/health.h"
 #include "control/resource.h"
 #include "control/volume.h"
 
@@ -233,6 +234,7 @@ int process_start(struct context *c, const struct app *app, const struct release
 	spec.log_app = app_text_id(app);
 	spec.log_name = xstrdup(name);
 	set_restart(c, app, &spec);
+	health_of(c, app, r, im, type, &spec.health);
 	if (strcmp(type, "web") == 0) {
 		char port[8];
 		snprintf(port, sizeof(port), "%u", process_port(r, im));

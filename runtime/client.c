@@ -82,6 +82,17 @@ static int take_list(const struct wire_frame *answer, struct strvec *out, struct
 	return 0;
 }
 
+const char *runtime_health_name(enum container_health health)
+{
+	static const char *const names[] = {
+		[HEALTH_NONE] = "none",
+		[HEALTH_STARTING] = "starting",
+		[HEALTH_HEALTHY] = "healthy",
+		[HEALTH_UNHEALTHY] = "unhealthy",
+	};
+	return (unsigned)health < ARRAY_SIZE(names) ? names[health] : "unknown";
+}
+
 int runtime_start(const struct instance *inst, const struct container_spec *spec,
 		  char out_address[RUNTIME_ADDRESS_MAX], struct error *err)
 {

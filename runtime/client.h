@@ -30,6 +30,17 @@ enum container_state {
 	CONTAINER_LOST,    /* its shim is gone: remove it and start another */
 };
 
+/* What its health checks say (spec_health). */
+enum container_health {
+	HEALTH_NONE, /* it has none, or does not run */
+	HEALTH_STARTING,
+	HEALTH_HEALTHY,
+	HEALTH_UNHEALTHY,
+};
+#define HEALTH_TIMED_OUT (-1)
+/* "none", "starting", "healthy", "unhealthy" */
+const char *runtime_health_name(enum container_health health);
+
 /* Fields are added at the end and never changed: shims of every earlier version write it too
  * (runtime/status.h). */
 struct container_status {
@@ -50,6 +61,11 @@ struct container_status {
 	uint64_t cpu_us;     /* processor time used by the current run */
 	uint32_t cpu_millis; /* thousandths of a core that it may use; 0: all */
 	uint32_t pids, pids_limit;
+	enum container_health health;
+	uint32_t health_checks;   /* since the last start */
+	uint32_t health_failures; /* in a row, those of the start period left out */
+	int health_exit;          /* of the last check: 0 to 255 or HEALTH_TIMED_OUT */
+	char health_text[160];    /* the last line that it printed, without control characters */
 };
 
 /* Starts a detached container: returns when its program has been executed, or with the error of

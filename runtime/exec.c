@@ -78,19 +78,52 @@ static void attend(int conn, const struct cgroup *cg, const struct joined *s,
 	result->exit_code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+static struct join join_of(const struct plan *plan, const struct container_run *container,
+			   const struct program *program, const int stdio[3])
+{
+	return (struct join){.pidfd = container->pidfd,
+			     .namespaces = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET |
+					   CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP |
+					   CLONE_NEWNS,
+			     .takes_ids = true,
+			     .cgroup = plan->cgroup,
+			     .program = program,
+			     .stdio = {stdio[0], stdio[1], stdio[2]}};
+}
+
+void exec_check(const struct plan *plan, const struct container_run *container,
+		const struct strvec *argv, uint32_t timeout_ms, int null_fd, int output)
+{
+	const int stdio[3] = {null_fd, output, output};
+	struct program program;
+	struct join join = join_of(plan, container, &program, stdio);
+	struct joined s = {-1, -1, -1};
+	struct error err = ERROR_INIT;
+	int status = 0;
+
+	plan_program(plan, &program);
+	program.argv = argv->v;
+	program.env = plan->spec->env.v;
+	if (join_start(&join, &s, &err) < 0)
+		_exit(dprintf(output, "%s\n", err.message) < 0 ? 127 : 126);
+	struct pollfd end = {s.pidfd, POLLIN, 0};
+	if (poll(&end, 1, (int)timeout_ms) == 0) {
+		syscall(SYS_pidfd_send_signal, s.pidfd, SIGKILL, NULL, 0);
+		cgroup_kill_session(plan->cgroup, s.pid, KILL_WAIT_MS);
+		signal(SIGALRM, SIG_DFL);
+		raise(SIGALRM);
+	}
+	while (waitpid(s.pid, &status, 0) < 0 && errno == EINTR)
+		;
+	_exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+}
+
 int exec_main(const struct plan *plan, const struct container_run *container,
 	      struct wire_frame *frame, struct wire_reader *reader, int conn, const int *stdio)
 {
 	struct exec_request q = {.tty = false};
 	struct program program;
-	struct join join = {.pidfd = container->pidfd,
-			    .namespaces = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET |
-					  CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP |
-					  CLONE_NEWNS,
-			    .takes_ids = true,
-			    .cgroup = plan->cgroup,
-			    .program = &program,
-			    .stdio = {stdio[0], stdio[1], stdio[2]}};
+	struct join join = join_of(plan, container, &program, stdio);
 	struct runtime_result result;
 	struct error err = ERROR_INIT;
 	struct joined s = {-1, -1, -1};

@@ -117,6 +117,7 @@ static int get_health(const json_t *json, struct image_health *h, struct error *
 	    get_number(v, "Interval", &h->interval, err) < 0 ||
 	    get_number(v, "Timeout", &h->timeout, err) < 0 ||
 	    get_number(v, "StartPeriod", &h->start_period, err) < 0 ||
+	    get_number(v, "StartInterval", &h->start_interval, err) < 0 ||
 	    get_number(v, "Retries", &h->retries, err) < 0)
 		return -1;
 	return 0;
@@ -269,6 +270,7 @@ json_t *image_config_to_json(const struct image_config *c, const struct strvec *
 		put_number(h, "Interval", c->health.interval);
 		put_number(h, "Timeout", c->health.timeout);
 		put_number(h, "StartPeriod", c->health.start_period);
+		put_number(h, "StartInterval", c->health.start_interval);
 		put_number(h, "Retries", c->health.retries);
 		json_object_set_new(to, "Healthcheck", h);
 	}

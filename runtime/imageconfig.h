@@ -20,7 +20,7 @@
 /* Times are nanoseconds, 0: not said. */
 struct image_health {
 	struct strvec test; /* "NONE"; "CMD", words; "CMD-SHELL", line; empty: not said */
-	int64_t interval, timeout, start_period, retries;
+	int64_t interval, timeout, start_period, start_interval, retries;
 };
 
 struct image_config {

@@ -19,6 +19,7 @@
 #include "runtime/cgroup.h"
 #include "runtime/exec.h"
 #include "runtime/folder.h"
+#include "runtime/health.h"
 #include "runtime/layer.h"
 #include "runtime/limits.h"
 #include "runtime/meter.h"
@@ -52,6 +53,7 @@ struct shim {
 	struct meter meter;
 	struct quota quota;
 	struct pace pace;
+	struct health health;
 	struct strbuf resolv;
 	bool attached, has_log;
 	int conn;     /* the session, -1 when detached or gone */
@@ -63,7 +65,7 @@ struct shim {
 	int stdio[3]; /* for the next start */
 	char address[NETWORK_TEXT_MAX];
 	int64_t started_ms, kill_ms, time_ms, next_ms; /* clock_ms, 0: not set */
-	bool running, stopping, timed_out, disk_full, done;
+	bool running, stopping, timed_out, disk_full, unwell, done;
 	int stoppers[STOPPERS]; /* connections that wait for the end of a stop */
 	unsigned n_stoppers;
 };
@@ -207,6 +209,7 @@ static int start_once(struct shim *s, struct error *err)
 		quota_watch(&s->quota, s->run.pid);
 	s->running = true;
 	s->started_ms = clock_ms();
+	health_begin(&s->health);
 	s->time_ms = s->setup.limits.time_ms ? s->started_ms + s->setup.limits.time_ms : 0;
 	s->status.started_us = clock_unix_us();
 	s->status.next_start_us = 0;
@@ -296,9 +299,21 @@ static void drain(struct shim *s, bool last)
 		logfile_flush(&s->log);
 }
 
+/* How long the program may take to end. */
+static int stop_ms(const struct container_spec *spec)
+{
+	return spec->stop_ms ? (int)spec->stop_ms : DEFAULT_STOP_MS;
+}
+
+static void ask_to_end(const struct shim *s)
+{
+	container_signal(&s->run, s->spec->stop_signal ? (int)s->spec->stop_signal : SIGTERM);
+}
+
 static void begin_stop(struct shim *s, int timeout_ms)
 {
 	s->stopping = true;
+	health_end(&s->health);
 	if (!s->running) {
 		s->done = true;
 		return;
@@ -306,8 +321,7 @@ static void begin_stop(struct shim *s, int timeout_ms)
 	if (s->kill_ms && clock_ms() + timeout_ms >= s->kill_ms)
 		return;
 	if (!s->kill_ms && timeout_ms > 0)
-		container_signal(&s->run,
-				 s->spec->stop_signal ? (int)s->spec->stop_signal : SIGTERM);
+		ask_to_end(s);
 	s->kill_ms = clock_ms() + timeout_ms;
 }
 
@@ -318,6 +332,7 @@ static void ended(struct shim *s)
 
 	s->status.exit_code = container_reap(&s->run);
 	s->running = false;
+	health_end(&s->health);
 	meter_release(&s->meter);
 	drain(s, true);
 	if (s->has_log)
@@ -325,7 +340,8 @@ static void ended(struct shim *s)
 	s->output = close_fd(s->output);
 	tell_quota(s, quota_look(&s->quota));
 	s->status.oom_killed = quota_end(&s->quota);
-	failed = s->status.exit_code != 0 || s->status.oom_killed;
+	failed = s->status.exit_code != 0 || s->status.oom_killed || s->unwell;
+	s->unwell = false;
 	if (s->has_log)
 		logfile_say(&s->log, "Process exited with status %d", s->status.exit_code);
 	delay = s->stopping || s->attached || s->timed_out || s->disk_full
@@ -339,6 +355,42 @@ static void ended(struct shim *s)
 	s->next_ms = clock_ms() + delay;
 	s->status.next_start_us = clock_unix_us() + delay * 1000;
 	publish(s, CONTAINER_BACKOFF);
+}
+
+static void say_health(struct shim *s, enum container_health before)
+{
+	const struct container_status *now = &s->status;
+
+	if (!s->has_log)
+		return;
+	if (now->health == HEALTH_HEALTHY)
+		logfile_say(&s->log, "Health changed from %s to healthy",
+			    runtime_health_name(before));
+	else if (now->health_exit == HEALTH_TIMED_OUT)
+		logfile_say(&s->log, "Health changed from %s to %s: no answer within %u s",
+			    runtime_health_name(before), runtime_health_name(now->health),
+			    (s->spec->health.timeout_ms + 999) / 1000);
+	else
+		logfile_say(&s->log, "Health changed from %s to %s: %s%s(status %d)",
+			    runtime_health_name(before), runtime_health_name(now->health),
+			    now->health_text, now->health_text[0] ? " " : "", now->health_exit);
+}
+
+static void take_health(struct shim *s)
+{
+	enum container_health before = s->status.health;
+	bool changed = health_take(&s->health);
+
+	publish(s, s->status.state);
+	if (!changed)
+		return;
+	say_health(s, before);
+	if (s->status.health != HEALTH_UNHEALTHY || !s->spec->health.restarts)
+		return;
+	s->unwell = true;
+	s->health.next_ms = 0;
+	s->kill_ms = clock_ms() + stop_ms(s->spec);
+	ask_to_end(s);
 }
 
 static void start_again(struct shim *s)
@@ -371,12 +423,6 @@ static void answer_error(int fd, enum error_code code, const char *text)
 
 	error_set(&err, code, 0, "%s", text);
 	wire_send_error(fd, &err);
-}
-
-/* How long the program may take to end. */
-static int stop_ms(const struct container_spec *spec)
-{
-	return spec->stop_ms ? (int)spec->stop_ms : DEFAULT_STOP_MS;
 }
 
 /* The machine goes down, or somebody ends this process: the program gets its time all the same. */
@@ -451,7 +497,8 @@ static int wait_ms(const struct shim *s)
 				 s->next_ms,
 				 s->quota.next_ms,
 				 s->meter.pidfd < 0 ? s->meter.next_ms : 0,
-				 s->output < 0 ? 0 : s->pace.next_ms};
+				 s->output < 0 ? 0 : s->pace.next_ms,
+				 health_next(&s->health)};
 
 	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
 		if (times[i] && (!first || times[i] < first))
@@ -480,6 +527,8 @@ static void check_times(struct shim *s)
 	}
 	if (s->running)
 		meter_tick(&s->meter);
+	if (s->running && !s->stopping && !s->unwell)
+		health_tick(&s->health, &s->setup, &s->run);
 	if (s->running && s->quota.next_ms && now >= s->quota.next_ms)
 		tell_quota(s, quota_look(&s->quota));
 	if (!s->running && s->next_ms && now >= s->next_ms)
@@ -508,7 +557,8 @@ static void reap_sessions(const struct shim *s)
 		info.si_pid = 0;
 		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || !info.si_pid ||
 		    (s->running && info.si_pid == s->run.pid) ||
-		    (s->meter.pidfd >= 0 && info.si_pid == s->meter.pid))
+		    (s->meter.pidfd >= 0 && info.si_pid == s->meter.pid) ||
+		    (s->health.pidfd >= 0 && info.si_pid == s->health.pid))
 			return;
 		waitpid(info.si_pid, NULL, WNOHANG);
 	}
@@ -517,12 +567,15 @@ static void reap_sessions(const struct shim *s)
 static void loop(struct shim *s)
 {
 	while (!s->done) {
-		struct pollfd fds[] = {{s->running ? s->run.pidfd : -1, POLLIN, 0},
-				       {pace_allows(&s->pace) ? s->output : -1, POLLIN, 0},
-				       {s->control, POLLIN, 0},
-				       {s->conn, POLLIN, 0},
-				       {s->meter.pidfd, POLLIN, 0},
-				       {s->signals, POLLIN, 0}};
+		struct pollfd fds[] = {
+			{s->running ? s->run.pidfd : -1, POLLIN, 0},
+			{pace_allows(&s->pace) ? s->output : -1, POLLIN, 0},
+			{s->control, POLLIN, 0},
+			{s->conn, POLLIN, 0},
+			{s->meter.pidfd, POLLIN, 0},
+			{s->signals, POLLIN, 0},
+			{s->health.pidfd, POLLIN, 0},
+			{health_may_read(&s->health) ? s->health.output : -1, POLLIN, 0}};
 
 		if (poll(fds, ARRAY_SIZE(fds), wait_ms(s)) < 0 && errno != EINTR)
 			break;
@@ -536,6 +589,10 @@ static void loop(struct shim *s)
 			s->disk_full = true;
 			container_signal(&s->run, SIGKILL);
 		}
+		if (fds[7].revents)
+			health_read(&s->health);
+		if (fds[6].revents && s->health.pidfd >= 0)
+			take_health(s);
 		if (fds[2].revents && !s->done)
 			serve_control(s);
 		if (fds[5].revents && !s->done)
@@ -598,6 +655,7 @@ int shim_main(const struct instance *inst, const struct container_spec *spec, in
 	s.log.fd = s.log.dirfd = -1;
 	meter_init(&s.meter, 0);
 	quota_init(&s.quota);
+	health_init(&s.health, &spec->health, &s.status);
 	rootfs_init(&s.rootfs, spec);
 	strbuf_init(&s.resolv);
 	for (int i = 0; i < 3; i++)

@@ -13,6 +13,7 @@
 #define PATH_MAX_INSIDE 1024
 #define STRING_MAX (1u << 20)
 #define LOG_MAX_LEAST 4096
+#define HEALTH_MAX_MS (24u * 60 * 60 * 1000)
 
 /* The encoded form: u32 version, then fields (u32 tag, length-prefixed value), each at most once
  * but for mounts, in any order, those with their default left out. */
@@ -40,6 +41,7 @@ enum tag {
 	TAG_STOP_SIGNAL,
 	TAG_SIZE,
 	TAG_FOLDERS,
+	TAG_HEALTH,
 	TAG_END_
 };
 
@@ -50,6 +52,7 @@ void container_spec_init(struct container_spec *spec)
 	strvec_init(&spec->argv);
 	strvec_init(&spec->env);
 	strvec_init(&spec->folders);
+	strvec_init(&spec->health.test);
 	spec->profile = SPEC_APP;
 	spec->network = SPEC_NET_NONE;
 	spec->restart = SPEC_RESTART_NO;
@@ -74,6 +77,7 @@ void container_spec_release(struct container_spec *spec)
 	strvec_release(&spec->argv);
 	strvec_release(&spec->env);
 	strvec_release(&spec->folders);
+	strvec_release(&spec->health.test);
 	container_spec_init(spec);
 }
 
@@ -228,6 +232,21 @@ static int check_limits(const struct spec_limits *l, struct error *err)
 	return 0;
 }
 
+static int check_health(const struct spec_health *h, struct error *err)
+{
+	if (h->test.n == 0)
+		return 0;
+	if (h->test.n > SPEC_MAX_ARGS || !h->test.v[0][0])
+		return error_set(err, ERROR_INVALID, 0, "a health check has 1 to %d words",
+				 SPEC_MAX_ARGS);
+	if (h->interval_ms < 1 || h->interval_ms > HEALTH_MAX_MS || h->timeout_ms < 1 ||
+	    h->timeout_ms > HEALTH_MAX_MS || h->start_period_ms > HEALTH_MAX_MS ||
+	    h->start_interval_ms > HEALTH_MAX_MS || h->retries < 1 || h->retries > 1000)
+		return error_set(err, ERROR_INVALID, 0,
+				 "a health check's times are up to a day, its retries 1 to 1000");
+	return 0;
+}
+
 static int check_log(const struct container_spec *spec, struct error *err)
 {
 	if (!spec->log_app != !spec->log_name)
@@ -274,7 +293,7 @@ int container_spec_check(const struct container_spec *spec, struct error *err)
 				 (int)spec->restart);
 	if (check_layers(spec, err) < 0 || check_program(spec, err) < 0 ||
 	    check_mounts(spec, err) < 0 || check_limits(&spec->limits, err) < 0 ||
-	    check_log(spec, err) < 0)
+	    check_log(spec, err) < 0 || check_health(&spec->health, err) < 0)
 		return -1;
 	return 0;
 }
@@ -370,6 +389,22 @@ static void put_log(struct strbuf *out, const struct container_spec *spec)
 	put_field(out, TAG_LOG, &v);
 }
 
+static void put_health(struct strbuf *out, const struct spec_health *h)
+{
+	_cleanup_strbuf_ struct strbuf v = STRBUF_INIT;
+
+	if (h->test.n == 0)
+		return;
+	wire_put_list(&v, &h->test);
+	wire_put_u32(&v, h->interval_ms);
+	wire_put_u32(&v, h->timeout_ms);
+	wire_put_u32(&v, h->start_period_ms);
+	wire_put_u32(&v, h->start_interval_ms);
+	wire_put_u32(&v, h->retries);
+	wire_put_u32(&v, h->restarts);
+	put_field(out, TAG_HEALTH, &v);
+}
+
 static void put_restart(struct strbuf *out, const struct container_spec *spec)
 {
 	_cleanup_strbuf_ struct strbuf v = STRBUF_INIT;
@@ -409,6 +444,7 @@ int container_spec_encode(const struct container_spec *spec, struct strbuf *out,
 	put_u32_field(&sb, TAG_SIZE, (uint32_t)spec->rows << 16 | spec->columns);
 	put_log(&sb, spec);
 	put_restart(&sb, spec);
+	put_health(&sb, &spec->health);
 	put_u32_field(&sb, TAG_STOP_MS, spec->stop_ms);
 	put_u32_field(&sb, TAG_STOP_SIGNAL, spec->stop_signal);
 	if (sb.len > SPEC_ENCODED_MAX)
@@ -454,6 +490,17 @@ static void get_mount(struct wire_reader *r, struct container_spec *spec)
 	m->read_only = get_bool(r);
 	m->id = wire_get_str(r, NAME_ID_MAX);
 	m->dest = wire_get_str(r, PATH_MAX_INSIDE);
+}
+
+static void get_health(struct wire_reader *r, struct spec_health *h)
+{
+	wire_get_list(r, &h->test, SPEC_MAX_ARGS, STRING_MAX);
+	h->interval_ms = wire_get_u32(r);
+	h->timeout_ms = wire_get_u32(r);
+	h->start_period_ms = wire_get_u32(r);
+	h->start_interval_ms = wire_get_u32(r);
+	h->retries = wire_get_u32(r);
+	h->restarts = get_bool(r);
 }
 
 static void get_field(struct wire_reader *r, uint32_t tag, struct container_spec *spec)
@@ -528,6 +575,9 @@ static void get_field(struct wire_reader *r, uint32_t tag, struct container_spec
 		break;
 	case TAG_USER:
 		spec->user = wire_get_str(r, 2 * IDENTITY_NAME_MAX + 1);
+		break;
+	case TAG_HEALTH:
+		get_health(r, &spec->health);
 		break;
 	case TAG_FOLDERS:
 		wire_get_list(r, &spec->folders, SPEC_MAX_ARGS, PATH_MAX_INSIDE);

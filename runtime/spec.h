@@ -84,6 +84,15 @@ struct spec_limits {
 	uint32_t time_ms;  /* the container is killed when it has run that long; 0: never */
 };
 
+/* How to find out whether the program is well (runtime/health.h). */
+struct spec_health {
+	struct strvec test; /* a command; empty: there is no such check */
+	uint32_t interval_ms, timeout_ms, start_period_ms;
+	uint32_t start_interval_ms; /* 0: not said */
+	uint32_t retries;
+	bool restarts; /* what is unhealthy ends as if it had crashed */
+};
+
 struct container_spec {
 	char *id;    /* name_is_id; unique on the instance while the container exists */
 	char *label; /* at most 255 bytes that mean nothing here and come back in its status */
@@ -114,8 +123,9 @@ struct container_spec {
 	char *log_name;
 	uint64_t log_max; /* bytes before a file is rotated; 0: 10 MiB. Kept: 5 files */
 	enum spec_restart restart;
-	uint32_t restart_max; /* for SPEC_RESTART_ON_FAILURE; 0: 10 */
-	uint32_t stop_ms;     /* SIGTERM to SIGKILL; 0: 30 s */
+	uint32_t restart_max;      /* for SPEC_RESTART_ON_FAILURE; 0: 10 */
+	struct spec_health health; /* detached only */
+	uint32_t stop_ms;          /* SIGTERM to SIGKILL; 0: 30 s */
 	uint32_t stop_signal; /* 0: SIGTERM, to every process; any other goes to the program only */
 };
 

@@ -129,6 +129,7 @@ int status_read(const struct instance *inst, const char *id, struct container_st
 	s.id[sizeof(s.id) - 1] = '\0';
 	s.label[sizeof(s.label) - 1] = '\0';
 	s.address[sizeof(s.address) - 1] = '\0';
+	s.health_text[sizeof(s.health_text) - 1] = '\0';
 	*out = s;
 	return 0;
 }
@@ -153,6 +154,11 @@ void status_encode(const struct container_status *s, struct strbuf *out)
 	wire_put_u32(out, s->cpu_millis);
 	wire_put_u32(out, s->pids);
 	wire_put_u32(out, s->pids_limit);
+	wire_put_u32(out, (uint32_t)s->health);
+	wire_put_u32(out, s->health_checks);
+	wire_put_u32(out, s->health_failures);
+	wire_put_u32(out, (uint32_t)s->health_exit);
+	wire_put_str(out, s->health_text);
 }
 
 static void get_text(struct wire_reader *r, char *out, size_t size)
@@ -183,4 +189,9 @@ void status_decode(struct wire_reader *r, struct container_status *out)
 	out->cpu_millis = wire_get_u32(r);
 	out->pids = wire_get_u32(r);
 	out->pids_limit = wire_get_u32(r);
+	out->health = (enum container_health)wire_get_u32(r);
+	out->health_checks = wire_get_u32(r);
+	out->health_failures = wire_get_u32(r);
+	out->health_exit = (int)wire_get_u32(r);
+	get_text(r, out->health_text, sizeof(out->health_text));
 }

@@ -67,11 +67,24 @@ static void add_usage_text(json_t *row, const struct container_status *s, double
 	json_object_set_new(row, "processes", json_sprintf("%u/%u", s->pids, s->pids_limit));
 }
 
+/* What its image's HEALTHCHECK says, null when it has none. */
+static void add_health(json_t *row, const struct container_status *s)
+{
+	bool none = s->health == HEALTH_NONE, told = !none && s->health_checks > 0;
+	json_object_set_new(row, "health",
+			    none ? json_null() : json_string(runtime_health_name(s->health)));
+	json_object_set_new(row, "health_failures",
+			    none ? json_null() : json_integer(s->health_failures));
+	json_object_set_new(row, "health_text", told ? listing_text(s->health_text) : json_null());
+}
+
 static int ps_report(struct context *c, struct request *rq, struct error *err)
 {
-	static const char *const columns[] = {"process",  "state",      "release",
-					      "memory",   "cpu",        "processes",
-					      "restarts", "started_at", NULL};
+	static const char *const columns[] = {"process", "state",     "release",  "memory",
+					      "cpu",     "processes", "restarts", "started_at",
+					      "health",  NULL};
+	const char *shown[ARRAY_SIZE(columns)];
+	bool watched = false;
 	_cleanup_free_ double *cores = NULL;
 	_cleanup_free_ struct process *all = NULL;
 	_cleanup_strvec_ struct strvec leaving = STRVEC_INIT;
@@ -102,6 +115,8 @@ static int ps_report(struct context *c, struct request *rq, struct error *err)
 		json_object_set_new(row, "restarts", json_integer(s->restarts));
 		json_object_set_new(row, "exit_code", json_integer(s->exit_code));
 		json_object_set_new(row, "started_at", listing_time(s->started_us));
+		add_health(row, s);
+		watched |= s->health != HEALTH_NONE;
 		json_object_set_new(row, "container", json_string(s->id));
 		json_object_set_new(row, "address", json_string(s->address));
 		if (!request_json(rq))
@@ -109,7 +124,10 @@ static int ps_report(struct context *c, struct request *rq, struct error *err)
 		json_array_append_new(rows, row);
 	}
 	_cleanup_free_ char *header = xasprintf("App %s processes", rq->app.name);
-	listing_table(c, rq, header, rows, columns);
+	memcpy(shown, columns, sizeof(shown));
+	if (!watched)
+		shown[ARRAY_SIZE(shown) - 2] = NULL;
+	listing_table(c, rq, header, rows, shown);
 	return 0;
 }
 
@@ -302,11 +320,16 @@ static int ps_set(struct context *c, struct request *rq, struct error *err)
 {
 	const char *key = rq->args.v[0], *value = rq->args.n > 1 ? rq->args.v[1] : NULL;
 	unsigned long long number;
-	if (strcmp(key, "restart-policy") != 0 && strcmp(key, "stop-timeout-seconds") != 0)
+	if (strcmp(key, "restart-policy") != 0 && strcmp(key, "stop-timeout-seconds") != 0 &&
+	    strcmp(key, "restart-unhealthy") != 0)
 		return error_set(err, ERROR_USAGE, 0,
-				 "no property '%.80s': there are restart-policy and "
-				 "stop-timeout-seconds",
+				 "no property '%.80s': there are restart-policy, "
+				 "restart-unhealthy and stop-timeout-seconds",
 				 key);
+	if (value && strcmp(key, "restart-unhealthy") == 0 && strcmp(value, "true") != 0 &&
+	    strcmp(value, "false") != 0)
+		return error_set(err, ERROR_INVALID, 0,
+				 "restart-unhealthy is true or false, not '%.80s'", value);
 	if (value && strcmp(key, "stop-timeout-seconds") == 0 &&
 	    str_to_u64(value, 0, 3600, &number) < 0)
 		return error_set(err, ERROR_INVALID, 0,
@@ -348,7 +371,8 @@ const struct command ps_commands[] = {
 	 ps_rebuild},
 	{"ps:restore", "APP|--all", "Start what should run and does not", ALL, 0, 0, NULL,
 	 ps_restore},
-	{"ps:set", "APP|--global KEY [VALUE]", "Set restart-policy or stop-timeout-seconds",
+	{"ps:set", "APP|--global KEY [VALUE]",
+	 "Set restart-policy, restart-unhealthy or stop-timeout-seconds",
 	 COMMAND_APP | COMMAND_GLOBAL, 1, 2, NULL, ps_set},
 	{0},
 };

@@ -33,6 +33,8 @@ static const struct container_status sample = {
 	.address = "10.209.0.7",
 	.restarts = 8,
 	.pids_limit = 9,
+	.health = HEALTH_HEALTHY,
+	.health_text = "fine",
 };
 
 static int setup(void **state)
@@ -118,12 +120,28 @@ static void reads_a_newer_shims(void **state)
 	}
 }
 
+static void reads_an_older_shims(void **state)
+{
+	(void)state;
+	write_sample();
+	/* one that knew of no health */
+	size_t less = HEAD + offsetof(struct container_status, health) + TAIL;
+	struct container_status s;
+	struct error err = ERROR_INIT;
+	memmove(file + less - TAIL, file + file_size - TAIL, TAIL);
+	put(less);
+	is_sample();
+	assert_int_equal(status_read(&fx.inst, sample.id, &s, &err), 0);
+	assert_int_equal(s.health, HEALTH_NONE);
+	assert_string_equal(s.health_text, "");
+}
+
 static void refuses_the_rest(void **state)
 {
 	(void)state;
 	write_sample();
 	/* shorter than any version wrote it */
-	size_t less = file_size - 64;
+	size_t less = HEAD + offsetof(struct container_status, pids_limit) + TAIL;
 	memmove(file + less - TAIL, file + file_size - TAIL, TAIL);
 	put(less);
 	is_damaged();
@@ -154,6 +172,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(reads_what_was_written, setup, teardown),
 		cmocka_unit_test_setup_teardown(reads_a_newer_shims, setup, teardown),
+		cmocka_unit_test_setup_teardown(reads_an_older_shims, setup, teardown),
 		cmocka_unit_test_setup_teardown(refuses_the_rest, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
