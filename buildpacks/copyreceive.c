@@ -13,13 +13,15 @@
 #include "base/cleanup.h"
 #include "base/strbuf.h"
 #include "base/strvec.h"
+#include "buildpacks/dockermode.h"
 #include "runtime/identity.h"
 
 static struct {
 	const char *dest;
-	bool into;           /* dest is a folder */
-	long uid, gid, mode; /* -1: as sent */
-} to = {.uid = -1, .gid = -1, .mode = -1};
+	bool into;        /* dest is a folder */
+	long uid, gid;    /* -1: as sent */
+	const char *mode; /* NULL: as sent */
+} to = {.uid = -1, .gid = -1};
 
 static void get(void *data, size_t len)
 {
@@ -63,12 +65,14 @@ static void make_parents(const char *path)
 
 static void set_meta(int fd, const char *path, const struct copy_head *h)
 {
+	bool folder = h->kind == COPY_FOLDER;
+	mode_t sent = (mode_t)h->mode & 07777;
+	mode_t mode = to.mode ? docker_mode_apply(to.mode, sent, folder) : sent;
 	struct timespec times[2] = {{h->mtime, 0}, {h->mtime, 0}};
 
 	if (fchown(fd, to.uid >= 0 ? (uid_t)to.uid : h->uid, to.gid >= 0 ? (gid_t)to.gid : h->gid) <
 		    0 ||
-	    fchmod(fd, to.mode >= 0 ? (mode_t)to.mode : (mode_t)h->mode & 07777) < 0 ||
-	    futimens(fd, times) < 0)
+	    fchmod(fd, mode) < 0 || futimens(fd, times) < 0)
 		copy_die("set owner, mode and time of '%s'", path);
 }
 
@@ -187,7 +191,7 @@ int copy_receive(char **argv)
 		else if ((value = str_skip(*argv, "--chown=")))
 			find_owner(value);
 		else if ((value = str_skip(*argv, "--chmod=")))
-			to.mode = strtol(value, NULL, 8);
+			to.mode = value;
 	}
 	for (;;) {
 		struct copy_head h;

@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "buildpacks/dockerdoc.h"
+#include "buildpacks/dockermode.h"
 #include "buildpacks/dockermount.h"
 #include "buildpacks/dockersource.h"
 #include "buildpacks/dockervar.h"
@@ -410,6 +411,12 @@ static int check_option(const struct reader *r, const char *at, const char *name
 		int result = docker_mount_parse(&m, value, &why);
 		docker_mount_release(&m);
 		return result < 0 ? wrong(r, at, "%s", why.message) : 0;
+	}
+	/* what has variables or quotes is known only when they are */
+	if (str_equal(name, "chmod") && !strpbrk(value, "$\"'\\`")) {
+		size_t offset = 0;
+		const char *what = docker_mode_check(value, &offset);
+		return what ? wrong(r, at + strlen("--chmod=") + offset, "--chmod: %s", what) : 0;
 	}
 	if (str_equal(name, "security") && !str_equal(value, "sandbox"))
 		return wrong(r, at, "--security=%.40s is not allowed: builds have no privileges",

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/strbuf.h"
 #include "buildpacks/dockerconfig.h"
+#include "buildpacks/dockermode.h"
 #include "buildpacks/dockersource.h"
 #include "buildpacks/imagecopy.h"
 #include "buildpacks/layerset.h"
@@ -67,9 +68,12 @@ static int add_docs(const struct imagework *w, const struct docker_step *step,
 
 static int check_chmod(const char *mode, struct error *err)
 {
-	if (mode && (!*mode || strlen(mode) > 4 || mode[strspn(mode, "01234567")]))
-		return error_set(err, ERROR_INVALID, 0, "--chmod takes a number such as 755");
-	return 0;
+	size_t at = 0;
+	const char *why = mode ? docker_mode_check(mode, &at) : NULL;
+
+	return why ? error_set(err, ERROR_INVALID, 0, "--chmod=%.80s, character %zu: %s", mode,
+			       at + 1, why)
+		   : 0;
 }
 
 /* The packages that the stack lacks for what is added. */

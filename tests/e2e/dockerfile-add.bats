@@ -107,6 +107,30 @@ built() {
 	assert_contains "$output" "by https:// only"
 }
 
+@test "--chmod takes what chmod takes, of files and folders" {
+	mkdir -p "$src/tree/sub"
+	echo x >"$src/tree/sub/file"
+	echo x >"$src/tree/run"
+	chmod 755 "$src/tree/run"
+	run -0 built <<-'END'
+		ARG MODE=u=rw,go=
+		COPY --chmod=a=rX tree /a/
+		COPY --chmod=$MODE tree/sub/file /b
+		COPY --chmod=+x tree/sub/file /c
+		ADD --chmod=g-x,o= tree/run /d
+	END
+	run -0 berth run "$app" stat -c %a /a/sub /a/sub/file /a/run /b /c /d
+	assert_equal "$output" $'555\n444\n555\n600\n755\n740'
+	run -1 built <<<"COPY --chmod=u+q tree /a"
+	assert_contains "$output" "line 2, column 16: --chmod: expected one of"
+	refute_contains "$output" "Step 1"
+	run -1 built <<-'END'
+		ARG MODE=u+q
+		COPY --chmod=$MODE tree /a
+	END
+	assert_contains "$output" "--chmod=u+q, character 3: expected one of"
+}
+
 @test "COPY takes text, parents, patterns; NAME.dockerignore goes before .dockerignore" {
 	mkdir -p "$src/x/y/z" "$src/deploy"
 	echo a >"$src/x/a.txt"

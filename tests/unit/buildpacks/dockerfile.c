@@ -136,6 +136,15 @@ static void test_errors(void **state)
 	bad("FROM x\nCOPY --from a b\n", "needs a value");
 	bad("FROM x\nENV A=1 \\\n  B\n", "line 3, column 3: expected KEY=VALUE, not 'B'");
 	bad("FROM x\nENV A=\"b\n", "line 2, column 7: the quote has no end");
+	bad("FROM x\nCOPY --chmod=888 a b\n",
+	    "line 2, column 14: --chmod: a number has at most four");
+	bad("FROM x\nCOPY --chmod=07555 a b\n", "line 2, column 18: --chmod: a number has at most");
+	bad("FROM x\nADD --chmod=u+x,x a b\n",
+	    "line 2, column 17: --chmod: expected '+', '-' or '='");
+	bad("FROM x\nCOPY --chmod=u+q a b\n",
+	    "line 2, column 16: --chmod: expected one of 'rwxXst'");
+	bad("FROM x\nCOPY --chmod=u+x, a b\n", "line 2, column 18: --chmod: expected '+'");
+	bad("FROM x\nCOPY --chmod=rwxr-xr-x a b\n", "line 2, column 14: --chmod: expected '+'");
 	bad("FROM x\nENV A=1 B=${C\n", "line 2, column 11: '${' has no '}'");
 	bad("FROM x\nENV A=${B!c}\n", "expected one of }");
 	bad("FROM x\nENV A=${B%c\n", "line 2, column 7: '${' has no '}'");
