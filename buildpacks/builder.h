@@ -33,6 +33,11 @@
 #define BUILD_DISK (4096ull << 20)
 #define BUILD_TIME_MS (30u * 60 * 1000)
 
+/* Forty hexadecimal digits each. */
+struct builder_source {
+	char commit[41], tree[41];
+};
+
 struct build {
 	const struct instance *inst;
 	const char *app;             /* the build cache's id */
@@ -51,6 +56,11 @@ struct build {
 	/* Fills OUT, initialised and empty, with the image that FROM and COPY --from call NAME. */
 	int (*base)(void *data, const char *name, struct image *out, struct error *err);
 	void *base_data;
+	/* Makes lib/sources/TREE of what REF ("": the default branch) of the git repository URL
+	 * has, which takes a key of ours (ssh). Called in processes of their own, too. */
+	int (*repository)(void *data, const char *url, const char *ref, struct builder_source *out,
+			  struct error *err);
+	void *repository_data;
 	bool reproducible;   /* the same source, packs, stack and config give the same image id */
 	uint64_t cache_size; /* bytes that the build cache may have afterwards; 0: no limit */
 	struct spec_limits limits;

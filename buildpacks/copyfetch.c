@@ -13,6 +13,7 @@
 #include "base/strbuf.h"
 #include "base/strvec.h"
 #include "buildpacks/copywire.h"
+#include "buildpacks/dockersource.h"
 
 /* Runs ARGV with stdout going to OUT; QUIET: what it says of errors is not shown. */
 static pid_t start(const struct strvec *argv, int out, bool quiet)
@@ -142,11 +143,9 @@ static bool fetch(const char *folder, const char *ref)
 
 char *copy_clone(struct copy_fetch *f, const char *source)
 {
-	_cleanup_free_ char *url = xstrndup(source, strcspn(source, "#"));
-	const char *fragment = source[strlen(url)] ? source + strlen(url) + 1 : "";
-	_cleanup_free_ char *ref = xstrndup(fragment, strcspn(fragment, ":"));
-	const char *colon = strchr(fragment, ':');
-	_cleanup_free_ char *sub = copy_clean(colon ? colon + 1 : "");
+	_cleanup_free_ char *url = NULL, *ref = NULL, *below = NULL;
+	docker_source_split(source, &url, &ref, &below);
+	_cleanup_free_ char *sub = copy_clean(below);
 	_cleanup_free_ char *folder = make_temporary(f);
 	_cleanup_free_ char *fetched = xstrdup(*ref ? ref : "HEAD");
 

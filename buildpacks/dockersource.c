@@ -25,6 +25,26 @@ bool docker_source_is_git(const char *source)
 	       (docker_source_is_url(source) && ends_in(source, strcspn(source, "?#"), ".git"));
 }
 
+bool docker_source_is_ssh(const char *source)
+{
+	size_t user = strcspn(source, "@:/#");
+
+	return str_starts(source, "ssh://") ||
+	       (user > 0 && source[user] == '@' &&
+		source[user + strcspn(source + user, ":/#")] == ':');
+}
+
+void docker_source_split(const char *source, char **out_url, char **out_ref, char **out_folder)
+{
+	size_t len = strcspn(source, "#");
+	const char *fragment = source[len] ? source + len + 1 : "";
+	size_t ref = strcspn(fragment, ":");
+
+	*out_url = xstrndup(source, len);
+	*out_ref = xstrndup(fragment, ref);
+	*out_folder = xstrdup(fragment[ref] ? fragment + ref + 1 : "");
+}
+
 bool docker_source_is_packed(const char *source)
 {
 	static const char *const ends[] = {".bz2", ".tbz", ".tbz2", ".zst", ".tzst"};

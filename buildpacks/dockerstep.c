@@ -273,10 +273,14 @@ static int check_copy(const struct reader *r, const char *s)
 	bool remote = false, named = false;
 	for (size_t i = 0; step->op == DOCKER_ADD && i + 1 < step->words.n; i++) {
 		const char *source = step->words.v[i];
-		if (str_starts(source, "git@") || str_starts(source, "ssh://"))
-			return wrong(r, s, "ADD reaches git repositories by https:// only");
+		bool ssh = docker_source_is_ssh(source);
+		if (ssh && step->words.n > 2)
+			return wrong(r, s,
+				     "ADD takes a repository over ssh alone, from its own line");
+		if (ssh && docker_step_flag(step, "keep-git-dir", false))
+			return wrong(r, s, "--keep-git-dir is not for a repository over ssh");
 		named |= strchr(source, '$') != NULL;
-		remote |= docker_source_is_url(source);
+		remote |= ssh || docker_source_is_url(source);
 	}
 	if (docker_step_option(step, "checksum") && !remote && !named)
 		return wrong(r, s, "--checksum is for what comes from the network: a URL");

@@ -17,6 +17,7 @@ struct add {
 	struct imagecopy copy;
 	char *from, *to, *chown, *chmod, *checksum, *ignore;
 	struct stage docs;
+	struct builder_source repository; /* tree "": the app's own source, or another image */
 };
 
 static void release_add(struct add *a)
@@ -76,6 +77,44 @@ static int check_chmod(const char *mode, struct error *err)
 		   : 0;
 }
 
+/* A repository over ssh: what takes our key never happens in a container, so it is there as a
+ * source tree and copied as one. */
+static int add_repository(struct imagework *w, const struct docker_step *step, struct add *a,
+			  struct error *err)
+{
+	struct imagecopy *copy = &a->copy;
+	struct builder_source *source = &a->repository;
+	_cleanup_free_ char *url = NULL, *ref = NULL, *folder = NULL;
+
+	if (copy->sources.n != 1 || step->n_docs > 0)
+		return error_set(err, ERROR_INVALID, 0,
+				 "a repository over ssh is added alone, from its own line");
+	if (copy->keep_git)
+		return error_set(err, ERROR_INVALID, 0,
+				 "--keep-git-dir is not for a repository over ssh");
+	docker_source_split(copy->sources.v[0], &url, &ref, &folder);
+	if (w->b->repository(w->b->repository_data, url, ref, source, err) < 0)
+		return -1;
+	if (copy->checksum &&
+	    (strlen(copy->checksum) < 7 || !str_starts(source->commit, copy->checksum)))
+		return error_set(err, ERROR_INVALID, 0, "'%s' is at commit %s, not %s", url,
+				 source->commit, copy->checksum);
+	strvec_release(&copy->sources);
+	strvec_push(&copy->sources, *folder ? folder : ".");
+	copy->add = false;
+	copy->checksum = copy->ignore = NULL;
+	copy->tree = source->tree;
+	return 0;
+}
+
+static bool is_repository(const struct imagecopy *copy)
+{
+	for (size_t i = 0; copy->add && i < copy->sources.n; i++)
+		if (docker_source_is_ssh(copy->sources.v[i]))
+			return true;
+	return false;
+}
+
 /* The packages that the stack lacks for what is added. */
 static int add_tools(struct imagework *w, const struct imagecopy *copy, struct strvec *layers,
 		     struct error *err)
@@ -112,8 +151,7 @@ static int add_tools(struct imagework *w, const struct imagecopy *copy, struct s
 	return 0;
 }
 
-static int fill_layers(struct imagework *w, size_t n, const struct docker_step *step, struct add *a,
-		       struct error *err)
+static int fill_layers(struct imagework *w, size_t n, struct add *a, struct error *err)
 {
 	struct imagecopy *copy = &a->copy;
 
@@ -121,8 +159,8 @@ static int fill_layers(struct imagework *w, size_t n, const struct docker_step *
 		return -1;
 	if (a->from)
 		return imagework_layers_from(w, n, a->from, &copy->from, err);
-	strvec_pushf(&copy->from, "source/%s", w->b->tree);
-	if (step->op == DOCKER_ADD && add_tools(w, copy, &copy->from, err) < 0)
+	strvec_pushf(&copy->from, "source/%s", copy->tree);
+	if (copy->add && add_tools(w, copy, &copy->from, err) < 0)
 		return -1;
 	strvec_pushf(&copy->from, "layer/%s", w->b->stack);
 	return 0;
@@ -167,7 +205,9 @@ static int fill(struct imagework *w, size_t n, const struct docker_step *step,
 	}
 	if (step->n_docs > 0 && add_docs(w, step, vars, a, err) < 0)
 		return -1;
-	return fill_layers(w, n, step, a, err);
+	if (is_repository(copy) && add_repository(w, step, a, err) < 0)
+		return -1;
+	return fill_layers(w, n, a, err);
 }
 
 /* Whether what is copied may be another when it is looked at again. */

@@ -93,11 +93,12 @@ static int build_image(struct context *c, const struct app *app, const struct re
 {
 	_cleanup_free_ char *stack = NULL, *stack_name = NULL, *dockerfile = NULL, *target = NULL;
 	_cleanup_strvec_ struct strvec packs = STRVEC_INIT, args = STRVEC_INIT;
+	_cleanup_source_access_ struct source_access access = SOURCE_ACCESS_INIT;
 	if (deploy_stack(c, app, &stack, err) < 0 ||
 	    packlist_load(&c->db, app->id, &packs, err) < 0 ||
 	    setting_get(&c->db, app->id, "stack-name", NULL, &stack_name, err) < 0 ||
 	    dockerfile_choose(c, app, r->tree, &packs, &dockerfile, err) < 0 ||
-	    dockerfile_args(c, app, &args, err) < 0 ||
+	    dockerfile_args(c, app, &args, err) < 0 || source_access(c, app, &access, err) < 0 ||
 	    setting_get(&c->db, app->id, "dockerfile-target", "", &target, err) < 0 ||
 	    trigger_run(c, app, "pre-build", NULL, err) < 0)
 		return -1;
@@ -121,6 +122,8 @@ static int build_image(struct context *c, const struct app *app, const struct re
 		.args = &args,
 		.base = dockerfile_base,
 		.base_data = c,
+		.repository = source_repository,
+		.repository_data = &access,
 		.previous_image = previous_image,
 		.out = fileno(c->out),
 		.err = STDERR_FILENO,

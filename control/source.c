@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "control/source.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "control/answer.h"
 #include "control/gitauth.h"
+#include "receiver/export.h"
 #include "receiver/submodule.h"
 
 #define DIR_MAX 1024
@@ -31,29 +33,76 @@ int source_check_dir(const char *path, struct error *err)
 		"'..'");
 }
 
+int source_access(struct context *c, const struct app *app, struct source_access *out,
+		  struct error *err)
+{
+	out->inst = c->inst;
+	out->app = app->name;
+	out->credentials = gitauth_folder(c);
+	return gitauth_allowed(c, &out->allowed, err) < 0 ||
+			       gitauth_allows_http(c, &out->allow_http, err) < 0
+		       ? -1
+		       : 0;
+}
+
+void source_access_release(struct source_access *a)
+{
+	strvec_release(&a->allowed);
+	free(a->credentials);
+	*a = (struct source_access)SOURCE_ACCESS_INIT;
+}
+
+static struct submodules submodules_of(const struct source_access *a)
+{
+	return (struct submodules){
+		.credentials = a->credentials,
+		.advice = gitauth_advise,
+		.inst = a->inst,
+		.app = a->app,
+		.allowed = &a->allowed,
+		.allow_http = a->allow_http,
+		.notes = STRVEC_INIT,
+		.warnings = STRVEC_INIT,
+	};
+}
+
+static void say_warnings(const struct strvec *warnings)
+{
+	for (size_t i = 0; i < warnings->n; i++)
+		answer_warning("%s", warnings->v[i]);
+}
+
+int source_repository(void *data, const char *url, const char *ref, struct builder_source *out,
+		      struct error *err)
+{
+	const struct source_access *a = data;
+	struct submodules s = submodules_of(a);
+	_cleanup_export_ struct export_stats stats;
+
+	export_stats_init(&stats);
+	int ret = submodule_add(&s, url, ref, out->commit, out->tree, err);
+	if (ret == 0)
+		ret = export_tree(a->inst, a->app, out->tree, NULL, &stats, err);
+	say_warnings(&s.warnings);
+	say_warnings(&stats.warnings);
+	strvec_release(&s.notes);
+	strvec_release(&s.warnings);
+	return ret;
+}
+
 /* TREE with its submodules, from the hosts that git:allow-host named. */
 static int with_submodules(struct context *c, const struct app *app, const char *tree,
 			   char out_tree[REPO_HEX_SIZE], struct error *err)
 {
-	_cleanup_strvec_ struct strvec allowed = STRVEC_INIT;
-	_cleanup_free_ char *credentials = gitauth_folder(c);
-	struct submodules s = {
-		.credentials = credentials,
-		.advice = gitauth_advise,
-		.inst = c->inst,
-		.app = app->name,
-		.allowed = &allowed,
-		.notes = STRVEC_INIT,
-		.warnings = STRVEC_INIT,
-	};
+	_cleanup_source_access_ struct source_access access = SOURCE_ACCESS_INIT;
 
-	if (gitauth_allowed(c, &allowed, err) < 0 || gitauth_allows_http(c, &s.allow_http, err) < 0)
+	if (source_access(c, app, &access, err) < 0)
 		return -1;
+	struct submodules s = submodules_of(&access);
 	int ret = submodule_resolve(&s, tree, out_tree, err);
 	for (size_t i = 0; i < s.notes.n; i++)
 		answer_step(c, "%s", s.notes.v[i]);
-	for (size_t i = 0; i < s.warnings.n; i++)
-		answer_warning("%s", s.warnings.v[i]);
+	say_warnings(&s.warnings);
 	strvec_release(&s.notes);
 	strvec_release(&s.warnings);
 	return ret;

@@ -145,14 +145,12 @@ static bool is_allowed(struct submodules *s, const char *path, const char *url)
 	return false;
 }
 
-/* The commit's tree in the cache of URL, fetched unless it is there. */
-static int fetch(struct submodules *s, const char *path, const char *url, const char *commit,
-		 char **out_dir, git_oid *out_tree, struct error *err)
+/* The repository that keeps what was fetched from URL. */
+static int open_cache(const struct submodules *s, const char *url, char **out_dir,
+		      git_repository **out, struct error *err)
 {
 	_cleanup_free_ char *modules = xasprintf("%s/modules", s->credentials);
-	_cleanup_(git_repository_freep) git_repository *cache = NULL;
-	_cleanup_(git_object_freep) git_object *tree = NULL;
-	char hex[REPO_HEX_SIZE], got[REMOTE_COMMIT_SIZE];
+	char hex[REPO_HEX_SIZE];
 	git_oid id;
 
 	git_odb_hash(&id, url, strlen(url), GIT_OBJECT_BLOB);
@@ -161,31 +159,53 @@ static int fetch(struct submodules *s, const char *path, const char *url, const 
 	if (file_make_dirs(modules, 0700, err) < 0 ||
 	    (!file_exists(AT_FDCWD, dir) && remote_init(dir, err) < 0))
 		return -1;
-	int code = git_repository_open_bare(&cache, dir);
+	int code = git_repository_open_bare(out, dir);
 	if (code)
 		return repo_git_error(err, code, "open '%s'", dir);
+	*out_dir = TAKE_PTR(dir);
+	return 0;
+}
+
+/* REF of URL into NAME of the cache DIR. */
+static int fetch_into(const struct submodules *s, const char *dir, const char *url, const char *ref,
+		      const char *name, char out[REMOTE_COMMIT_SIZE], struct error *err)
+{
+	struct remote r = {
+		.url = url,
+		.ref = ref,
+		.git_dir = dir,
+		.store = name,
+		.credentials = s->credentials,
+		.advice = s->advice,
+		.allow_http = s->allow_http,
+		.no_redirects = true,
+		.depth = 1,
+		.progress_fd = -1,
+	};
+	return remote_fetch(&r, out, err);
+}
+
+/* The commit's tree in the cache of URL, fetched unless it is there. */
+static int fetch(struct submodules *s, const char *path, const char *url, const char *commit,
+		 char **out_dir, git_oid *out_tree, struct error *err)
+{
+	_cleanup_(git_repository_freep) git_repository *cache = NULL;
+	_cleanup_(git_object_freep) git_object *tree = NULL;
+	_cleanup_free_ char *dir = NULL;
+	char got[REMOTE_COMMIT_SIZE];
+
+	if (open_cache(s, url, &dir, &cache, err) < 0)
+		return -1;
 	_cleanup_free_ char *name = xasprintf("refs/berth/%s", commit);
 	_cleanup_free_ char *spec = xasprintf("%s^{tree}", commit);
 	_cleanup_(git_reference_freep) git_reference *ref = NULL;
 	if (git_reference_lookup(&ref, cache, name) != 0) {
-		struct remote r = {
-			.url = url,
-			.ref = commit,
-			.git_dir = dir,
-			.store = name,
-			.credentials = s->credentials,
-			.advice = s->advice,
-			.allow_http = s->allow_http,
-			.no_redirects = true,
-			.depth = 1,
-			.progress_fd = -1,
-		};
-		if (remote_fetch(&r, got, err) < 0)
+		if (fetch_into(s, dir, url, commit, name, got, err) < 0)
 			return -1;
 		_cleanup_free_ char *shown = entry_printable(path);
 		strvec_pushf(&s->notes, "Submodule %s at %.8s", shown, commit);
 	}
-	code = git_revparse_single(&tree, cache, spec);
+	int code = git_revparse_single(&tree, cache, spec);
 	if (code)
 		return repo_git_error(err, code, "look up the commit %.10s", commit);
 	*out_tree = *git_object_id(tree);
@@ -324,6 +344,58 @@ int submodule_resolve(struct submodules *s, const char *tree, char out_tree[REPO
 	git_libgit2_shutdown();
 	if (ret == 0)
 		git_oid_tostr(out_tree, REPO_HEX_SIZE, &after);
+	return ret;
+}
+
+/* As submodule_add, with libgit2 initialised. Stages of one build may want the same. */
+static int add(struct submodules *s, const char *url, const char *ref,
+	       char out_commit[REPO_HEX_SIZE], git_oid *out, struct error *err)
+{
+	static const char name[] = "refs/berth/add";
+	_cleanup_(git_repository_freep) git_repository *cache = NULL;
+	_cleanup_(git_object_freep) git_object *tree = NULL;
+	_cleanup_free_ char *dir = NULL;
+	_cleanup_close_ int lock = -1;
+	char commit[REMOTE_COMMIT_SIZE];
+
+	if (open_cache(s, url, &dir, &cache, err) < 0)
+		return -1;
+	_cleanup_free_ char *path = xasprintf("%s/berth.lock", dir);
+	if (file_lock(path, true, &lock, err) < 0 ||
+	    fetch_into(s, dir, url, *ref ? ref : NULL, name, commit, err) < 0)
+		return -1;
+	_cleanup_free_ char *spec = xasprintf("%s^{tree}", commit);
+	int code = git_revparse_single(&tree, cache, spec);
+	if (code)
+		return repo_git_error(err, code, "look up the commit %.10s", commit);
+	if (copy_tree(s, dir, git_object_id(tree), err) < 0 ||
+	    resolve(s, git_object_id(tree), 0, out, err) < 0 || keep(s, out, err) < 0)
+		return -1;
+	snprintf(out_commit, REPO_HEX_SIZE, "%.*s", REPO_HEX, commit);
+	return 0;
+}
+
+int submodule_add(struct submodules *s, const char *url, const char *ref,
+		  char out_commit[REPO_HEX_SIZE], char out_tree[REPO_HEX_SIZE], struct error *err)
+{
+	_cleanup_free_ char *host = NULL;
+	git_oid tree;
+
+	if (remote_check_url(url, s->allow_http, false, s->advice, err) < 0)
+		return -1;
+	host = remote_host(url);
+	if (!strvec_has(s->allowed, host)) {
+		_cleanup_free_ char *shown = entry_printable(host);
+		return error_set(err, ERROR_DENIED, 0,
+				 "the operator has not allowed repositories from '%s': "
+				 "'git:allow-host %s' does",
+				 shown, shown);
+	}
+	git_libgit2_init();
+	int ret = add(s, url, ref, out_commit, &tree, err);
+	git_libgit2_shutdown();
+	if (ret == 0)
+		git_oid_tostr(out_tree, REPO_HEX_SIZE, &tree);
 	return ret;
 }
 

@@ -38,6 +38,12 @@ struct submodules {
 int submodule_resolve(struct submodules *s, const char *tree, char out_tree[REPO_HEX_SIZE],
 		      struct error *err);
 
+/* The same for another repository: REF ("": its default branch) of the one at URL, with its
+ * submodules, becomes a tree of the app's repository, and is kept as those are. ERROR_DENIED when
+ * its host is not allowed. */
+int submodule_add(struct submodules *s, const char *url, const char *ref,
+		  char out_commit[REPO_HEX_SIZE], char out_tree[REPO_HEX_SIZE], struct error *err);
+
 /* Removes what keeps the trees of APP's repository that are not in KEEP, or with DRY only names
  * them. One line each goes to OUT. */
 int submodule_collect(const struct instance *inst, const char *app, const struct strvec *keep,

@@ -103,8 +103,48 @@ built() {
 	assert_equal "$output" $'.\n./docs\n./docs/page\n./file\nnext\n.\n./page'
 	run -1 built <<<"ADD --checksum=$commit $INDEX_URL/repo.git#main /b"
 	assert_contains "$output" "not $commit"
-	run -1 built <<<"ADD git@example.org:a/b.git /b"
-	assert_contains "$output" "by https:// only"
+}
+
+@test "ADD of a repository over ssh takes the deploy key, and a host that is allowed" {
+	local origin=$app-b dir=$BATS_TEST_TMPDIR/origin url commit
+	cp -R "$TEST_SOURCE/tests/apps/web" "$dir"
+	mkdir "$dir/docs"
+	echo page >"$dir/docs/page"
+	echo '*' >"$dir/.dockerignore"
+	push_app "$dir" "$origin"
+	commit=$(git -C "$dir" rev-parse HEAD)
+	url=ssh://berth@127.0.0.1:$SSH_PORT/$origin
+	run -1 built <<<"ADD $url /a"
+	assert_contains "$output" "'git:allow-host 127.0.0.1:$SSH_PORT' does"
+	berth git:allow-host "127.0.0.1:$SSH_PORT"
+	berth git:public-key || berth git:generate-deploy-key
+	run -1 built <<<"ADD $url /a"
+	assert_contains "$output" "git:public-key"
+	berth git:public-key | berth ssh-keys:add "$app-deploy"
+	run -0 built /a/docs /b /c <<-END
+		ADD $url /a
+		ADD --checksum=$commit $url#$commit:docs /b/
+		ADD --chmod=a=rX $url#main:docs/page /c
+	END
+	assert_equal "$output" $'.\n./page\n.\n./page\npage'
+	# the same again is taken from the cache, another commit is not
+	run -0 push_app "$src" "$app"
+	assert_contains "$output" "Cached"
+	echo other >"$dir/docs/page"
+	push_app "$dir" "$origin"
+	run -0 built /a/docs/page <<<"ADD $url#main /a"
+	assert_equal "$output" other
+	run -1 built <<<"ADD --checksum=$commit $url /a"
+	assert_contains "$output" "not $commit"
+	run -1 built <<<"ADD $url#gone /a"
+	run -1 built <<<"ADD $url#main:../../etc /a"
+	run -1 built <<<"ADD $url#main:nothing /a"
+	assert_contains "$output" "'nothing' is not there"
+	run -1 built <<<"ADD $url file /a/"
+	assert_contains "$output" "over ssh alone"
+	# no step has the key
+	[ ! -e "$TEST_ROOT/lib/git/modules/id_ed25519" ]
+	berth ssh-keys:remove "$app-deploy"
 }
 
 @test "--chmod takes what chmod takes, of files and folders" {
