@@ -6,33 +6,17 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
 from lib import BERTH, DEPLOYS, DIR, PORT, ROOT, RUNS, SOURCE, TOOLS
-from lib import add, commit, figure, get, has_docker, median_ms, ms, push, run, sample, timed
+from lib import add, commit, figure, get, has_docker, median_ms, ms, oci_bundle, push, run, sample
+from lib import stack_folder, timed
 
 CONTAINER = [f"{TOOLS}/container", "--root", ROOT]
 
 
 # --- container start ---
-
-def oci_bundle(tool, root):
-    """A bundle for an OCI runtime that runs /bin/true of ROOT, read-only."""
-    bundle = tempfile.mkdtemp(dir=DIR)
-    run(tool, "spec", cwd=bundle)
-    path = f"{bundle}/config.json"
-    with open(path) as f:
-        spec = json.load(f)
-    spec["process"].update(args=["/bin/true"], terminal=False)
-    # a root without CAP_SYS_RESOURCE may not raise what the default asks for
-    spec["process"].pop("rlimits", None)
-    spec["root"] = dict(path=root, readonly=True)
-    with open(path, "w") as f:
-        json.dump(spec, f)
-    return bundle
-
 
 def start_peers(stack):
     peers = {}
@@ -44,7 +28,7 @@ def start_peers(stack):
     tools = {"berth-oci": f"{os.path.dirname(BERTH[0])}/berth-oci", "crun": "crun", "runc": "runc"}
     for name, tool in tools.items():
         if shutil.which(tool):
-            bundle = oci_bundle(tool, stack)
+            bundle = oci_bundle(tool, stack, "/bin/true")
             try:
                 peers[name] = median_ms(lambda: timed(tool, "run", "-b", bundle, f"bench-{os.getpid()}"))
             except (RuntimeError, subprocess.CalledProcessError) as e:
@@ -65,10 +49,7 @@ def bench_start():
         count[0] += 1
         return timed(*CONTAINER, "run", "--layer", f"layer/{layer}", f"bench-{count[0]}", "--", "/bin/true")
 
-    stack = f"{DIR}/stack"
-    os.mkdir(stack)
-    subprocess.run(["tar", "-C", stack, "-xf", run(f"{SOURCE}/scripts/cached-stack").split()[-1]], check=True)
-    figure("container start to exit of /bin/true", "ms", ms(sample(once)), 10, start_peers(stack))
+    figure("container start to exit of /bin/true", "ms", ms(sample(once)), 10, start_peers(stack_folder()))
 
 
 # --- commands and deploys ---

@@ -9,8 +9,9 @@ import statistics
 import subprocess
 import tarfile
 import tempfile
+import time
 
-from lib import BERTH, DIR, ROOT, RUNS, SOURCE, commit, figure, has_docker, push, run, sample, timed
+from lib import BERTH, DIR, ROOT, SOURCE, alternate, commit, figure, has_docker, push, run, sample, timed
 
 LAYER_BYTES = 50 << 20
 DOCKERFILE = """FROM {base}
@@ -85,8 +86,9 @@ def bench_dockerfile():
     figure("Dockerfile, one late change, build alone", "s", late, None, peers[1])
 
 
-def make_image(folder):
-    """What `docker save` writes: four layers of 50 MB, of the files that programs are made of."""
+def make_image(folder, number):
+    """What `docker save` writes: four layers of 50 MB, of the files that programs are made of; of each
+    NUMBER another, so that none is here already."""
     stack = f"{ROOT}/lib/layers/debian-12/data"
     names, digests = [], []
     for n in range(4):
@@ -98,18 +100,19 @@ def make_image(folder):
                     if size < LAYER_BYTES and not os.path.islink(file):
                         size += os.path.getsize(file)
                         # no two layers are the same
-                        layer.add(file, f"layer{n}/{os.path.relpath(file, stack)}", filter=as_root)
+                        layer.add(file, f"layer{number}.{n}/{os.path.relpath(file, stack)}", filter=as_root)
         with open(path, "rb") as f:
             digests.append("sha256:" + hashlib.file_digest(f, "sha256").hexdigest())
         names.append(f"layer{n}.tar")
     config = {"architecture": "amd64", "os": "linux", "config": {"Cmd": ["/bin/true"]},
               "rootfs": {"type": "layers", "diff_ids": digests}}
     write_json(f"{folder}/config.json", config)
-    write_json(f"{folder}/manifest.json", [{"Config": "config.json", "RepoTags": ["bench:1"], "Layers": names}])
-    with tarfile.open(f"{folder}/image.tar", "w") as image:
+    write_json(f"{folder}/manifest.json", [{"Config": "config.json", "RepoTags": [f"bench:{number}"], "Layers": names}])
+    archive = f"{folder}/image{number}.tar"
+    with tarfile.open(archive, "w") as image:
         for name in (*names, "config.json", "manifest.json"):
             image.add(f"{folder}/{name}", name)
-    return f"{folder}/image.tar"
+    return archive
 
 
 def as_root(entry):
@@ -125,37 +128,33 @@ def write_json(path, value):
 
 
 def bench_unpack():
-    folder = tempfile.mkdtemp(dir=DIR)
-    archive = make_image(folder)
-    size = os.path.getsize(archive) >> 20
+    """Nothing is removed meanwhile: an ext4 without a journal gives nobody the inodes of what was deleted
+    in the minutes before, and looks for others at length (recently_deleted in its ialloc.c)."""
+    folder, few = tempfile.mkdtemp(dir=DIR), 5  # a run is seconds long
+    archives = [make_image(folder, n) for n in range(few + 1)]
+    size = os.path.getsize(archives[0]) >> 20
 
-    def berth_seconds():
-        with open(archive, "rb") as f:
-            begin = os.times().elapsed
-            subprocess.run([*BERTH, "image:import", "bench:1"], check=True, stdin=f,
+    def berth_seconds(n):
+        with open(archives[n], "rb") as f:
+            begin = time.perf_counter()
+            subprocess.run([*BERTH, "image:import", f"bench:{n}"], check=True, stdin=f,
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            seconds = os.times().elapsed - begin
-        run(*BERTH, "image:remove", "bench:1")
-        run(*BERTH, "collect")
-        return seconds
+            return time.perf_counter() - begin
 
-    def umoci_seconds():
-        seconds = timed("sh", "-c", f"skopeo copy -q docker-archive:{archive} oci:{folder}/oci:x && "
-                        f"umoci unpack --image {folder}/oci:x {folder}/bundle")
-        shutil.rmtree(f"{folder}/oci")
-        shutil.rmtree(f"{folder}/bundle")
-        return seconds
+    def umoci_seconds(n):
+        return timed("sh", "-c", f"skopeo copy -q docker-archive:{archives[n]} oci:{folder}/oci{n}:x && "
+                     f"umoci unpack --image {folder}/oci{n}:x {folder}/bundle{n}")
 
-    def docker_seconds():
-        seconds = timed("docker", "load", "-i", archive)
-        run("docker", "rmi", "-f", "bench:1")
-        return seconds
-
-    few = 5  # a run is seconds long
-    peers = {"skopeo + umoci": round(statistics.median(sample(umoci_seconds, few)), 2)}
+    ways = {"Berth": berth_seconds, "skopeo + umoci": umoci_seconds}
     if has_docker():
-        peers["docker load"] = round(statistics.median(sample(docker_seconds, few)), 2)
-    figure(f"image of {size} MB imported", "s", sample(berth_seconds, few), None, peers)
+        ways["docker load"] = lambda n: timed("docker", "load", "-i", archives[n])
+    peers = alternate(ways, few)
+    figure(f"image of {size} MB imported", "s", peers.pop("Berth"), None, peers)
+    for n in range(few + 1):
+        run(*BERTH, "image:remove", f"bench:{n}")
+        if has_docker():
+            run("docker", "rmi", "-f", f"bench:{n}")
+    run(*BERTH, "collect")
     shutil.rmtree(folder)
 
 

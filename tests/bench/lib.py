@@ -9,6 +9,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 RUNS = max(10, int(os.environ.get("BENCH_RUNS", "10")))
@@ -47,11 +48,31 @@ def sample(function, runs=RUNS):
     return [function() for _ in range(runs)]
 
 
+def alternate(ways, runs=RUNS, pause=0):
+    """The values of all runs of each of WAYS (name: function of the run's number): one run of each in
+    turn, so that whatever else the machine does hits all alike. The first round is not counted; one
+    that fails is left out."""
+    taken = {name: [] for name in ways}
+    for n in range(runs + 1):
+        for name in list(taken):
+            try:
+                taken[name].append(ways[name](n))
+            except (RuntimeError, subprocess.CalledProcessError) as e:
+                print(f" !     {name} does not run here: {e}", file=sys.stderr)
+                del taken[name]
+            time.sleep(pause)
+    return {name: values[1:] for name, values in taken.items()}
+
+
+def summary(values):
+    return dict(value=round(statistics.median(values), 4), minimum=round(min(values), 4),
+                maximum=round(max(values), 4), runs=len(values))
+
+
 def figure(name, unit, values, budget=None, peers=None):
-    row = dict(name=name, value=round(statistics.median(values), 4), unit=unit,
-               minimum=round(min(values), 4), maximum=round(max(values), 4), runs=len(values),
-               budget=budget, peers=peers or {})
-    add(row)
+    """PEERS: a figure of each, or the values of all its runs."""
+    peers = {k: summary(v) if isinstance(v, list) else v for k, v in (peers or {}).items()}
+    add(dict(name=name, unit=unit, budget=budget, peers=peers, **summary(values)))
 
 
 def add(row):
@@ -94,6 +115,37 @@ def has_docker():
     return bool(os.environ.get("BENCH_DOCKER"))
 
 
+def stack_folder():
+    """The base stack as a folder of root's, for peers."""
+    folder = f"{DIR}/stack"
+    if not os.path.isdir(folder):
+        os.mkdir(folder)
+        run("tar", "-C", folder, "-xf", run(f"{SOURCE}/scripts/cached-stack").split()[-1])
+    return folder
+
+
+def oci_bundle(tool, root, *argv):
+    """A bundle for an OCI runtime that runs ARGV in ROOT, read-only."""
+    bundle = tempfile.mkdtemp(dir=DIR)
+    run(tool, "spec", cwd=bundle)
+    path = f"{bundle}/config.json"
+    with open(path) as f:
+        spec = json.load(f)
+    spec["process"].update(args=list(argv), terminal=False)
+    # a root without CAP_SYS_RESOURCE may not raise what the default asks for
+    spec["process"].pop("rlimits", None)
+    spec["root"] = dict(path=root, readonly=True)
+    with open(path, "w") as f:
+        json.dump(spec, f)
+    return bundle
+
+
+def peer_text(name, peer):
+    if not isinstance(peer, dict):
+        return f"{name} {peer}"
+    return f"{name} {peer['value']:.4g} ({peer['minimum']:.4g} to {peer['maximum']:.4g})"
+
+
 def save(path):
     """The rows as JSON in PATH and as a table on stdout."""
     with open(path, "w") as f:
@@ -101,7 +153,7 @@ def save(path):
         f.write("\n")
     print(f"{'':46} {'median':>10} {'minimum':>10} {'maximum':>10} {'budget':>10}  unit, peers")
     for r in rows:
-        peers = ", ".join(f"{k} {v}" for k, v in r["peers"].items())
+        peers = ", ".join(peer_text(k, v) for k, v in r["peers"].items())
         budget = "" if r["budget"] is None else r["budget"]
         print(f"{r['name']:46} {r['value']:>10} {r['minimum']:>10} {r['maximum']:>10} {budget:>10}  "
               f"{r['unit']}{'; ' + peers if peers else ''}")

@@ -6,7 +6,8 @@ $(B)/tests/container: $(B)/obj/tests/tools/container.o $(call lib,runtime instan
 # static: they run in containers whatever their stack is
 $(B)/tests/probe: tests/security/probe.c
 $(B)/tests/hog: tests/security/hog.c
-$(B)/tests/probe $(B)/tests/hog:
+$(B)/tests/first: tests/bench/first.c
+$(B)/tests/probe $(B)/tests/hog $(B)/tests/first:
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) -O1 -static -o $@ $<
 $(B)/tests/loader: tests/security/loader.c
