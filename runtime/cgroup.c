@@ -448,8 +448,6 @@ void cgroup_usage(const struct cgroup *cg, struct cgroup_usage *out)
 		out->memory_peak = cgfile_number(fd, "memory.peak");
 		out->cpu_us = cgfile_key(fd, "cpu.stat", "usage_usec");
 		out->pids = (uint32_t)cgfile_number(fd, "pids.current");
-		out->oom_kills = cgfile_key(fd, "memory.events", "oom_kill");
-		out->pids_refused = cgfile_key(fd, "pids.events", "max");
 		return;
 	}
 	int memory = tree(cg, "memory"), cpuacct = tree(cg, "cpuacct");
@@ -459,7 +457,15 @@ void cgroup_usage(const struct cgroup *cg, struct cgroup_usage *out)
 	out->cpu_us =
 		cgfile_number(cpuacct < 0 ? tree(cg, "cpu") : cpuacct, "cpuacct.usage") / 1000;
 	out->pids = (uint32_t)cgfile_number(tree(cg, "pids"), "pids.current");
-	out->oom_kills = cgfile_key(memory, "memory.oom_control", "oom_kill");
+}
+
+void cgroup_hits(const struct cgroup *cg, struct cgroup_hits *out)
+{
+	memset(out, 0, sizeof(*out));
+	if (!cg->n)
+		return;
+	out->oom_kills = cgfile_key(tree(cg, "memory"),
+				    cg->v2 ? "memory.events" : "memory.oom_control", "oom_kill");
 	out->pids_refused = cgfile_key(tree(cg, "pids"), "pids.events", "max");
 }
 

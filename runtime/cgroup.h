@@ -37,8 +37,12 @@ struct cgroup_usage {
 	uint64_t memory, memory_peak; /* bytes */
 	uint64_t cpu_us;
 	uint32_t pids;
-	uint64_t oom_kills;    /* processes killed because the limit was hit */
-	uint64_t pids_refused; /* processes and threads that were not made because of theirs */
+};
+
+/* What the kernel counts when a limit is hit. */
+struct cgroup_hits {
+	uint64_t oom_kills;    /* processes killed */
+	uint64_t pids_refused; /* processes and threads that were not made */
 };
 
 /* Finds the machine's trees and makes the instance's folders in them: once, when berth-runtime
@@ -72,6 +76,9 @@ int cgroup_enter(const struct cgroup *cg);
 int cgroup_move(const struct cgroup *cg, pid_t pid);
 /* Reads what it can; missing figures are 0. */
 void cgroup_usage(const struct cgroup *cg, struct cgroup_usage *out);
+/* The same, for those who ask every few seconds: on version 2 the kernel would add up the use of
+ * all processors first. */
+void cgroup_hits(const struct cgroup *cg, struct cgroup_hits *out);
 /* Kills every process in it and waits up to WAIT_MS until it is empty. */
 void cgroup_kill(const struct cgroup *cg, int wait_ms);
 /* The same for the processes of one session in it (setsid(2)), SESSION being its leader's pid. */

@@ -42,6 +42,7 @@ int oci_stats(const char *root, const char *id, uint64_t *oom_kills, struct strb
 {
 	_cleanup_oci_ struct oci o = {.folder = NULL};
 	struct cgroup_usage use;
+	struct cgroup_hits hits;
 	struct cgroup cg;
 
 	if (oci_load(root, id, &o, err) < 0)
@@ -51,10 +52,11 @@ int oci_stats(const char *root, const char *id, uint64_t *oom_kills, struct strb
 	if (hierarchy_open(o.cgroup, false, &cg, err) < 0)
 		return -1;
 	cgroup_usage(&cg, &use);
-	if (oom_kills && use.oom_kills > *oom_kills)
+	cgroup_hits(&cg, &hits);
+	if (oom_kills && hits.oom_kills > *oom_kills)
 		add_event(out, "oom", id, NULL);
 	if (oom_kills)
-		*oom_kills = use.oom_kills;
+		*oom_kills = hits.oom_kills;
 	add_event(out, "stats", id, data(&cg, &use));
 	cgroup_close(&cg);
 	return 0;

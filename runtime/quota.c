@@ -23,7 +23,7 @@ void quota_begin(struct quota *q, const struct cgroup *cgroup)
 {
 	quota_init(q);
 	q->cgroup = cgroup;
-	cgroup_usage(cgroup, &q->before);
+	cgroup_hits(cgroup, &q->before);
 	q->last = q->before;
 }
 
@@ -64,10 +64,10 @@ bool quota_is_news(struct quota *q, enum quota_hit kind)
 
 unsigned quota_look(struct quota *q)
 {
-	struct cgroup_usage now;
+	struct cgroup_hits now;
 	unsigned hit = 0;
 
-	cgroup_usage(q->cgroup, &now);
+	cgroup_hits(q->cgroup, &now);
 	if (now.oom_kills > q->last.oom_kills)
 		hit |= QUOTA_MEMORY;
 	if (now.pids_refused > q->last.pids_refused)

@@ -2,7 +2,7 @@
 /*
  * Which of its limits a container hits while it runs, so that its log can name them. The kernel
  * counts killed and refused processes in the control group; that a tmpfs is full has to be looked
- * for. A look costs some twenty system calls and is taken every QUOTA_EVERY_MS and at the end.
+ * for. A look costs eight system calls and is taken every QUOTA_EVERY_MS and at the end.
  */
 #ifndef RUNTIME_QUOTA_H
 #define RUNTIME_QUOTA_H
@@ -29,9 +29,9 @@ enum quota_hit {
 
 struct quota {
 	const struct cgroup *cgroup;
-	struct cgroup_usage before, last; /* at the start of the run, and at the last look */
-	int disks[2];                     /* the root and /tmp, held for statfs; -1: none */
-	int64_t next_ms;                  /* clock_ms of the next look; 0: only at the end */
+	struct cgroup_hits before, last; /* at the start of the run, and at the last look */
+	int disks[2];                    /* the root and /tmp, held for statfs; -1: none */
+	int64_t next_ms;                 /* clock_ms of the next look; 0: only at the end */
 	int64_t told_ms[QUOTA_KINDS];
 };
 
