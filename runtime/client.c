@@ -38,6 +38,17 @@ static int connect_runtime(const struct instance *inst, int *out_fd, struct erro
 	return 0;
 }
 
+static int take_answer(int fd, struct wire_frame *answer, struct error *err)
+{
+	if (wire_recv(fd, answer, err) < 0)
+		return error_wrap(err, "ask berth-runtime");
+	if (answer->type == WIRE_ERROR)
+		return take_error(answer, err);
+	if (answer->type != WIRE_OK)
+		return error_set(err, ERROR_INVALID, 0, "berth-runtime gave a bad answer");
+	return 0;
+}
+
 /* One request, one answer of type WIRE_OK into ANSWER; the connection stays open in *out_fd, or is
  * closed when that is NULL. */
 static int ask(const struct instance *inst, enum wire_type type, const struct strbuf *payload,
@@ -48,12 +59,10 @@ static int ask(const struct instance *inst, enum wire_type type, const struct st
 
 	if (connect_runtime(inst, &fd, err) < 0)
 		return -1;
-	if (wire_send(fd, type, payload, fds, nfds, err) < 0 || wire_recv(fd, answer, err) < 0)
+	if (wire_send(fd, type, payload, fds, nfds, err) < 0)
 		return error_wrap(err, "ask berth-runtime");
-	if (answer->type == WIRE_ERROR)
-		return take_error(answer, err);
-	if (answer->type != WIRE_OK)
-		return error_set(err, ERROR_INVALID, 0, "berth-runtime gave a bad answer");
+	if (take_answer(fd, answer, err) < 0)
+		return -1;
 	if (out_fd)
 		*out_fd = TAKE_FD(fd);
 	return 0;
@@ -269,29 +278,42 @@ bool runtime_layer_exists(const struct instance *inst, const char *id)
 }
 
 static int send_archive(const struct instance *inst, enum wire_type type, const char *id, int fd,
-			struct error *err)
+			int *out_conn, struct error *err)
 {
 	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
 	_cleanup_frame_ struct wire_frame answer;
 
 	wire_frame_init(&answer);
 	wire_put_str(&sb, id);
-	return ask(inst, type, &sb, &fd, 1, &answer, NULL, err);
+	return ask(inst, type, &sb, &fd, 1, &answer, out_conn, err);
 }
 
 int runtime_layer_import(const struct instance *inst, const char *id, int fd, struct error *err)
 {
-	return send_archive(inst, WIRE_LAYER_IMPORT, id, fd, err);
+	return send_archive(inst, WIRE_LAYER_IMPORT, id, fd, NULL, err);
 }
 
-int runtime_layer_unpack(const struct instance *inst, const char *id, int fd, struct error *err)
+int runtime_layer_unpack(const struct instance *inst, const char *id, int fd, int *out_conn,
+			 struct error *err)
 {
-	return send_archive(inst, WIRE_LAYER_UNPACK, id, fd, err);
+	return send_archive(inst, WIRE_LAYER_UNPACK, id, fd, out_conn, err);
+}
+
+int runtime_layer_settle(int conn, const char *id, bool keep, struct error *err)
+{
+	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
+	_cleanup_frame_ struct wire_frame answer;
+
+	wire_frame_init(&answer);
+	wire_put_str(&sb, id);
+	if (wire_send(conn, keep ? WIRE_LAYER_COMMIT : WIRE_LAYER_REMOVE, &sb, NULL, 0, err) < 0)
+		return error_wrap(err, "ask berth-runtime");
+	return take_answer(conn, &answer, err);
 }
 
 int runtime_layer_pack(const struct instance *inst, const char *ref, int fd, struct error *err)
 {
-	return send_archive(inst, WIRE_LAYER_PACK, ref, fd, err);
+	return send_archive(inst, WIRE_LAYER_PACK, ref, fd, NULL, err);
 }
 
 int runtime_layer_list(const struct instance *inst, struct strvec *out, struct error *err)

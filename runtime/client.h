@@ -128,9 +128,12 @@ bool runtime_layer_exists(const struct instance *inst, const char *id);
 /* Unpacks a tar (plain, gzip, xz, zstd) from FD into the new layer ID, in a user namespace of
  * range 0; entries that would leave the root are refused. */
 int runtime_layer_import(const struct instance *inst, const char *id, int fd, struct error *err);
-/* The same for a layer of an image (runtime/unpack.h), which is left uncommitted: compare its
- * digest, then runtime_layer_commit or runtime_layer_remove. */
-int runtime_layer_unpack(const struct instance *inst, const char *id, int fd, struct error *err);
+/* The same for a layer of an image (runtime/unpack.h), which is not committed yet but on its way to
+ * the disk: compare its digest, then settle it. It lives as long as *out_conn until then. */
+int runtime_layer_unpack(const struct instance *inst, const char *id, int fd, int *out_conn,
+			 struct error *err);
+/* Keeps it (durable when this returns), or takes it away. CONN stays the caller's. */
+int runtime_layer_settle(int conn, const char *id, bool keep, struct error *err);
 /* Writes REF ("layer/ID" or "source/TREE") to FD as the tar of an image's layer (runtime/pack.h).
  */
 int runtime_layer_pack(const struct instance *inst, const char *ref, int fd, struct error *err);

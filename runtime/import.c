@@ -73,32 +73,39 @@ int import_into(const struct instance *inst, unsigned range, int tree, int fd, s
 	return unpack_into(instance_range_base(inst, range), tree, fd, UNPACK_ROOT, err);
 }
 
+static int give_up(const struct instance *inst, const char *id, struct error *err)
+{
+	layer_discard(inst, id, NULL);
+	return error_wrap(err, "import layer '%s'", id);
+}
+
 static int import(const struct instance *inst, const char *id, unsigned range, int fd,
-		  enum unpack_kind kind, bool commit, struct error *err)
+		  enum unpack_kind kind, int *out_tree, struct error *err)
 {
 	_cleanup_close_ int tree = -1, work = -1;
 	if (layer_create_upper(inst, id, range, &tree, &work, err) < 0)
 		return -1;
 	work = close_fd(work);
-	int result = unpack_into(instance_range_base(inst, range), tree, fd, kind, err);
-	tree = close_fd(tree); /* with it the lock */
-	if (result == 0 && commit)
-		result = layer_commit(inst, id, err);
-	if (result < 0) {
-		layer_discard(inst, id, NULL);
-		return error_wrap(err, "import layer '%s'", id);
+	if (unpack_into(instance_range_base(inst, range), tree, fd, kind, err) < 0) {
+		tree = close_fd(tree); /* with it the lock */
+		return give_up(inst, id, err);
 	}
+	*out_tree = TAKE_FD(tree);
 	return 0;
 }
 
 int import_tar(const struct instance *inst, const char *id, unsigned range, int fd,
 	       struct error *err)
 {
-	return import(inst, id, range, fd, UNPACK_ROOT, true, err);
+	int tree;
+	if (import(inst, id, range, fd, UNPACK_ROOT, &tree, err) < 0)
+		return -1;
+	close(tree);
+	return layer_commit(inst, id, err) < 0 ? give_up(inst, id, err) : 0;
 }
 
-int import_layer(const struct instance *inst, const char *id, unsigned range, int fd,
+int import_layer(const struct instance *inst, const char *id, unsigned range, int fd, int *out_tree,
 		 struct error *err)
 {
-	return import(inst, id, range, fd, UNPACK_LAYER, false, err);
+	return import(inst, id, range, fd, UNPACK_LAYER, out_tree, err);
 }

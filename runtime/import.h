@@ -28,9 +28,9 @@ int import_tar(const struct instance *inst, const char *id, unsigned range, int 
  * the caller too. */
 int import_into(const struct instance *inst, unsigned range, int tree, int fd, struct error *err);
 
-/* The same for a layer of an image, which stays uncommitted: whoever sent it compares its digest,
- * then commits or removes it. */
-int import_layer(const struct instance *inst, const char *id, unsigned range, int fd,
+/* The same for a layer of an image, which stays uncommitted and locked by *out_tree, its folder:
+ * whoever sent it compares its digest, then it is committed or discarded (runtime/layer.h). */
+int import_layer(const struct instance *inst, const char *id, unsigned range, int fd, int *out_tree,
 		 struct error *err);
 
 #endif

@@ -29,6 +29,8 @@ struct layer {
 	char digest[DIGEST_SIZE];  /* of the file; "" when nothing says it */
 	uint64_t size;             /* of the file; 0 when nothing says it */
 	char diff_id[DIGEST_SIZE]; /* of the tar in it */
+	char *id;                  /* as a layer of Berth's */
+	int pending;               /* unpacked, not committed: runtime_layer_settle; otherwise -1 */
 };
 
 struct plan {
@@ -38,8 +40,11 @@ struct plan {
 
 static void plan_release(struct plan *p)
 {
-	for (size_t i = 0; i < p->n; i++)
+	for (size_t i = 0; i < p->n; i++) {
 		free(p->layers[i].file);
+		free(p->layers[i].id);
+		close_fd(p->layers[i].pending);
+	}
 	free(p->layers);
 }
 
@@ -214,9 +219,9 @@ static int read_answer(int fd, struct fed *out)
 	return have == sizeof(*out) ? 0 : -1;
 }
 
-/* Unpacks LAYER, uncommitted, and says in FED what it was. */
-static int unpack(const struct instance *inst, const struct parcel *b, const struct layer *layer,
-		  const char *id, struct fed *fed, struct error *err)
+/* Unpacks LAYER, which is pending then, and says in FED what it was. */
+static int unpack(const struct instance *inst, const struct parcel *b, struct layer *layer,
+		  struct fed *fed, struct error *err)
 {
 	int data[2], answer[2];
 	struct error why = ERROR_INIT;
@@ -239,8 +244,9 @@ static int unpack(const struct instance *inst, const struct parcel *b, const str
 	}
 	close(data[1]);
 	close(answer[1]);
-	int failed = pid < 0 ? error_set(&why, ERROR_SYSTEM, errno, "fork")
-			     : runtime_layer_unpack(inst, id, data[0], &why);
+	int failed =
+		pid < 0 ? error_set(&why, ERROR_SYSTEM, errno, "fork")
+			: runtime_layer_unpack(inst, layer->id, data[0], &layer->pending, &why);
 	close(data[0]);
 	int heard = pid < 0 ? -1 : read_answer(answer[0], fed);
 	close(answer[0]);
@@ -274,53 +280,86 @@ static int verify(const struct layer *layer, const struct fed *fed, struct error
 	return 0;
 }
 
-/* One at a time: between the end of the unpacking and the commit nobody else may make a layer of
- * that name. */
-static int take_layer(const struct instance *inst, const struct parcel *b,
-		      const struct layer *layer, const char *id, struct error *err)
+static int take_layer(const struct instance *inst, const struct parcel *b, struct layer *layer,
+		      struct error *err)
 {
-	_cleanup_free_ char *path = instance_run(inst, "locks/intake");
-	_cleanup_close_ int lock = -1;
 	struct fed fed = {0};
-	struct error ignored = ERROR_INIT;
 
-	if (file_lock(path, true, &lock, err) < 0)
-		return -1;
-	if (runtime_layer_exists(inst, id))
-		return 0;
-	int result = unpack(inst, b, layer, id, &fed, err);
-	if (result == 0)
-		result = verify(layer, &fed, err);
-	if (result == 0)
-		result = runtime_layer_commit(inst, id, err);
-	if (result < 0) {
-		runtime_layer_remove(inst, id, &ignored);
+	if (unpack(inst, b, layer, &fed, err) < 0 || verify(layer, &fed, err) < 0)
 		return error_wrap(err, "layer sha256:%.12s", layer->diff_id);
+	return 0;
+}
+
+/* The same changes once more: overlayfs takes a folder once, and the upper one says all that the
+ * lower one says. */
+static void put_on_top(struct image *im, const char *id)
+{
+	_cleanup_free_ char *ref = xasprintf("layer/%s", id);
+
+	for (size_t i = 0; i < im->layers.n; i++)
+		if (strcmp(im->layers.v[i], ref) == 0)
+			strvec_remove(&im->layers, i--);
+	strvec_insert(&im->layers, 0, ref);
+}
+
+static bool came_before(const struct plan *plan, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (strcmp(plan->layers[k].id, plan->layers[i].id) == 0)
+			return true;
+	return false;
+}
+
+static int unpack_all(const struct intake *in, const struct parcel *b, struct plan *plan,
+		      struct image *im, struct error *err)
+{
+	for (size_t i = 0; i < plan->n; i++) {
+		struct layer *layer = &plan->layers[i];
+		bool here = came_before(plan, i) || runtime_layer_exists(in->inst, layer->id);
+
+		if (in->progress)
+			in->progress(in->data, i + 1, plan->n, layer->diff_id, layer->size, here);
+		if (!here && take_layer(in->inst, b, layer, err) < 0)
+			return -1;
+		put_on_top(im, layer->id);
 	}
 	return 0;
 }
 
-static int take_layers(const struct intake *in, const struct parcel *b, const struct plan *plan,
-		       struct image *im, struct error *err)
+/* All of them, or after a failure none: those that are left then. */
+static int settle_all(struct plan *plan, bool keep, struct error *err)
 {
 	for (size_t i = 0; i < plan->n; i++) {
-		const struct layer *layer = &plan->layers[i];
-		_cleanup_free_ char *id = xasprintf(IMAGE_OCI_LAYER "%s", layer->diff_id);
-		_cleanup_free_ char *ref = xasprintf("layer/%s", id);
-		bool here = runtime_layer_exists(in->inst, id);
+		struct layer *layer = &plan->layers[i];
 
-		if (in->progress)
-			in->progress(in->data, i + 1, plan->n, layer->diff_id, layer->size, here);
-		if (!here && take_layer(in->inst, b, layer, id, err) < 0)
-			return -1;
-		/* the same changes once more: overlayfs takes a folder once, and the upper one says
-		 * all that the lower one says */
-		for (size_t j = 0; j < im->layers.n; j++)
-			if (strcmp(im->layers.v[j], ref) == 0)
-				strvec_remove(&im->layers, j--);
-		strvec_insert(&im->layers, 0, ref);
+		if (layer->pending < 0)
+			continue;
+		if (runtime_layer_settle(layer->pending, layer->id, keep, err) < 0 && keep)
+			return error_wrap(err, "layer sha256:%.12s", layer->diff_id);
+		layer->pending = close_fd(layer->pending);
 	}
 	return 0;
+}
+
+/* One image at a time: nobody else may make a layer of the same name. Each is on its way to the
+ * disk while the next is unpacked, and what is waited for comes at the end, once. */
+static int take_layers(const struct intake *in, struct parcel *b, struct plan *plan,
+		       struct image *im, struct error *err)
+{
+	_cleanup_free_ char *path = instance_run(in->inst, "locks/intake");
+	_cleanup_close_ int lock = -1;
+	struct error ignored = ERROR_INIT;
+
+	if (file_lock(path, true, &lock, err) < 0)
+		return -1;
+	int result = unpack_all(in, b, plan, im, err);
+	/* before the wait: what is in no file any more need not be written */
+	parcel_release(b);
+	if (result == 0)
+		result = settle_all(plan, true, err);
+	if (result < 0)
+		settle_all(plan, false, &ignored);
+	return result;
 }
 
 /* --- documents --- */
@@ -403,7 +442,10 @@ static void add_layer(struct plan *p, char *file, const char *digest, uint64_t s
 
 	p->layers = xreallocarray(p->layers, p->n + 1, sizeof(*p->layers));
 	l = &p->layers[p->n++];
-	*l = (struct layer){.file = file, .size = size};
+	*l = (struct layer){.file = file,
+			    .size = size,
+			    .id = xasprintf(IMAGE_OCI_LAYER "%s", diff_id),
+			    .pending = -1};
 	snprintf(l->digest, sizeof(l->digest), "%s", digest);
 	snprintf(l->diff_id, sizeof(l->diff_id), "%s", diff_id);
 }
@@ -488,8 +530,8 @@ static int check_architecture(const struct intake *in, const struct image *im, s
 			 im->architecture, want, want);
 }
 
-int intake_image(const struct intake *in, const struct parcel *b, struct image *im,
-		 struct strvec *tags, struct error *err)
+int intake_image(const struct intake *in, struct parcel *b, struct image *im, struct strvec *tags,
+		 struct error *err)
 {
 	_cleanup_(plan_release) struct plan plan = {0};
 	int planned;
@@ -530,12 +572,10 @@ static int hash_archive(const struct parcel *b, char out[DIGEST_SIZE], struct er
 	return 0;
 }
 
-static int take_root(const struct intake *in, const struct parcel *b, const char *id,
-		     struct error *err)
+static int take_root(const struct intake *in, struct parcel *b, const char *id, struct error *err)
 {
 	_cleanup_free_ char *path = instance_run(in->inst, "locks/intake");
-	_cleanup_close_ int lock = -1;
-	struct error ignored = ERROR_INIT;
+	_cleanup_close_ int lock = -1, pending = -1;
 
 	if (file_lock(path, true, &lock, err) < 0)
 		return -1;
@@ -544,16 +584,13 @@ static int take_root(const struct intake *in, const struct parcel *b, const char
 	/* the file has no name, so it is what was hashed */
 	if (lseek(b->archive, 0, SEEK_SET) < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "read the archive");
-	if (runtime_layer_unpack(in->inst, id, b->archive, err) < 0 ||
-	    runtime_layer_commit(in->inst, id, err) < 0) {
-		runtime_layer_remove(in->inst, id, &ignored);
+	if (runtime_layer_unpack(in->inst, id, b->archive, &pending, err) < 0)
 		return -1;
-	}
-	return 0;
+	parcel_release(b);
+	return runtime_layer_settle(pending, id, true, err);
 }
 
-int intake_root(const struct intake *in, const struct parcel *b, struct image *im,
-		struct error *err)
+int intake_root(const struct intake *in, struct parcel *b, struct image *im, struct error *err)
 {
 	char digest[DIGEST_SIZE];
 

@@ -5,7 +5,7 @@
  *   documents   read here, as user berth, bounded; each that has a digest is compared with it
  *   layers      a child that may die unpacks, hashes and writes into a pipe; berth-runtime's
  *               confined process makes files of it (runtime/import.h); only when both digests
- *               are right is the layer committed. A layer that is here already is not read
+ *               of each are right are they committed. A layer that is here already is not read
  *
  * A layer is named after the digest of its content (IMAGE_OCI_LAYER), so it is kept once, whatever
  * images have it.
@@ -29,13 +29,12 @@ struct intake {
 	void *data;
 };
 
-/* Fills IM (initialised) from B and saves it; TAGS (may be NULL) gets the names that the archive
- * gives it. Layers that came stay when a later one is refused: no image refers to them, so the next
- * collection takes them. The caller keeps collection away (control/collect.h). */
-int intake_image(const struct intake *in, const struct parcel *b, struct image *im,
-		 struct strvec *tags, struct error *err);
+/* Fills IM (initialised) from B, which is released as soon as it has been read, and saves it; TAGS
+ * (may be NULL) gets the names that the archive gives it. No layer stays when one is refused. The
+ * caller keeps collection away (control/collect.h). */
+int intake_image(const struct intake *in, struct parcel *b, struct image *im, struct strvec *tags,
+		 struct error *err);
 /* The same for the tar of a root file system, which becomes the one layer; it starts nothing. */
-int intake_root(const struct intake *in, const struct parcel *b, struct image *im,
-		struct error *err);
+int intake_root(const struct intake *in, struct parcel *b, struct image *im, struct error *err);
 
 #endif

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -264,6 +265,14 @@ static bool sync_entries(int fd, bool wait, unsigned depth, unsigned *left)
 	done = done && (!wait || fsync(fd) == 0);
 	closedir(dir);
 	return done;
+}
+
+void layer_begin_sync(int tree)
+{
+	unsigned left = UINT_MAX;
+	int fd = openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0)
+		sync_entries(fd, false, 0, &left);
 }
 
 /* Two passes: the first counts and has all data on its way before anything is waited for. */

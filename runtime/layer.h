@@ -40,6 +40,10 @@ int layer_open(const struct instance *inst, const char *ref, int *out_dirfd, uid
 int layer_create_upper(const struct instance *inst, const char *id, unsigned range,
 		       int *out_upper_dirfd, int *out_work_dirfd, struct error *err);
 
+/* Has what lies in TREE written to the disk, as far as that goes without waiting for it: the commit
+ * that follows has less to wait for. */
+void layer_begin_sync(int tree);
+
 /* Durable when it returns. Waits up to 2 s for a container that is just ending, then fails with
  * ERROR_BUSY. */
 int layer_commit(const struct instance *inst, const char *id, struct error *err);

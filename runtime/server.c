@@ -320,10 +320,6 @@ static int serve_id(const struct instance *inst, struct wire_frame *f, struct wi
 		if (f->nfds != 1)
 			return error_set(err, ERROR_INVALID, 0, "import needs a descriptor");
 		return import_tar(inst, id, 0, f->fds[0], err);
-	case WIRE_LAYER_UNPACK:
-		if (f->nfds != 1)
-			return error_set(err, ERROR_INVALID, 0, "unpacking needs a descriptor");
-		return import_layer(inst, id, 0, f->fds[0], err);
 	case WIRE_CACHE_REMOVE:
 		return remove_kept(inst, "cache", id, err);
 	case WIRE_VOLUME_REMOVE:
@@ -333,6 +329,36 @@ static int serve_id(const struct instance *inst, struct wire_frame *f, struct wi
 	default:
 		return error_set(err, ERROR_INVALID, 0, "request %d is not known", (int)f->type);
 	}
+}
+
+/* A layer that comes with an image. Its sender takes the digest of what it sends, and says at last
+ * whether it is to stay; until then it is this process's, and goes when the sender does. */
+static int serve_layer_unpack(const struct instance *inst, int conn, struct wire_frame *f,
+			      struct wire_reader *r, struct error *err)
+{
+	_cleanup_frame_ struct wire_frame verdict;
+	_cleanup_close_ int tree = -1;
+	char id[NAME_ID_MAX + 1];
+
+	wire_frame_init(&verdict);
+	if (take_id(r, id, err) < 0)
+		return -1;
+	if (!wire_reader_done(r) || f->nfds != 1)
+		return malformed(err);
+	if (import_layer(inst, id, 0, f->fds[0], &tree, err) < 0)
+		return -1;
+	f->fds[0] = close_fd(f->fds[0]);
+	if (wire_send(conn, WIRE_OK, NULL, NULL, 0, NULL) == 0) {
+		layer_begin_sync(tree);
+		wire_recv(conn, &verdict, NULL);
+	}
+	tree = close_fd(tree); /* with it the lock */
+	if (verdict.type != WIRE_LAYER_COMMIT)
+		return layer_discard(inst, id, err);
+	if (layer_commit(inst, id, err) == 0)
+		return 0;
+	layer_discard(inst, id, NULL);
+	return -1;
 }
 
 static int serve_layer_rename(const struct instance *inst, struct wire_reader *r, struct error *err)
@@ -458,6 +484,8 @@ static int serve(const struct instance *inst, int conn, struct wire_frame *f, st
 		return serve_stop(inst, &r, err);
 	case WIRE_LIST:
 		return serve_list(inst, &r, out, err);
+	case WIRE_LAYER_UNPACK:
+		return serve_layer_unpack(inst, conn, f, &r, err);
 	case WIRE_LAYER_RENAME:
 		return serve_layer_rename(inst, &r, err);
 	case WIRE_LAYER_PACK:

@@ -41,7 +41,7 @@ enum wire_type {
 	WIRE_LAYER_RENAME,   /* id, id */
 	WIRE_VOLUME_RESTORE, /* id, range; fd: the archive */
 	WIRE_VOLUME_SIZE,    /* id */
-	WIRE_LAYER_UNPACK,   /* id; fd: the archive */
+	WIRE_LAYER_UNPACK,   /* id; fd: the archive; then WIRE_LAYER_COMMIT or WIRE_LAYER_REMOVE */
 	WIRE_LAYER_PACK,     /* "layer/ID" or "source/TREE"; fd: for the archive */
 	WIRE_LOG_REMOVE,     /* id, name */
 	WIRE_POLICY,         /* runtime/policy.h */

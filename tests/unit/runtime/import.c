@@ -339,8 +339,9 @@ static void same_id_stays(void **state)
 static int import_as_layer(int fd, struct error *err)
 {
 	error_clear(err);
-	int result = import_layer(&fx.inst, "it", 2, fd, err);
+	int tree = -1, result = import_layer(&fx.inst, "it", 2, fd, &tree, err);
 	close(fd);
+	close_fd(tree);
 	return result;
 }
 
@@ -478,8 +479,10 @@ static void packs_what_it_unpacked(void **state)
 			fail_msg("'%s' is missing", want[i]);
 	assert_int_equal(layer_remove(&fx.inst, "it", &err), 0);
 	lseek(one, 0, SEEK_SET);
-	if (import_layer(&fx.inst, "it", 2, one, &err) < 0)
+	int tree;
+	if (import_layer(&fx.inst, "it", 2, one, &tree, &err) < 0)
 		fail_msg("%s", err.message);
+	close(tree);
 	assert_int_equal(layer_commit(&fx.inst, "it", &err), 0);
 	assert_int_equal(pack_layer(&fx.inst, "layer/it", two, &err), 0);
 	names_of(two, &second);
