@@ -103,9 +103,10 @@ static int make_network(struct shim *s, struct error *err)
 {
 	if (s->spec->network != SPEC_NET_EGRESS)
 		return 0;
+	/* on the network only what an app runs is the app's */
+	bool app = s->spec->profile == SPEC_APP || s->spec->profile == SPEC_IMAGE;
 	if (network_gateway(s->inst, &s->setup.gateway, err) < 0 ||
-	    network_allocate(s->inst, s->spec->id,
-			     s->spec->profile == SPEC_APP ? s->spec->range : 0, &s->setup.address,
+	    network_allocate(s->inst, s->spec->id, app ? s->spec->range : 0, &s->setup.address,
 			     err) < 0)
 		return -1;
 	network_text(s->setup.address, s->address);

@@ -162,6 +162,19 @@ s.sendto(b"x", ("ff02::1", 7799, 0, socket.if_nametoindex("eth0")))' || true
 	[ "$(dropped)" -gt "$before" ]
 }
 
+@test "9: a container image's program is its app's, linked and closed as others" {
+	image=$(container start --layer "$STACK" --net egress --range 6 --profile image sec-image -- /probe listen 8080)
+	run probe --net egress --range 8 -- net "$GATEWAY:9" "$image:8080"
+	none ' connected$' <<<"$output"
+	container policy 8:6 closed:6
+	run probe --net egress --range 8 -- net "$GATEWAY:9" "$image:8080"
+	[ "$(grep -c ' connected$' <<<"$output")" -eq 1 ]
+	run probe --net egress --range 6 --profile image -- net "$GATEWAY:9" 198.18.7.2:80
+	grep -q '^net 198.18.7.2:80 ECONNREFUSED$' <<<"$output"
+	container stop sec-image 0
+	container policy
+}
+
 @test "9: the address of a container that ended is not left behind" {
 	probe --net egress -- true
 	# the kernel takes the interface away with the namespace, a little later
