@@ -8,10 +8,22 @@
 
 #include "base/cleanup.h"
 #include "base/strbuf.h"
+#include "instance/ula.h"
 #include "resolver/holder.h"
 
 #define ZONE "internal"
 #define HOST_TTL 60
+
+/* A digit for each four bits, the last first. */
+static void write_reverse6(uint32_t subnet, char *out, size_t size)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	struct in6_addr in;
+	ula_of(subnet, &in);
+	for (int i = ULA_NET_BITS / 8 - 1; i >= 0; i--)
+		strbuf_addf(&text, ".%x.%x", in.s6_addr[i] & 0xfu, in.s6_addr[i] >> 4u);
+	snprintf(out, size, "%s.ip6.arpa", text.data);
+}
 
 int answer_open(struct answerer *a, const struct instance *inst, struct error *err)
 {
@@ -22,6 +34,7 @@ int answer_open(struct answerer *a, const struct instance *inst, struct error *e
 		return -1;
 	snprintf(a->reverse, sizeof(a->reverse), ".%u.%u.in-addr.arpa", (subnet >> 16) & 0xff,
 		 subnet >> 24);
+	write_reverse6(subnet, a->reverse6, sizeof(a->reverse6));
 	a->run = open(inst->run, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return a->run < 0 ? error_set(err, ERROR_SYSTEM, errno, "open '%s'", inst->run) : 0;
 }
@@ -88,6 +101,16 @@ static void turn(uint32_t *addresses, size_t n)
 	}
 }
 
+/* Those of processes that have IPv6 too. */
+static size_t with_ipv6(const struct answerer *a, uint32_t *addresses, size_t n)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < n; i++)
+		if (holder_has_ipv6(a->run, addresses[i]))
+			addresses[kept++] = addresses[i];
+	return kept;
+}
+
 static void answer_internal(const struct answerer *a, unsigned range, const struct message_query *q,
 			    uint32_t *addresses, struct message_reply *reply)
 {
@@ -101,9 +124,12 @@ static void answer_internal(const struct answerer *a, unsigned range, const stru
 	size_t n = q->plain ? find(a, range, name, addresses) : 0;
 	if (n == 0)
 		reply->code = MESSAGE_NXDOMAIN;
-	if (q->type == MESSAGE_A || q->type == MESSAGE_ANY)
+	reply->ipv6 = q->type == MESSAGE_AAAA;
+	if (reply->ipv6)
+		reply->n = with_ipv6(a, addresses, n);
+	else if (q->type == MESSAGE_A || q->type == MESSAGE_ANY)
 		reply->n = n;
-	turn(addresses, n);
+	turn(addresses, reply->n);
 }
 
 /* A host of the asker's egress policy: what berthd has found, which the rules let through. */
@@ -140,7 +166,7 @@ enum answer answer_query(struct answerer *a, unsigned range, bool udp, const uin
 		reply.code = MESSAGE_REFUSED;
 	else if (strcmp(q->name, ZONE) == 0 || ends_with(q->name, "." ZONE))
 		answer_internal(a, range, q, addresses, &reply);
-	else if (ends_with(q->name, a->reverse))
+	else if (ends_with(q->name, a->reverse) || ends_with(q->name, a->reverse6))
 		reply.code = MESSAGE_NXDOMAIN;
 	else if (reach_find_host(&a->reach, range, q->name, addresses, NAMES_MAX, &reply.n))
 		answer_host(q, addresses, &reply);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a question gets. Names below "internal" are answered here and never asked outside:
- * APP.TYPE.internal, APP.TYPE.N.internal for one process, APP.internal for web. There is such a
+ * APP.TYPE.internal, APP.TYPE.N.internal for one process, APP.internal for web, with an IPv6
+ * address of each process that has one. There is such a
  * name only for whom the app may be reached by; everyone else is told that there is none. All other
  * names are for the host's resolvers, unless the asker's egress policy is closed; then it is told
  * only of the hosts that this names, as berthd has found them.
@@ -15,14 +16,14 @@
 #include "resolver/upstream.h"
 
 /* Of what is answered here: NAMES_MAX addresses fit. */
-#define ANSWER_MAX (MESSAGE_HEADER + MESSAGE_NAME_MAX + 4 + 16 * NAMES_MAX + 64)
+#define ANSWER_MAX (MESSAGE_HEADER + MESSAGE_NAME_MAX + 4 + 28 * NAMES_MAX + 64)
 
 struct answerer {
 	int run; /* the run folder */
 	struct reach reach;
 	struct upstreams upstreams;
-	char reverse[40]; /* how the names of the instance's addresses end, ".200.10.in-addr.arpa"
-			   */
+	/* how the names of the instance's addresses end: ".200.10.in-addr.arpa" */
+	char reverse[40], reverse6[80];
 };
 
 enum answer {

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "instance/ula.h"
+
 #define CLASS_IN 1
 #define TYPE_SOA 6
 #define TYPE_OPT 41
@@ -18,6 +20,7 @@
 #define LABEL_MAX 63
 #define POINTER 0xc0u
 #define A_RECORD 16
+#define AAAA_RECORD 28
 #define SOA_RECORD 35
 #define OPT_RECORD 11
 
@@ -182,13 +185,29 @@ static uint8_t *put_opt(uint8_t *at, unsigned code)
 	return at + 5;
 }
 
+static uint8_t *put_address(uint8_t *at, uint32_t address, bool ipv6, uint32_t ttl)
+{
+	struct in6_addr in;
+	at = put16(at, POINTER << 8 | MESSAGE_HEADER);
+	at = put16(at, ipv6 ? MESSAGE_AAAA : MESSAGE_A);
+	at = put16(at, CLASS_IN);
+	at = put32(at, ttl);
+	at = put16(at, ipv6 ? sizeof(in) : sizeof(address));
+	if (!ipv6)
+		return put32(at, address);
+	ula_of(address, &in);
+	memcpy(at, in.s6_addr, sizeof(in));
+	return at + sizeof(in);
+}
+
 size_t message_write(const uint8_t *query, const struct message_query *q,
 		     const struct message_reply *reply, uint8_t *out, size_t max)
 {
 	size_t head = q->question_end ? q->question_end : MESSAGE_HEADER;
 	bool soa = reply->authoritative && reply->n == 0 && q->last_label;
 	size_t room = max - head - (q->edns ? OPT_RECORD : 0);
-	size_t n = reply->n < room / A_RECORD ? reply->n : room / A_RECORD;
+	size_t fit = room / (reply->ipv6 ? AAAA_RECORD : A_RECORD);
+	size_t n = reply->n < fit ? reply->n : fit;
 	uint8_t *at = out + head;
 	memcpy(out, query, head);
 	put16(out + 2, FLAG_QR | FLAG_RA | (get16(query + 2) & (OPCODE | FLAG_RD | FLAG_CD)) |
@@ -198,14 +217,8 @@ size_t message_write(const uint8_t *query, const struct message_query *q,
 	put16(out + 6, (unsigned)n);
 	put16(out + 8, soa ? 1 : 0);
 	put16(out + 10, q->edns ? 1 : 0);
-	for (size_t i = 0; i < n; i++) {
-		at = put16(at, POINTER << 8 | MESSAGE_HEADER);
-		at = put16(at, MESSAGE_A);
-		at = put16(at, CLASS_IN);
-		at = put32(at, reply->ttl);
-		at = put16(at, 4);
-		at = put32(at, reply->addresses[i]);
-	}
+	for (size_t i = 0; i < n; i++)
+		at = put_address(at, reply->addresses[i], reply->ipv6, reply->ttl);
 	if (soa)
 		at = put_soa(at, q->last_label, reply->ttl);
 	if (q->edns)

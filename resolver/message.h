@@ -69,6 +69,7 @@ struct message_reply {
 	enum message_code code;
 	bool authoritative;        /* then without an address the zone's SOA is put in (RFC 2308) */
 	const uint32_t *addresses; /* host byte order */
+	bool ipv6;                 /* of each the IPv6 one that follows from it */
 	size_t n;
 	uint32_t ttl;
 };

@@ -19,6 +19,7 @@ import threading
 import time
 
 CODES = {0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED"}
+FAMILIES = {1: socket.AF_INET, 28: socket.AF_INET6}
 TYPES = {"A": 1, "SOA": 6, "PTR": 12, "TXT": 16, "AAAA": 28, "AXFR": 252}
 
 
@@ -51,8 +52,8 @@ def addresses(message):
     for _ in range(struct.unpack(">H", message[6:8])[0]):
         at = skip_name(message, at)
         kind, _, _, size = struct.unpack(">HHIH", message[at : at + 10])
-        if kind == 1:
-            found.append(socket.inet_ntoa(message[at + 10 : at + 14]))
+        if kind in FAMILIES:
+            found.append(socket.inet_ntop(FAMILIES[kind], message[at + 10 : at + 10 + size]))
         at += 10 + size
     return found
 

@@ -25,6 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			.authoritative = true,
 			.addresses = addresses,
 			.n = n,
+			.ipv6 = n && data[0] & 1,
 		};
 		size_t len = message_write(data, &q, &reply, out, q.udp_size);
 		if (len > q.udp_size)

@@ -69,8 +69,9 @@ static int ask(unsigned range, const char *name, uint16_t type, uint8_t *last, s
 		return -1;
 	assert_int_equal(is, ANSWER_REPLY);
 	*out_n = out[7];
+	size_t record = type == MESSAGE_AAAA ? 28 : 16;
 	for (size_t i = 0; i < *out_n && i < MAX_FOUND; i++)
-		last[i] = out[len + 16 * i + 15];
+		last[i] = out[len + record * i + record - 1];
 	return message_code(out);
 }
 
@@ -118,6 +119,7 @@ static void names_of_linked_apps(void **state)
 	assert_int_equal(last[0] + last[1], 23);
 	/* no IPv6, but a name all the same */
 	assert_code(ASKER, "blog.internal", MESSAGE_AAAA, MESSAGE_OK);
+	assert_code(ASKER, "shop.internal", MESSAGE_AAAA, MESSAGE_NXDOMAIN);
 	assert_code(ASKER, "internal", MESSAGE_A, MESSAGE_OK);
 	assert_code(ASKER, "blog.cron.internal", MESSAGE_A, MESSAGE_NXDOMAIN);
 	assert_code(ASKER, "blog.web.2.internal", MESSAGE_A, MESSAGE_NXDOMAIN);
@@ -131,6 +133,33 @@ static void names_of_linked_apps(void **state)
 	assert_code(0, "blog.internal", MESSAGE_A, MESSAGE_NXDOMAIN);
 	link_apps(0, 0, 0);
 	assert_code(ASKER, "blog.internal", MESSAGE_A, MESSAGE_NXDOMAIN);
+}
+
+static void ipv6_of_those_that_have_it(void **state)
+{
+	const struct names_process list[] = {{"web", 1, "127.77.0.10"}, {"web", 2, "127.77.0.11"}};
+	uint8_t last[MAX_FOUND];
+	size_t n;
+	(void)state;
+	/* one that was started before there was IPv6 */
+	own("127.77.0.10", "a1.blog.1:2");
+	own("127.77.0.11", "a1.blog.2:2:6");
+	publish("blog", BLOG, list, ARRAY_SIZE(list));
+	link_apps(ASKER, BLOG, 0);
+	assert_int_equal(ask(ASKER, "blog.internal", MESSAGE_A, last, &n), MESSAGE_OK);
+	assert_int_equal(n, 2);
+	assert_int_equal(ask(ASKER, "blog.internal", MESSAGE_AAAA, last, &n), MESSAGE_OK);
+	assert_int_equal(n, 1);
+	assert_int_equal(last[0], 11);
+	assert_code(ASKER, "blog.web.1.internal", MESSAGE_AAAA, MESSAGE_OK);
+	assert_int_equal(ask(ASKER, "blog.web.2.internal", MESSAGE_AAAA, last, &n), MESSAGE_OK);
+	assert_int_equal(n, 1);
+	/* for whom it has an address of the other kind, and nobody else */
+	assert_code(SHOP, "blog.internal", MESSAGE_AAAA, MESSAGE_NXDOMAIN);
+	own("127.77.0.11", "a1.shop.2:3:6");
+	assert_code(ASKER, "blog.internal", MESSAGE_AAAA, MESSAGE_OK);
+	own("127.77.0.10", "a1.blog.1:2:60");
+	assert_code(ASKER, "blog.internal", MESSAGE_AAAA, MESSAGE_OK);
 }
 
 static void names_follow_the_app(void **state)
@@ -184,6 +213,9 @@ static void who_may_ask_outside(void **state)
 	/* where its apps are is nobody's business outside */
 	assert_code(SHOP, "9.0.77.127.in-addr.arpa", 12, MESSAGE_NXDOMAIN);
 	assert_code(SHOP, "9.0.78.127.in-addr.arpa", 12, -1);
+#define ULA_ARPA "0.0.0.0.0.0.0.0.0.0.0.0.8.6.4.7.2.7.5.6.2.6.d.f.ip6.arpa"
+	assert_code(SHOP, "9.0.0.0.d.4.f.7." ULA_ARPA, 12, MESSAGE_NXDOMAIN);
+	assert_code(SHOP, "9.0.0.0.e.4.f.7." ULA_ARPA, 12, -1);
 	/* one that is allowed the host's resolver */
 	_cleanup_reach_ struct reach r = REACH_INIT;
 	reach_add_closed(&r, ASKER);
@@ -222,10 +254,16 @@ static void whose_an_address_is(void **state)
 	own("127.77.0.40", "b1.build");
 	own("127.77.0.41", "a1.blog.1:2");
 	own("127.77.0.42", "a1.blog.1:4096");
+	own("127.77.0.44", "a1.blog.1:2:6");
 	assert_int_equal(holder_range(answerer.run, 0x7f4d0028), 0);
 	assert_int_equal(holder_range(answerer.run, 0x7f4d0029), 2);
 	assert_int_equal(holder_range(answerer.run, 0x7f4d002a), HOLDER_NONE);
 	assert_int_equal(holder_range(answerer.run, 0x7f4d002b), HOLDER_NONE);
+	assert_int_equal(holder_range(answerer.run, 0x7f4d002c), 2);
+	assert_false(holder_has_ipv6(answerer.run, 0x7f4d0028));
+	assert_false(holder_has_ipv6(answerer.run, 0x7f4d0029));
+	assert_false(holder_has_ipv6(answerer.run, 0x7f4d002b));
+	assert_true(holder_has_ipv6(answerer.run, 0x7f4d002c));
 }
 
 static int set_up(void **state)
@@ -260,9 +298,13 @@ static int tear_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(names_of_linked_apps), cmocka_unit_test(names_follow_the_app),
-		cmocka_unit_test(apps_with_dots),       cmocka_unit_test(who_may_ask_outside),
-		cmocka_unit_test(whose_an_address_is),  cmocka_unit_test(hosts_of_a_policy),
+		cmocka_unit_test(names_of_linked_apps),
+		cmocka_unit_test(names_follow_the_app),
+		cmocka_unit_test(ipv6_of_those_that_have_it),
+		cmocka_unit_test(apps_with_dots),
+		cmocka_unit_test(who_may_ask_outside),
+		cmocka_unit_test(whose_an_address_is),
+		cmocka_unit_test(hosts_of_a_policy),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -165,6 +165,18 @@ static void writes_addresses(void **state)
 	len = message_write(p.data, &q, &reply, out, sizeof(out));
 	assert_int_equal(len, q.question_end + 16 * ADDRESSES);
 	assert_int_equal(out[2] & 2, 0);
+	/* and of the other kind */
+	reply.ipv6 = true;
+	len = message_write(p.data, &q, &reply, out, q.udp_size);
+	assert_true(len <= MESSAGE_UDP_MIN && len > MESSAGE_UDP_MIN - 28);
+	assert_int_equal(out[2] & 2, 2);
+	reply.n = 1;
+	len = message_write(p.data, &q, &reply, out, q.udp_size);
+	assert_int_equal(len, q.question_end + 28);
+	assert_memory_equal(out + q.question_end,
+			    "\xc0\x0c\0\x1c\0\1\0\0\0\1\0\x10\xfd\x62\x65\x72\x74\x68\0\0\0\0\0\0"
+			    "\x0a\xc8\2\3",
+			    28);
 }
 
 static void says_that_there_is_none(void **state)
