@@ -58,6 +58,7 @@ struct container_setup {
 	const char *hostname, *domainname;
 	bool loopback;             /* a new network namespace: its loopback comes up, and eth0 */
 	uint32_t address, gateway; /* 0: no eth0 */
+	bool ipv6;                 /* eth0 has an address of that too */
 	const char *oom_score;     /* NULL: as the caller's */
 	const struct program *program;
 	bool reaper;

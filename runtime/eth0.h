@@ -6,14 +6,17 @@
 #ifndef RUNTIME_ETH0_H
 #define RUNTIME_ETH0_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define ETH0_LO_INDEX 1 /* the kernel's first two interfaces of a new namespace */
 #define ETH0_INDEX 2
 
 /* For the container's first process, in its new network namespace with CAP_NET_ADMIN over it, after
- * veth_attach: loopback up, address and default route of eth0. With ADDR 0 (no network):
- * loopback only. Stack memory and system calls only. Gives 0 or a negative errno. */
-int eth0_configure(uint32_t addr, uint32_t gateway);
+ * veth_attach: loopback up, address and default route of eth0; with IPV6 an address of that too
+ * (instance/ula.h) and a route to the instance's others, so that whoever tries an IPv6 address of
+ * the outside first is told at once that there is no way. With ADDR 0 (no network): loopback only.
+ * Stack memory and system calls only. Gives 0 or a negative errno. */
+int eth0_configure(uint32_t addr, uint32_t gateway, bool ipv6);
 
 #endif

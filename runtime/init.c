@@ -156,8 +156,10 @@ static void own_output(const struct first *f)
 
 static void set_up_network(const struct first *f)
 {
-	int r = f->setup->loopback ? eth0_configure(f->setup->address, f->setup->gateway) : 0;
+	int r = 0;
 
+	if (f->setup->loopback)
+		r = eth0_configure(f->setup->address, f->setup->gateway, f->setup->ipv6);
 	if (r < 0)
 		step_fail(f->report, STEP_NETWORK, NULL, -r);
 	if (f->setup->linked) {

@@ -62,33 +62,66 @@ struct nlmsghdr *netlink_link(struct netlink_batch *b, uint16_t type, uint16_t f
 	return m;
 }
 
-struct nlmsghdr *netlink_address(struct netlink_batch *b, uint16_t type, uint16_t flags, int index,
-				 uint32_t addr)
+static struct nlmsghdr *address(struct netlink_batch *b, uint16_t type, uint16_t flags, int index,
+				uint8_t family, uint8_t len)
 {
 	struct nlmsghdr *m = begin(b, type, flags);
 	struct ifaddrmsg *ifa = mnl_nlmsg_put_extra_header(m, sizeof(*ifa));
-	ifa->ifa_family = AF_INET;
-	ifa->ifa_prefixlen = 32;
+	ifa->ifa_family = family;
+	ifa->ifa_prefixlen = len;
 	ifa->ifa_scope = RT_SCOPE_UNIVERSE;
 	ifa->ifa_index = (unsigned)index;
+	return m;
+}
+
+struct nlmsghdr *netlink_address(struct netlink_batch *b, uint16_t type, uint16_t flags, int index,
+				 uint32_t addr)
+{
+	struct nlmsghdr *m = address(b, type, flags, index, AF_INET, 32);
 	mnl_attr_put_u32(m, IFA_LOCAL, htonl(addr));
 	mnl_attr_put_u32(m, IFA_ADDRESS, htonl(addr));
+	return m;
+}
+
+struct nlmsghdr *netlink_address6(struct netlink_batch *b, uint16_t type, uint16_t flags, int index,
+				  const struct in6_addr *addr)
+{
+	struct nlmsghdr *m = address(b, type, flags, index, AF_INET6, 128);
+	mnl_attr_put(m, IFA_LOCAL, sizeof(*addr), addr);
+	mnl_attr_put_u32(m, IFA_FLAGS, IFA_F_NODAD | IFA_F_NOPREFIXROUTE);
+	return m;
+}
+
+static struct nlmsghdr *route(struct netlink_batch *b, uint16_t type, uint16_t flags,
+			      uint8_t family, uint8_t dst_len, uint8_t scope, uint8_t kind)
+{
+	struct nlmsghdr *m = begin(b, type, flags);
+	struct rtmsg *rtm = mnl_nlmsg_put_extra_header(m, sizeof(*rtm));
+	rtm->rtm_family = family;
+	rtm->rtm_dst_len = dst_len;
+	rtm->rtm_table = RT_TABLE_MAIN;
+	rtm->rtm_protocol = RTPROT_STATIC;
+	rtm->rtm_scope = scope;
+	rtm->rtm_type = kind;
 	return m;
 }
 
 struct nlmsghdr *netlink_route(struct netlink_batch *b, uint16_t flags, uint32_t dst,
 			       uint8_t dst_len, uint8_t scope, int index)
 {
-	struct nlmsghdr *m = begin(b, RTM_NEWROUTE, flags);
-	struct rtmsg *rtm = mnl_nlmsg_put_extra_header(m, sizeof(*rtm));
-	rtm->rtm_family = AF_INET;
-	rtm->rtm_dst_len = dst_len;
-	rtm->rtm_table = RT_TABLE_MAIN;
-	rtm->rtm_protocol = RTPROT_STATIC;
-	rtm->rtm_scope = scope;
-	rtm->rtm_type = RTN_UNICAST;
+	struct nlmsghdr *m = route(b, RTM_NEWROUTE, flags, AF_INET, dst_len, scope, RTN_UNICAST);
 	if (dst_len > 0)
 		mnl_attr_put_u32(m, RTA_DST, htonl(dst));
+	mnl_attr_put_u32(m, RTA_OIF, (uint32_t)index);
+	return m;
+}
+
+struct nlmsghdr *netlink_route6(struct netlink_batch *b, uint16_t flags, const struct in6_addr *dst,
+				uint8_t dst_len, int index)
+{
+	struct nlmsghdr *m =
+		route(b, RTM_NEWROUTE, flags, AF_INET6, dst_len, RT_SCOPE_UNIVERSE, RTN_UNICAST);
+	mnl_attr_put(m, RTA_DST, sizeof(*dst), dst);
 	mnl_attr_put_u32(m, RTA_OIF, (uint32_t)index);
 	return m;
 }
@@ -96,15 +129,17 @@ struct nlmsghdr *netlink_route(struct netlink_batch *b, uint16_t flags, uint32_t
 void netlink_dead_end(struct netlink_batch *b, uint16_t type, uint16_t flags, uint32_t dst,
 		      uint8_t dst_len)
 {
-	struct nlmsghdr *m = begin(b, type, flags);
-	struct rtmsg *rtm = mnl_nlmsg_put_extra_header(m, sizeof(*rtm));
-	rtm->rtm_family = AF_INET;
-	rtm->rtm_dst_len = dst_len;
-	rtm->rtm_table = RT_TABLE_MAIN;
-	rtm->rtm_protocol = RTPROT_STATIC;
-	rtm->rtm_scope = RT_SCOPE_UNIVERSE;
-	rtm->rtm_type = RTN_UNREACHABLE;
+	struct nlmsghdr *m =
+		route(b, type, flags, AF_INET, dst_len, RT_SCOPE_UNIVERSE, RTN_UNREACHABLE);
 	mnl_attr_put_u32(m, RTA_DST, htonl(dst));
+}
+
+void netlink_dead_end6(struct netlink_batch *b, uint16_t type, uint16_t flags,
+		       const struct in6_addr *dst, uint8_t dst_len)
+{
+	struct nlmsghdr *m =
+		route(b, type, flags, AF_INET6, dst_len, RT_SCOPE_UNIVERSE, RTN_UNREACHABLE);
+	mnl_attr_put(m, RTA_DST, sizeof(*dst), dst);
 }
 
 void netlink_rate(struct netlink_batch *b, int index, uint64_t rate, uint32_t burst)

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <libmnl/libmnl.h>
+#include <netinet/in.h>
 
 #define NETLINK_BATCH_BYTES 2048
 
@@ -28,6 +29,8 @@ int netlink_open(void);
 /* Appends a request for (TYPE RTM_NEWROUTE) or against (RTM_DELROUTE) an unreachable route. */
 void netlink_dead_end(struct netlink_batch *b, uint16_t type, uint16_t flags, uint32_t dst,
 		      uint8_t dst_len);
+void netlink_dead_end6(struct netlink_batch *b, uint16_t type, uint16_t flags,
+		       const struct in6_addr *dst, uint8_t dst_len);
 
 void netlink_init(struct netlink_batch *b);
 /* Begins a request: add attributes with mnl_attr_put*, then begin the next or commit. */
@@ -35,12 +38,17 @@ struct nlmsghdr *netlink_link(struct netlink_batch *b, uint16_t type, uint16_t f
 			      unsigned set_flags);
 struct nlmsghdr *netlink_address(struct netlink_batch *b, uint16_t type, uint16_t flags, int index,
 				 uint32_t addr);
+/* Good at once: nobody is asked whether he has it, and it brings no route of its own. */
+struct nlmsghdr *netlink_address6(struct netlink_batch *b, uint16_t type, uint16_t flags, int index,
+				  const struct in6_addr *addr);
 /* A route in the main table; DST_LEN is 0 for the default route. */
 struct nlmsghdr *netlink_route(struct netlink_batch *b, uint16_t flags, uint32_t dst,
 			       uint8_t dst_len, uint8_t scope, int index);
+struct nlmsghdr *netlink_route6(struct netlink_batch *b, uint16_t flags, const struct in6_addr *dst,
+				uint8_t dst_len, int index);
 /* What link INDEX sends: at most RATE bytes a second, BURST at once (tc-tbf(8)). */
 void netlink_rate(struct netlink_batch *b, int index, uint64_t rate, uint32_t burst);
-/* No IPv6 address of its own for the link (IFLA_INET6_ADDR_GEN_MODE). */
+/* No IPv6 address that the kernel thinks of for the link (IFLA_INET6_ADDR_GEN_MODE). */
 void netlink_no_ipv6(struct nlmsghdr *m);
 
 /* Sends all and waits: 0, or the first error with its request's number in *out_which (may be

@@ -17,7 +17,9 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "instance/name.h"
+#include "instance/ula.h"
 #include "runtime/eth0.h"
+#include "runtime/forwarding.h"
 #include "runtime/netlink.h"
 #include "runtime/nft.h"
 #include "runtime/owner.h"
@@ -28,6 +30,16 @@
 /* What the kernel's table of connections holds where it does not say so yet. */
 #define CONNTRACK_MAX 65536
 #define FLOW_LISTS 128
+
+/* Where a packet has the IPv4 address of a container: its own in an IPv4 header, and the end of the
+ * IPv6 one (instance/ula.h) in that header. So what is known and counted of the one is of both. */
+#define FROM4 "@nh,96,32"
+#define TO4 "@nh,128,32"
+#define FROM6 "@nh,160,32"
+#define TO6 "@nh,288,32"
+#define V4 "meta nfproto ipv4 "
+#define V6 "meta nfproto ipv6 "
+
 void network_text(uint32_t addr, char out[NETWORK_TEXT_MAX])
 {
 	snprintf(out, NETWORK_TEXT_MAX, "%u.%u.%u.%u", addr >> 24, (addr >> 16) & 0xff,
@@ -56,36 +68,35 @@ int network_gateway(const struct instance *inst, uint32_t *out, struct error *er
  * packet on its way between chains, and are 0 when it goes on. */
 static void write_policy(struct strbuf *sb)
 {
-	strbuf_addstr(sb,
-		      "map owners {\ntype ipv4_addr : mark\n}\n"
-		      "set links {\ntype mark . mark\n}\n"
-		      "set closed {\ntype mark\n}\n"
-		      "set nets {\ntype mark . ipv4_addr\nflags interval\n}\n"
-		      "set ports {\ntype mark . ipv4_addr . inet_service\nflags interval\n}\n"
-		      /* from one container to another; what was opened is asked again with each of
-		       * its packets, so that a link that is cut is cut for open connections too */
-		      "chain between {\n"
-		      "ct direction reply ct state established,related accept\n"
-		      "meta mark set 0\n"
-		      "ct mark set 0\n"
-		      /* of an address that nobody owns the mark stays 0, which is in no pair */
-		      "meta mark set ip saddr map @owners\n"
-		      "ct mark set ip daddr map @owners\n"
-		      "meta mark . ct mark @links meta mark set 0 accept\n"
-		      "jump refuse\n"
-		      "}\n"
-		      /* from a container to elsewhere: refuses what its app's egress policy does
-		       * not allow */
-		      "chain outside {\n"
-		      "ct direction reply return\n"
-		      "meta mark set 0\n"
-		      "meta mark set ip saddr map @owners\n"
-		      "meta mark != @closed meta mark set 0 return\n"
-		      "meta mark . ip daddr @nets meta mark set 0 return\n"
-		      "meta l4proto { tcp, udp } meta mark . ip daddr . th dport @ports "
-		      "meta mark set 0 return\n"
-		      "jump refuse\n"
-		      "}\n");
+	strbuf_addstr(
+		sb, "map owners {\ntypeof " FROM4 " : meta mark\n}\n"
+		    "set links {\ntype mark . mark\n}\n"
+		    "set closed {\ntype mark\n}\n"
+		    "set nets {\ntype mark . ipv4_addr\nflags interval\n}\n"
+		    "set ports {\ntype mark . ipv4_addr . inet_service\nflags interval\n}\n"
+		    /* from one container to another; what was opened is asked again with each of
+		     * its packets, so that a link that is cut is cut for open connections too */
+		    "chain between {\n"
+		    "ct direction reply ct state established,related accept\n"
+		    "meta mark set 0\n"
+		    "ct mark set 0\n"
+		/* of an address that nobody owns the mark stays 0, which is in no pair */
+		V4 "meta mark set " FROM4 " map @owners\n" V4 "ct mark set " TO4 " map @owners\n" V6
+		    "meta mark set " FROM6 " map @owners\n" V6 "ct mark set " TO6 " map @owners\n"
+		    "meta mark . ct mark @links meta mark set 0 accept\n"
+		    "jump refuse\n"
+		    "}\n"
+		    /* from a container to elsewhere, which is IPv4: refuses what its app's egress
+		     * policy does not allow */
+		    "chain outside {\n"
+		    "ct direction reply return\n"
+		    "meta mark set 0\n" V4 "meta mark set " FROM4 " map @owners\n"
+		    "meta mark != @closed meta mark set 0 return\n"
+		    "meta mark . ip daddr @nets meta mark set 0 return\n"
+		    "meta l4proto { tcp, udp } meta mark . ip daddr . th dport @ports "
+		    "meta mark set 0 return\n"
+		    "jump refuse\n"
+		    "}\n");
 }
 
 /* The host's table of connections, which NAT needs, is one for all: who fills it keeps everybody
@@ -98,19 +109,49 @@ static void write_policy(struct strbuf *sb)
 static void write_bounds(struct strbuf *sb, unsigned long long table)
 {
 	unsigned long long most = table / 16, rate = table / 480;
+	_cleanup_free_ char *pace =
+		xasprintf("limit rate over %llu/second burst %llu packets } counter goto refuse\n",
+			  rate, most);
+	_cleanup_free_ char *count = xasprintf(
+		"meta mark ct count over %llu } counter goto refuse\n", most / FLOW_LISTS);
 
+	strbuf_addstr(sb,
+		      "set flows {\ntypeof " FROM4 " . meta mark\nsize 1048576\nflags dynamic\n}\n"
+		      "set paces {\ntypeof " FROM4 "\nsize 65536\nflags dynamic,timeout\n"
+		      "timeout 5m\n}\n"
+		      "chain bounds {\n");
+	strbuf_addf(sb, V4 "update @paces { " FROM4 " %s", pace);
+	strbuf_addf(sb, V6 "update @paces { " FROM6 " %s", pace);
 	strbuf_addf(sb,
-		    "set flows {\ntype ipv4_addr . mark\nsize 1048576\nflags dynamic\n}\n"
-		    "set paces {\ntype ipv4_addr\nsize 65536\nflags dynamic,timeout\n"
-		    "timeout 5m\n}\n"
-		    "chain bounds {\n"
-		    "update @paces { ip saddr limit rate over %llu/second burst %llu packets } "
-		    "counter goto refuse\n"
-		    "meta mark set jhash ip daddr . th sport . th dport mod %d\n"
-		    "add @flows { ip saddr . meta mark ct count over %llu } counter goto refuse\n"
-		    "meta mark set 0\n"
+		    V4 "meta mark set jhash ip daddr . th sport . th dport mod %d\n" V6
+		       "meta mark set jhash ip6 daddr . th sport . th dport mod %d\n",
+		    FLOW_LISTS, FLOW_LISTS);
+	strbuf_addf(sb, V4 "add @flows { " FROM4 " . %s", count);
+	strbuf_addf(sb, V6 "add @flows { " FROM6 " . %s", count);
+	strbuf_addstr(sb, "meta mark set 0\n}\n");
+}
+
+/* IPv6 from a container: from its own address, which no route but its link's leads to, to another
+ * container or the gateway, and nothing but what programs send. Neighbours and routers are nobody's
+ * to tell of; extension headers no program needs, and whoever reads a packet past them may read it
+ * otherwise than the next one does. Fragments are put together before this. NET is the instance's.
+ */
+static void write_source6(struct strbuf *sb, const char *net)
+{
+	strbuf_addf(sb,
+		    "chain source6 {\n"
+		    "ip6 saddr != %s counter drop\n"
+		    "ip6 daddr != %s counter drop\n"
+		    "fib saddr . iif oif missing counter drop\n"
+		    "ip6 nexthdr { 0, 43, 44, 51, 60, 135, 139, 140 } counter drop\n"
+		    "icmpv6 type != { destination-unreachable, packet-too-big, time-exceeded, "
+		    "parameter-problem, echo-request, echo-reply } counter drop\n"
+		    /* an address that nobody has: what the kernel says of its route comes while a
+		     * connect(2) still holds its socket, which then forgets it for a second */
+		    "tcp flags & (syn | ack) == syn fib daddr type unreachable "
+		    "reject with tcp reset\n"
 		    "}\n",
-		    rate, most, FLOW_LISTS, most / FLOW_LISTS);
+		    net, net);
 }
 
 static unsigned long long read_table_size(void)
@@ -132,24 +173,26 @@ static void write_rules(struct strbuf *sb, const struct instance *inst, uint32_t
 	/* not what a flow sends before the first answer comes: that is all new, too */
 	const char *bounds =
 		table ? "ct state new ct status & confirmed == 0 jump bounds" : "continue";
-	char net[NETWORK_TEXT_MAX], gateway[NETWORK_TEXT_MAX];
+	char net[NETWORK_TEXT_MAX], gateway[NETWORK_TEXT_MAX], address6[INET6_ADDRSTRLEN];
 	unsigned n = inst->number;
 	network_text(subnet, net);
 	network_text(subnet + 1, gateway);
+	ula_text(subnet, address6);
+	_cleanup_free_ char *net6 = xasprintf("%s/%d", address6, ULA_NET_BITS);
 	/* "add" first, so that "delete" finds one the first time too */
 	strbuf_addf(sb, "add table inet berth-%u\ndelete table inet berth-%u\n", n, n);
 	strbuf_addf(sb, "table inet berth-%u {\n", n);
 	strbuf_addf(sb, "set resolvers {\ntype ipv4_addr\n%s}\n", resolvers);
 	strbuf_addstr(sb,
 		      "set askers {\ntype ipv4_addr\nflags dynamic\nsize 65535\ntimeout 10s\n}\n");
+	write_source6(sb, net6);
 	strbuf_addf(sb,
 		    "chain source {\n"
 		    "type filter hook prerouting priority raw; policy accept;\n"
 		    /* the resolver is for containers */
 		    "iifname != \"b%u-*\" iifname != \"lo\" ip daddr %s meta l4proto { tcp, udp } "
 		    "th dport %u drop\n"
-		    "iifname != \"b%u-*\" accept\n"
-		    "meta nfproto != ipv4 counter drop\n"
+		    "iifname != \"b%u-*\" accept\n" V6 "goto source6\n"
 		    "ip saddr != %s/16 counter drop\n"
 		    "fib saddr . iif oif missing counter drop\n"
 		    /* more than any program asks, and a tenth of what the resolver answers:
@@ -163,9 +206,11 @@ static void write_rules(struct strbuf *sb, const struct instance *inst, uint32_t
 		    "chain answers {\n"
 		    "type filter hook output priority raw; policy accept;\n"
 		    "oifname \"b%u-*\" ip saddr %s udp sport %u udp sport set 53 notrack\n"
+		    /* no container hears of routers and neighbours from the host either */
+		    "oifname \"b%u-*\" ip6 daddr != %s drop\n"
 		    "}\n",
 		    n, gateway, INSTANCE_DNS_PORT, n, net, gateway, gateway, INSTANCE_DNS_PORT, n,
-		    gateway, INSTANCE_DNS_PORT);
+		    gateway, INSTANCE_DNS_PORT, n, net6);
 	strbuf_addf(sb,
 		    "chain names {\n"
 		    "type nat hook prerouting priority dstnat; policy accept;\n"
@@ -175,7 +220,7 @@ static void write_rules(struct strbuf *sb, const struct instance *inst, uint32_t
 	/* refused and not dropped, so that a program inside learns it at once */
 	strbuf_addf(sb, "chain refuse {\n"
 			"meta l4proto tcp reject with tcp reset\n"
-			"reject with icmp type admin-prohibited\n"
+			"reject with icmpx type admin-prohibited\n"
 			"}\n");
 	if (table)
 		write_bounds(sb, table);
@@ -186,7 +231,7 @@ static void write_rules(struct strbuf *sb, const struct instance *inst, uint32_t
 		    "iifname != \"b%u-*\" accept\n"
 		    "ct state established,related accept\n"
 		    "%s\n"
-		    "ip daddr %s meta l4proto { tcp, udp } th dport %u accept\n"
+		    "ip daddr %s meta l4proto { tcp, udp } th dport %u accept\n" V6 "jump refuse\n"
 		    "jump outside\n"
 		    "ip daddr @resolvers meta l4proto { tcp, udp } th dport 53 accept\n"
 		    "jump refuse\n"
@@ -199,6 +244,7 @@ static void write_rules(struct strbuf *sb, const struct instance *inst, uint32_t
 		"iifname != \"b%u-*\" oifname != \"b%u-*\" accept\n"
 		"iifname \"b%u-*\" %s\n"
 		"iifname \"b%u-*\" oifname \"b%u-*\" goto between\n"
+		"iifname \"b%u-*\" " V6 "jump refuse\n"
 		"iifname \"b%u-*\" jump outside\n"
 		"ct state established,related accept\n"
 		"oifname \"b%u-*\" jump refuse\n"
@@ -211,25 +257,13 @@ static void write_rules(struct strbuf *sb, const struct instance *inst, uint32_t
 		"ip daddr { 10.200.0.0-10.%u.255.255 } jump refuse\n"
 		"ip daddr %s/16 jump refuse\n"
 		"}\n",
-		n, n, n, bounds, n, n, n, n, 200 + INSTANCE_NUMBERS - 1, net);
+		n, n, n, bounds, n, n, n, n, n, 200 + INSTANCE_NUMBERS - 1, net);
 	strbuf_addf(sb,
 		    "chain leave {\n"
 		    "type nat hook postrouting priority srcnat; policy accept;\n"
 		    "ip saddr %s/16 oifname != \"lo\" oifname != \"b%u-*\" masquerade\n"
 		    "}\n}\n",
 		    net, n);
-}
-
-/* Writes only what differs: /proc/sys may be read-only and right already. */
-static int turn_on(const char *path, struct error *err)
-{
-	_cleanup_strbuf_ struct strbuf now = STRBUF_INIT;
-	if (file_read(AT_FDCWD, path, 64, &now, NULL) == 0 && now.data[0] == '1')
-		return 0;
-	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, "1\n", 2) < 0)
-		return error_set(err, ERROR_SYSTEM, errno, "turn on '%s'", path);
-	return 0;
 }
 
 static int change_gateway(const struct instance *inst, uint32_t gateway, uint16_t type,
@@ -270,7 +304,52 @@ static int change_dead_end(const struct instance *inst, uint32_t subnet, uint16_
 	return 0;
 }
 
-/* Who has each address is written in run/addresses/ADDRESS: "ID", or "ID:RANGE". */
+/* One request of IPv6 against what may not be there, or for what this machine may not have: no
+ * IPv6, or turned off for the loopback. */
+static int change_ipv6(const struct instance *inst, struct netlink_batch *b, struct error *err)
+{
+	static const int fine[] = {EEXIST,     EADDRNOTAVAIL, ESRCH, ENODEV,
+				   EOPNOTSUPP, EAFNOSUPPORT,  EACCES};
+	_cleanup_close_ int fd = netlink_open();
+	int result = fd < 0 ? fd : netlink_commit(fd, b, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(fine); i++)
+		if (result == -fine[i])
+			return 0;
+	return result < 0 ? error_set(err, ERROR_SYSTEM, -result,
+				      "change the IPv6 routes of instance %u", inst->number)
+			  : 0;
+}
+
+/* The same two for IPv6, where containers have it: the gateway's address is whence the host says
+ * that it refuses something. */
+static int change_both6(const struct instance *inst, uint32_t subnet, bool add, struct error *err)
+{
+	uint16_t flags = add ? NLM_F_CREATE | NLM_F_REPLACE : 0;
+	struct netlink_batch b;
+	struct in6_addr to;
+	netlink_init(&b);
+	ula_of(subnet, &to);
+	netlink_dead_end6(&b, add ? RTM_NEWROUTE : RTM_DELROUTE, flags, &to, ULA_NET_BITS);
+	if (change_ipv6(inst, &b, err) < 0)
+		return -1;
+	ula_of(subnet + 1, &to);
+	netlink_address6(&b, add ? RTM_NEWADDR : RTM_DELADDR, flags, ETH0_LO_INDEX, &to);
+	return change_ipv6(inst, &b, err);
+}
+
+/* For the links that are there: a setting of all interfaces may have turned it off. */
+static int forward_ipv6(const struct instance *inst, struct error *err)
+{
+	_cleanup_strvec_ struct strvec links = STRVEC_INIT;
+	if (veth_list(inst->number, &links, err) < 0)
+		return -1;
+	for (size_t i = 0; i < links.n; i++)
+		if (forwarding_on_ipv6(links.v[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+/* Who has each address is written in run/addresses/ADDRESS: see network_allocate. */
 static void each_owner(const struct instance *inst,
 		       void (*each)(const struct instance *inst, uint32_t addr, unsigned range,
 				    void *data),
@@ -287,8 +366,9 @@ static void each_owner(const struct instance *inst,
 				    ? readlinkat(dirfd(dir), e->d_name, holder, sizeof(holder) - 1)
 				    : -1;
 		holder[n < 0 ? 0 : n] = '\0';
-		const char *colon = strchr(holder, ':');
-		if (colon && str_to_u64(colon + 1, 1, INSTANCE_RANGES - 1, &range) == 0)
+		char *rest = holder;
+		strsep(&rest, ":");
+		if (rest && str_to_u64(strsep(&rest, ":"), 1, INSTANCE_RANGES - 1, &range) == 0)
 			each(inst, addr, (unsigned)range, data);
 	}
 	if (dir)
@@ -297,9 +377,7 @@ static void each_owner(const struct instance *inst,
 
 static void write_owner(const struct instance *inst, uint32_t addr, unsigned range, void *data)
 {
-	char text[NETWORK_TEXT_MAX];
-	network_text(addr, text);
-	strbuf_addf(data, "add element inet berth-%u owners { %s : %u }\n", inst->number, text,
+	strbuf_addf(data, "add element inet berth-%u owners { 0x%x : %u }\n", inst->number, addr,
 		    range);
 }
 
@@ -376,7 +454,10 @@ int network_init(const struct instance *inst, struct error *err)
 	if (change_dead_end(inst, subnet, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, err) < 0 ||
 	    change_gateway(inst, subnet + 1, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, err) < 0)
 		return -1;
-	return turn_on("/proc/sys/net/ipv4/ip_forward", err);
+	if (forwarding_has_ipv6() &&
+	    (change_both6(inst, subnet, true, err) < 0 || forward_ipv6(inst, err) < 0))
+		return -1;
+	return forwarding_on(err);
 }
 
 int network_destroy(const struct instance *inst, struct error *err)
@@ -387,7 +468,8 @@ int network_destroy(const struct instance *inst, struct error *err)
 	if (veth_delete_all(inst, err) < 0)
 		return -1;
 	if (change_gateway(inst, subnet + 1, RTM_DELADDR, 0, err) < 0 ||
-	    change_dead_end(inst, subnet, RTM_DELROUTE, 0, err) < 0)
+	    change_dead_end(inst, subnet, RTM_DELROUTE, 0, err) < 0 ||
+	    change_both6(inst, subnet, false, err) < 0)
 		return -1;
 	_cleanup_free_ char *commands =
 		xasprintf("add table inet berth-%u\ndelete table inet berth-%u\n", inst->number,
@@ -417,10 +499,11 @@ static int own_address(const struct instance *inst, uint32_t addr, unsigned rang
 	return 0;
 }
 
-int network_allocate(const struct instance *inst, const char *id, unsigned range,
+int network_allocate(const struct instance *inst, const char *id, unsigned range, bool ipv6,
 		     uint32_t *out_addr, struct error *err)
 {
-	_cleanup_free_ char *holder = range ? xasprintf("%s:%u", id, range) : xstrdup(id);
+	_cleanup_free_ char *holder =
+		range ? xasprintf("%s:%u%s", id, range, ipv6 ? ":6" : "") : xstrdup(id);
 	uint32_t subnet;
 	if (instance_subnet(inst, &subnet, err) < 0)
 		return -1;

@@ -2,14 +2,17 @@
 /*
  * The network of one instance: routed links (runtime/veth.h), no bridge. Every container has one
  * /32 address out of instance_subnet(); the gateway of all, subnet + 1, is an address of the host's
- * loopback device.
+ * loopback device. An app's container has the IPv6 address too that follows from it
+ * (instance/ula.h), for what comes from other containers alone: where the kernel can forward that
+ * without making a router of the host (runtime/forwarding.h).
  *
  * One nftables table "berth-N" (family inet) is loaded when berth-runtime starts, through
  * libnftables; starting a container changes no rule, because rules match the interfaces' prefix and
  * spoofed sources are found by reverse path (nft(8), fib). It adds one element to a map that says
  * which app has the address (runtime/owner.h). What the table says:
- *   from a container  the source must be routed back to the same interface; no IPv6; not to the
- *                     host itself (but replies, and questions for names, which end at the resolver
+ *   from a container  the source must be routed back to the same interface; IPv6 only to another
+ *                     container, by the same policy and counted with the rest; not to the host
+ *                     itself (but replies, and questions for names, which end at the resolver
  *                     at the gateway address), to another instance or link-local and multicast
  *                     addresses; to another container only when the policy (runtime/policy.h) has
  *                     the pair of their apps; DNS to the host's resolvers; the rest leaves by NAT,
@@ -42,8 +45,9 @@
 /* Addresses are uint32_t in host byte order. */
 #define NETWORK_TEXT_MAX 16 /* dotted quad and NUL */
 
-/* Loads the table (replacing an earlier one in one transaction), turns forwarding on and gives the
- * gateway address to the loopback device. Running it again is no error. */
+/* Loads the table (replacing an earlier one in one transaction), turns forwarding on
+ * (runtime/forwarding.h) and gives the gateway address to the loopback device. Running it again is
+ * no error. */
 int network_init(const struct instance *inst, struct error *err);
 /* Removes the table, the gateway address and every interface of this instance. */
 int network_destroy(const struct instance *inst, struct error *err);
@@ -52,9 +56,10 @@ int network_destroy(const struct instance *inst, struct error *err);
 int network_set_policy(const struct instance *inst, const struct policy *p, struct error *err);
 
 /* Reserves a free address for container ID of the app with RANGE: run/addresses/ADDRESS is a link
- * whose text is "ID:RANGE", and "ID" for RANGE 0: what makes layers and builds is in no app's name
- * on the network. The search starts at a random place, so an address is seldom used again soon. */
-int network_allocate(const struct instance *inst, const char *id, unsigned range,
+ * whose text is "ID:RANGE", with ":6" behind it when the container is to have IPv6, and "ID" for
+ * RANGE 0: what makes layers and builds is in no app's name on the network, and has no IPv6. The
+ * search starts at a random place, so an address is seldom used again soon. */
+int network_allocate(const struct instance *inst, const char *id, unsigned range, bool ipv6,
 		     uint32_t *out_addr, struct error *err);
 /* Frees the address of a container that has ended. The interface goes with its network namespace,
  * some milliseconds later; waiting for the kernel here would cost 25 ms. */

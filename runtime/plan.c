@@ -121,7 +121,7 @@ static int serve(void *data, pid_t pid, struct error *err)
 	_cleanup_close_ int netns = open(path, O_RDONLY | O_CLOEXEC);
 	if (netns < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "open '%s'", path);
-	if (veth_attach(plan->inst, netns, plan->address, err) < 0)
+	if (veth_attach(plan->inst, netns, plan->address, plan->ipv6, err) < 0)
 		return -1;
 	if (!plan->limits.net_to && !plan->limits.net_from)
 		return 0;
@@ -141,6 +141,9 @@ static int linked(void *data, struct error *err)
 {
 	const struct plan *plan = data;
 
+	/* in the time that passes anyhow until the link can send */
+	if (plan->ipv6 && veth_forward_ipv6(plan->inst, plan->address, err) < 0)
+		return -1;
 	if (plan->address && veth_await(plan->inst, plan->address, err) < 0)
 		return -1;
 	return seeds_settle(&plan->rootfs->seeds, err);
@@ -174,6 +177,7 @@ int plan_start(const struct plan *plan, struct container_run *out, int *out_cons
 		.loopback = true,
 		.address = plan->address,
 		.gateway = plan->gateway,
+		.ipv6 = plan->ipv6,
 		.oom_score =
 			spec->profile == SPEC_APP || spec->profile == SPEC_IMAGE ? "200" : "500",
 		.program = &program,

@@ -19,6 +19,7 @@ struct plan {
 	const struct cgroup *cgroup;
 	struct helper *helper; /* cgroup version 1: one that stands in it, or made by the start */
 	uint32_t address, gateway; /* 0: no network */
+	bool ipv6;                 /* an address of that too */
 	const char *address_text, *resolv;
 	int stdio[3]; /* not used with spec->tty */
 };

@@ -19,6 +19,7 @@
 #include "runtime/cgroup.h"
 #include "runtime/exec.h"
 #include "runtime/folder.h"
+#include "runtime/forwarding.h"
 #include "runtime/health.h"
 #include "runtime/layer.h"
 #include "runtime/limits.h"
@@ -105,9 +106,10 @@ static int make_network(struct shim *s, struct error *err)
 		return 0;
 	/* on the network only what an app runs is the app's */
 	bool app = s->spec->profile == SPEC_APP || s->spec->profile == SPEC_IMAGE;
+	s->setup.ipv6 = app && s->spec->range && forwarding_has_ipv6();
 	if (network_gateway(s->inst, &s->setup.gateway, err) < 0 ||
-	    network_allocate(s->inst, s->spec->id, app ? s->spec->range : 0, &s->setup.address,
-			     err) < 0)
+	    network_allocate(s->inst, s->spec->id, app ? s->spec->range : 0, s->setup.ipv6,
+			     &s->setup.address, err) < 0)
 		return -1;
 	network_text(s->setup.address, s->address);
 	memcpy(s->status.address, s->address, sizeof(s->address));

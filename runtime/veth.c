@@ -15,7 +15,9 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "instance/ula.h"
 #include "runtime/eth0.h"
+#include "runtime/forwarding.h"
 #include "runtime/netlink.h"
 #include "runtime/network.h"
 
@@ -132,11 +134,17 @@ static void put_pair(struct netlink_batch *b, const struct instance *inst, int n
 	mnl_attr_nest_end(m, linkinfo);
 }
 
-int veth_attach(const struct instance *inst, int netns_fd, uint32_t addr, struct error *err)
+int veth_attach(const struct instance *inst, int netns_fd, uint32_t addr, bool ipv6,
+		struct error *err)
 {
-	static const char *const steps[] = {"", "make the pair", "turn IPv6 off", "bring it up",
-					    "add the route"};
+	static const char *const steps[] = {"",
+					    "make the pair",
+					    "keep it from making IPv6 addresses",
+					    "bring it up",
+					    "add the route",
+					    "add the IPv6 route"};
 	uint32_t gateway;
+	struct in6_addr addr6;
 	if (network_gateway(inst, &gateway, err) < 0)
 		return -1;
 	char name[VETH_NAME_MAX];
@@ -146,6 +154,7 @@ int veth_attach(const struct instance *inst, int netns_fd, uint32_t addr, struct
 		return error_set(err, ERROR_SYSTEM, -fd, "open a netlink socket");
 	int index = host_index(inst, addr);
 	uint32_t which = 0;
+	ula_of(addr, &addr6);
 	for (int attempt = 0;; attempt++) {
 		struct netlink_batch b;
 		netlink_init(&b);
@@ -155,6 +164,8 @@ int veth_attach(const struct instance *inst, int netns_fd, uint32_t addr, struct
 		struct nlmsghdr *m = netlink_route(&b, NLM_F_CREATE | NLM_F_REPLACE, addr, 32,
 						   RT_SCOPE_LINK, index);
 		mnl_attr_put_u32(m, RTA_PREFSRC, htonl(gateway));
+		if (ipv6)
+			netlink_route6(&b, NLM_F_CREATE | NLM_F_REPLACE, &addr6, 128, index);
 		int result = netlink_commit(fd, &b, &which);
 		/* a kernel without IPv6 refuses the second step, which is as good */
 		if (result == 0 || (which == 2 && result == -EAFNOSUPPORT))
@@ -167,6 +178,13 @@ int veth_attach(const struct instance *inst, int netns_fd, uint32_t addr, struct
 		if (result < 0)
 			return error_set(err, ERROR_SYSTEM, -result, "remove the old '%s'", name);
 	}
+}
+
+int veth_forward_ipv6(const struct instance *inst, uint32_t addr, struct error *err)
+{
+	char name[VETH_NAME_MAX];
+	veth_name(inst, addr, name);
+	return forwarding_on_ipv6(name, err);
 }
 
 int veth_await(const struct instance *inst, uint32_t addr, struct error *err)

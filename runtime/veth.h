@@ -2,13 +2,15 @@
 /*
  * The link of a container: a pair of virtual interfaces, veth(4). The host end, "bN-ADDRESS" (N the
  * instance's number, ADDRESS the low sixteen bits in hex), carries a host route to exactly that
- * address; the other end is the container's eth0, with a default route through the gateway
- * (runtime/eth0.h). Both are NOARP with one MAC, so
- * no neighbour is ever looked up. For root in the host's network namespace.
+ * address, and to the IPv6 one that follows from it (instance/ula.h); the other end is the
+ * container's eth0, with a default route through the gateway (runtime/eth0.h). Both are NOARP with
+ * one MAC, and neither has a link-local address, so no neighbour is ever looked up, told or
+ * believed. For root in the host's network namespace.
  */
 #ifndef RUNTIME_VETH_H
 #define RUNTIME_VETH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -20,9 +22,14 @@
 /* The name of the host end of ADDR, which is in host byte order, as everywhere here. */
 void veth_name(const struct instance *inst, uint32_t addr, char out[VETH_NAME_MAX]);
 
-/* Makes the pair: the host end up with its host route, eth0 in the network namespace NETNS_FD
- * (/proc/PID/ns/net), up but without address. About 0.3 ms. */
-int veth_attach(const struct instance *inst, int netns_fd, uint32_t addr, struct error *err);
+/* Makes the pair: the host end up with its host route, with IPV6 one for that address too, eth0 in
+ * the network namespace NETNS_FD (/proc/PID/ns/net), up but without address. About 0.3 ms. */
+int veth_attach(const struct instance *inst, int netns_fd, uint32_t addr, bool ipv6,
+		struct error *err);
+
+/* After veth_attach with IPV6, when nothing more is to be made: what the container sends is
+ * forwarded to others. */
+int veth_forward_ipv6(const struct instance *inst, uint32_t addr, struct error *err);
 
 /* After veth_attach, when eth0 is up: until the host end can send, some tens of microseconds and
  * never more than a tenth of a second. The kernel notices in a worker of its own that the other end

@@ -2,6 +2,8 @@
 /* network:... and links: which apps reach each other, and where they may go. */
 #include "control/commands/tables.h"
 
+#include <arpa/inet.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -11,6 +13,8 @@
 #include "control/egress.h"
 #include "control/listing.h"
 #include "control/process.h"
+#include "instance/ula.h"
+#include "resolver/holder.h"
 
 static json_t *names_json(const struct strvec *names)
 {
@@ -101,17 +105,37 @@ static int detach(struct context *c, struct request *rq, struct error *err)
 	return 0;
 }
 
-/* "web.1 ADDRESS" for each process that runs now. */
-static int add_addresses(struct context *c, const struct app *app, json_t *out, struct error *err)
+/* The IPv6 address of a process, false when it has none. */
+static bool ipv6_of(int run, const struct process *p, char out[INET6_ADDRSTRLEN])
 {
+	struct in_addr in;
+	if (inet_pton(AF_INET, p->status.address, &in) != 1 ||
+	    !holder_has_ipv6(run, ntohl(in.s_addr)))
+		return false;
+	ula_text(ntohl(in.s_addr), out);
+	return true;
+}
+
+/* "web.1 ADDRESS" for each process that runs now, to OUT; those of IPv6 to OUT6. */
+static int add_addresses(struct context *c, const struct app *app, json_t *out, json_t *out6,
+			 struct error *err)
+{
+	_cleanup_close_ int run = open(c->inst->run, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_free_ struct process *all = NULL;
 	size_t n = 0;
 	if (process_list(c->inst, app->id, &all, &n, err) < 0)
 		return -1;
-	for (size_t i = 0; i < n; i++)
-		if (all[i].status.state == CONTAINER_RUNNING && *all[i].status.address)
-			json_array_append_new(out, json_sprintf("%s.%u %s", all[i].type, all[i].n,
-								all[i].status.address));
+	for (size_t i = 0; i < n; i++) {
+		const struct process *p = &all[i];
+		char address6[INET6_ADDRSTRLEN];
+		if (p->status.state != CONTAINER_RUNNING || !*p->status.address)
+			continue;
+		json_array_append_new(out,
+				      json_sprintf("%s.%u %s", p->type, p->n, p->status.address));
+		if (ipv6_of(run, p, address6))
+			json_array_append_new(out6,
+					      json_sprintf("%s.%u %s", p->type, p->n, address6));
+	}
 	return 0;
 }
 
@@ -124,13 +148,13 @@ static int report(struct context *c, struct request *rq, struct error *err)
 	    appnet_links(c, &rq->app, true, &from, err) < 0 ||
 	    setting_own(&c->db, rq->app.id, EGRESS_KEY, &egress, err) < 0)
 		return -1;
-	json_t *addresses = json_array();
-	if (add_addresses(c, &rq->app, addresses, err) < 0) {
-		json_decref(addresses);
+	json_t *out = json_object(), *addresses = json_array(), *addresses6 = json_array();
+	json_object_set_new(out, "network-addresses", addresses);
+	json_object_set_new(out, "network-ipv6-addresses", addresses6);
+	if (add_addresses(c, &rq->app, addresses, addresses6, err) < 0) {
+		json_decref(out);
 		return -1;
 	}
-	json_t *out = json_object();
-	json_object_set_new(out, "network-addresses", addresses);
 	json_object_set_new(out, "network-attached", names_json(&networks));
 	json_object_set_new(out, "network-links-to", names_json(&to));
 	json_object_set_new(out, "network-links-from", names_json(&from));
@@ -205,6 +229,7 @@ static const struct option_spec destroy_options[] = {
 static const struct option_spec report_options[] = {
 	OPTION_FORMAT,
 	{"--network-addresses", NULL, NULL, "only this: where its processes are now"},
+	{"--network-ipv6-addresses", NULL, NULL, "only this: those of IPv6"},
 	{"--network-attached", NULL, NULL, "only this: the networks that it is attached to"},
 	{"--network-links-to", NULL, NULL, "only this: the apps that it reaches by a link"},
 	{"--network-links-from", NULL, NULL, "only this: the apps that reach it by a link"},

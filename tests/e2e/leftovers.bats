@@ -26,6 +26,13 @@ groups() {
 	find /sys/fs/cgroup -type d -name "berth-$TEST_NUMBER"
 }
 
+# The address as the table has it: a number.
+owner_key() {
+	local IFS=.
+	# shellcheck disable=SC2086 # four words
+	printf '0x%02x%02x%02x%02x' $address
+}
+
 teardown() {
 	local group
 	kill -CONT "$watch"
@@ -36,7 +43,7 @@ teardown() {
 	for group in $(groups); do
 		rmdir "$group/ghost" "$group-foreign" 2>/dev/null || true
 	done
-	nft delete element inet "berth-$TEST_NUMBER" owners "{ $address }" 2>/dev/null || true
+	nft delete element inet "berth-$TEST_NUMBER" owners "{ $(owner_key) }" 2>/dev/null || true
 	nft delete table inet "berth-foreign-$TEST_NUMBER" 2>/dev/null || true
 	destroy_new_apps
 }
@@ -315,7 +322,7 @@ end_other() {
 	done
 	id=${id##*/}
 	before=$(nft -j list map inet "berth-$TEST_NUMBER" owners | jq -S .)
-	nft add element inet "berth-$TEST_NUMBER" owners "{ $address : 5 }"
+	nft add element inet "berth-$TEST_NUMBER" owners "{ $(owner_key) : 5 }"
 	python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).bind("/proc/self/cwd/control")' 2>/dev/null || true
 	mv control "$TEST_ROOT/run/containers/$id/control"
 	named_and_removed "owner of address $address" "socket of container $id"

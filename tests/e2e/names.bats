@@ -4,6 +4,7 @@
 
 # shellcheck disable=SC2016 # the dollars are perl's
 load helper
+load ula
 
 setup_file() {
 	DIR=$BATS_FILE_TMPDIR/app
@@ -13,6 +14,11 @@ setup_file() {
 	export A B C DIR
 	cp -R "$TEST_SOURCE/tests/apps/web" "$DIR"
 	echo 'work: sleep 1000' >>"$DIR/Procfile"
+	# listens over IPv6 too
+	if has_ipv6; then
+		sed -i "s/IO::Socket::INET/IO::Socket::IP/; s/'0.0.0.0'/'::'/" "$DIR/server.pl"
+		grep -q "'::'" "$DIR/server.pl"
+	fi
 	for app in "$A" "$B" "$C"; do push_app "$DIR" "$app" >&2; done
 	berth links:add "$A" "$B" >&2
 }
@@ -26,17 +32,36 @@ lookup() {
 	berth enter "$1" web.1 getent ahostsv4 "$2" </dev/null | awk '/STREAM/ { print $1 }'
 }
 
+lookup6() {
+	berth enter "$1" web.1 getent ahostsv6 "$2" </dev/null | awk '/STREAM/ && !/^::ffff:/ { print $1 }'
+}
+
 addresses_of() {
 	berth network:report "$1" --network-addresses | tr ' ' '\n' | grep -F .
 }
 
 # From the web process of APP: the body of GET http://HOST:5000/
 get() {
-	berth enter "$1" web.1 perl -MIO::Socket::INET -e '
-		my $s = IO::Socket::INET->new(PeerHost => shift, PeerPort => 5000, Timeout => 5) or exit 1;
+	get_by INET "$@"
+}
+
+# By IPv6 alone, and by whichever answers.
+get6() {
+	get_by IP "$@" 'Family => AF_INET6'
+}
+
+get_any() {
+	get_by IP "$@"
+}
+
+# get_by INET|IP APP HOST [OPTION]
+get_by() {
+	berth enter "$2" web.1 perl -MSocket -MIO::Socket::"$1" -e '
+		my $s = IO::Socket::'"$1"'->new(PeerHost => shift, PeerPort => 5000, Timeout => 5, '"${4:-}"')
+			or do { print STDERR "$!\n"; exit 1 };
 		print $s "GET / HTTP/1.0\r\nConnection: close\r\n\r\n";
 		local $/;
-		print((split /\r\n\r\n/, <$s>, 2)[1]);' "$2" </dev/null
+		print((split /\r\n\r\n/, <$s>, 2)[1]);' "$3" </dev/null
 }
 
 @test "a linked app is found by its name, over HTTP; others have none" {
@@ -53,12 +78,66 @@ get() {
 	run get "$A" "$C.web.internal"
 	[ "$status" -ne 0 ]
 	# from a one-off too
-	assert_contains "$(berth run "$A" "getent hosts $B.web.internal" </dev/null)" "$address"
+	assert_contains "$(berth run "$A" "getent ahostsv4 $B.web.internal" </dev/null)" "$address"
 	# the name goes with the link
 	berth links:remove "$A" "$B"
 	assert_equal "$(lookup "$A" "$B.web.internal")" ""
 	berth links:add "$A" "$B"
 	assert_equal "$(lookup "$A" "$B.web.internal")" "$address"
+}
+
+@test "a linked app is found over IPv6, by name and over HTTP; others have none" {
+	local address address6 holder
+	has_ipv6 || skip "this kernel does not forward IPv6 for single interfaces"
+	address=$(berth network:report "$B" --network-addresses | sed 's/^web.1 //')
+	address6=$(berth network:report "$B" --network-ipv6-addresses | sed 's/^web.1 //')
+	assert_equal "$address6" "$(ula "$address")"
+	assert_equal "$(lookup6 "$A" "$B.web.internal")" "$address6"
+	assert_equal "$(lookup6 "$A" "$B.internal")" "$address6"
+	assert_equal "$(lookup6 "$A" "$B.web.1.internal")" "$address6"
+	assert_equal "$(get6 "$A" "$B.web.internal")" one
+	assert_equal "$(get6 "$A" "$address6")" one
+	# from a one-off too
+	assert_contains "$(berth run "$A" "getent ahostsv6 $B.web.internal" </dev/null)" "$address6"
+	# not the unlinked app, nor the other way round
+	assert_equal "$(told "$C" "$B.web.internal" AAAA)" NXDOMAIN
+	assert_equal "$(told "$A" "$C.web.internal" AAAA)" NXDOMAIN
+	run get6 "$C" "$address6"
+	[ "$status" -eq 1 ]
+	assert_contains "$output" "Connection refused"
+	run get6 "$B" "$(berth network:report "$A" --network-ipv6-addresses | sed 's/^web.1 //')"
+	[ "$status" -eq 1 ]
+	assert_contains "$output" "Connection refused"
+	# a process that was started before there was IPv6 has no such address
+	holder=$(readlink "$TEST_ROOT/run/addresses/$address")
+	assert_equal "${holder##*:}" 6
+	ln -sfn "${holder%:6}" "$TEST_ROOT/run/addresses/$address"
+	assert_equal "$(told "$A" "$B.web.internal" AAAA)" NOERROR
+	assert_equal "$(told "$A" "$B.web.internal")" "NOERROR $address"
+	assert_equal "$(berth network:report "$B" --network-ipv6-addresses)" ""
+	ln -sfn "$holder" "$TEST_ROOT/run/addresses/$address"
+	assert_equal "$(told "$A" "$B.web.internal" AAAA)" "NOERROR $address6"
+	# it goes with the link
+	berth links:remove "$A" "$B"
+	assert_equal "$(told "$A" "$B.web.internal" AAAA)" NXDOMAIN
+	run get6 "$A" "$address6"
+	assert_contains "$output" "Connection refused"
+	berth links:add "$A" "$B"
+	assert_equal "$(get6 "$A" "$B.web.internal")" one
+}
+
+@test "an app that listens over IPv4 alone is reached by its name all the same" {
+	local dir=$BATS_TEST_TMPDIR/app
+	cp -R "$TEST_SOURCE/tests/apps/web" "$dir"
+	push_app "$dir" "$A-d" >&2
+	berth links:add "$A" "$A-d"
+	if has_ipv6; then
+		[ -n "$(lookup6 "$A" "$A-d.internal")" ]
+		run get6 "$A" "$A-d.internal"
+		assert_contains "$output" "Connection refused"
+	fi
+	assert_equal "$(get_any "$A" "$A-d.internal")" one
+	destroy_apps "$A-d"
 }
 
 @test "a name follows scale, stop, rename and destruction" {
@@ -159,15 +238,16 @@ questions() {
 holder_of() {
 	local id
 	id=$(readlink "$TEST_ROOT/run/addresses/$1")
-	find /sys/fs/cgroup -path "*${id%:*}*" -name cgroup.procs -exec head -qn 1 {} + | head -n 1
+	find /sys/fs/cgroup -path "*${id%%:*}*" -name cgroup.procs -exec head -qn 1 {} + | head -n 1
 }
 
-# The code that APP's container is given for NAME: there may be no outside, which fails otherwise.
+# The code, and the addresses, that APP's container is given for NAME: told APP NAME [TYPE]. There may be
+# no outside, which fails otherwise.
 told() {
 	local address
 	address=$(berth network:report "$1" --network-addresses | sed 's/^web.1 //')
 	nsenter -t "$(holder_of "$address")" -n python3 -IS "$TEST_SOURCE/tests/e2e/dns.py" ask --from "$address" \
-		"10.$((200 + TEST_NUMBER)).0.1" 53 "$2"
+		"10.$((200 + TEST_NUMBER)).0.1" 53 "$2" "${3:-A}"
 }
 
 @test "an app without egress looks up only what it reaches" {

@@ -1,18 +1,22 @@
 #!/usr/bin/env bats
 # Point nine of isolation: what a container reaches over the network, and with which addresses.
 # bats file_tags=security
-# shellcheck disable=SC2154  # variables come from runtime.bash
+# shellcheck disable=SC2016,SC2153,SC2154  # the dollars are awk's; variables come from runtime.bash
 
 load runtime
 load ../e2e/machine
 
 setup_file() {
+	SWITCHES=$(host_switches)
+	export SWITCHES
 	runtime_up
 	# a service of the host's own, on all its addresses; also the positive control
 	"$BUILD/tests/probe" listen 7799 </dev/null >/dev/null 2>&1 3>&- &
 	export HOST_PID=$!
 	VICTIM=$(container start --layer "$STACK" --net egress --range 7 sec-victim -- /probe listen 8080)
-	export VICTIM
+	VICTIM6=$(ula "$VICTIM")
+	GATEWAY6=$(ula "$GATEWAY")
+	export VICTIM VICTIM6 GATEWAY6
 	UPLINK=$(ip -4 -o addr show scope global | awk '$2 != "lo" { sub("/.*", "", $4); print $4; exit }')
 	export UPLINK
 }
@@ -24,6 +28,31 @@ teardown_file() {
 
 teardown() {
 	machine_down "bsec$$"
+	machine_down "bsecr$$"
+}
+
+# What makes a router of a machine, of all its interfaces but containers'.
+host_switches() {
+	(cd /proc/sys/net/ipv6/conf && grep -s . all/*forwarding default/*forwarding lo/*forwarding \
+		./*/accept_ra | grep -v "^./b[0-9]*-")
+}
+
+# A process of container ID in the host's numbers, whose network namespace is the container's
+pid_of() {
+	container list | sed -n "s/^$1 .* pid=\([0-9]*\) .*/\1/p"
+}
+
+# Runs a program as root of container ID's network namespace, which nobody inside is: inside ID ...
+inside() {
+	local pid
+	pid=$(pid_of "$1")
+	shift
+	nsenter -t "$pid" -n "$@"
+}
+
+# The host's IPv6 addresses, in brackets.
+host_addresses6() {
+	ip -6 -o addr show scope global | awk '{ sub("/.*", "", $4); print "[" $4 "]" }'
 }
 
 @test "9: the host reaches the app" {
@@ -128,38 +157,187 @@ while True: s.accept()[0].close()' "$GATEWAY" </dev/null 3>&- &
 	[[ "$output" == *"udp bind 8.8.8.8 ok"* || "$output" == *"udp bind 8.8.8.8 E"* ]]
 	# with every privilege over its network namespace a packet still does not pass: sent from the
 	# victim's namespace by the host's root, which a container's root never is
-	pid=$(container list | sed -n 's/^sec-victim .* pid=\([0-9]*\) .*/\1/p')
 	before=$(dropped)
-	nsenter -t "$pid" -n ip addr add 8.8.8.8/32 dev eth0
-	nsenter -t "$pid" -n "$BUILD/tests/probe" udp 8.8.8.8 198.18.9.9:9
-	nsenter -t "$pid" -n ip addr add "${GATEWAY%.1}.9/32" dev eth0
-	nsenter -t "$pid" -n "$BUILD/tests/probe" udp "${GATEWAY%.1}.9" 198.18.9.9:9
+	inside sec-victim ip addr add 8.8.8.8/32 dev eth0
+	inside sec-victim "$BUILD/tests/probe" udp 8.8.8.8 198.18.9.9:9
+	inside sec-victim ip addr add "${GATEWAY%.1}.9/32" dev eth0
+	inside sec-victim "$BUILD/tests/probe" udp "${GATEWAY%.1}.9" 198.18.9.9:9
 	after=$(dropped)
-	nsenter -t "$pid" -n ip addr del 8.8.8.8/32 dev eth0
-	nsenter -t "$pid" -n ip addr del "${GATEWAY%.1}.9/32" dev eth0
+	inside sec-victim ip addr del 8.8.8.8/32 dev eth0
+	inside sec-victim ip addr del "${GATEWAY%.1}.9/32" dev eth0
 	[ "$after" -ge $((before + 2)) ]
 }
 
-# Packets that the source chain has dropped so far.
+# Packets that the source chains have dropped so far.
 dropped() {
-	nft -j list chain inet "berth-$NUMBER" source |
-		jq '[.. | objects | select(has("counter")) | .counter.packets] | add'
+	nft -j list table inet "berth-$NUMBER" |
+		jq '[.nftables[].rule | select(.chain == "source" or .chain == "source6")
+			| .. | objects | select(has("counter")) | .counter.packets] | add'
 }
 
-@test "9: no IPv6 leaves a container, not even link-local" {
-	pid=$(container list | sed -n 's/^sec-victim .* pid=\([0-9]*\) .*/\1/p')
-	[ -z "$(nsenter -t "$pid" -n ip -6 -o addr show dev eth0)" ]
+@test "9: over IPv6 neither the host, nor another app, nor the outside is reached" {
+	has_ipv6 || skip "this kernel does not forward IPv6 for single interfaces"
+	local address other=()
+	[ -n "$(host_addresses6)" ]
+	# the control: all of it answers the host
+	run "$BUILD/tests/probe" net "[$VICTIM6]:8080" "[::1]:7799" "[$GATEWAY6]:7799"
+	[ "$(grep -c ' connected$' <<<"$output")" -eq 3 ]
+	targets=("[$VICTIM6]:8080" "[$GATEWAY6]:7799" "[$GATEWAY6]:53" "[$GATEWAY6]:1053" "[::1]:7799"
+		"[::]:7799" "[::ffff:127.0.0.1]:7799" "[fe80::1]:7799" "[ff02::1]:7799" "[2001:db8::1]:80"
+		"[$(ula "10.$((200 + NUMBER)).77.77")]:80" "[$(ula 10.220.0.1)]:80" "[$(ula 10.220.7.7)]:80")
+	for address in $(host_addresses6); do targets+=("$address:7799"); done
+	run probe --net egress -- net "${targets[@]}"
+	[ "$status" -eq 0 ]
+	[ "$(grep -c '^net ' <<<"$output")" -eq "${#targets[@]}" ]
+	none ' connected$' <<<"$output"
+	# refused at once, and the outside by the container's own kernel
+	none ' timeout$' <<<"$output"
+	grep -qF "[2001:db8::1]:80 ENETUNREACH" <<<"$output"
+	grep -qF "[$VICTIM6]:8080 ECONNREFUSED" <<<"$output"
+	# nor when the container's kernel has a way there, as it never has
+	inside sec-victim ip -6 route add default via "$GATEWAY6" dev eth0 onlink
+	inside sec-victim ip -6 addr add fe80::5/64 dev eth0 nodad
+	for address in "${targets[@]}"; do
+		[[ $address == "[$VICTIM6]"* || $address == "[::"* ]] || other+=("$address")
+	done
+	run inside sec-victim "$BUILD/tests/probe" net "${other[@]}"
+	inside sec-victim ip -6 route del default
+	inside sec-victim ip -6 addr del fe80::5/64 dev eth0
+	[ "$(grep -c '^net ' <<<"$output")" -eq "${#other[@]}" ]
+	none ' connected$' <<<"$output"
+}
+
+@test "9: over IPv6 the linked app is reached, and only by the linked one" {
+	has_ipv6 || skip "this kernel does not forward IPv6 for single interfaces"
+	container policy 8:7
+	run probe --net egress --range 8 -- net "$GATEWAY:9" "[$VICTIM6]:8080"
+	grep -qF "[$VICTIM6]:8080 connected" <<<"$output"
+	run probe --net egress --range 9 -- net "$GATEWAY:9" "[$VICTIM6]:8080"
+	grep -qF "[$VICTIM6]:8080 ECONNREFUSED" <<<"$output"
+	run probe --net egress --range 8 --profile build -- net "$GATEWAY:9" "[$VICTIM6]:8080"
+	grep -qF "[$VICTIM6]:8080 ENETUNREACH" <<<"$output"
+	# the other way round: what asked is asked
+	asker=$(container start --layer "$STACK" --net egress --range 8 sec-asker -- /probe listen 8080)
+	run inside sec-victim "$BUILD/tests/probe" net "[$(ula "$asker")]:8080"
+	none ' connected$' <<<"$output"
+	container policy 7:8
+	run inside sec-victim "$BUILD/tests/probe" net "[$(ula "$asker")]:8080"
+	grep -q ' connected$' <<<"$output"
+	container stop sec-asker 0
+	container policy
+	run probe --net egress --range 8 -- net "$GATEWAY:9" "[$VICTIM6]:8080"
+	grep -qF "[$VICTIM6]:8080 ECONNREFUSED" <<<"$output"
+}
+
+@test "9: an IPv6 address for what an app runs, from Berth alone; none for builds" {
+	has_ipv6 || skip "this kernel does not forward IPv6 for single interfaces"
+	run probe --net egress -- show /proc/net/if_inet6
+	[ "$(grep -c ' eth0$' <<<"$output")" -eq 1 ]
+	grep -q '^show fd62657274680\{12\}0a[0-9a-f]\{6\} .* eth0$' <<<"$output"
+	run probe --net egress --profile build -- show /proc/net/if_inet6
+	none ' eth0$' <<<"$output"
+	run probe --net none -- show /proc/net/if_inet6
+	none ' eth0$' <<<"$output"
+	# the host end has none at all
 	name=$(ip -o link | grep -oE "b$NUMBER-[0-9a-f]{4}" | head -n 1)
 	[ -n "$name" ]
 	[ -z "$(ip -6 -o addr show dev "$name")" ]
+}
+
+@test "9: the host is no router because of it" {
+	[ "$(host_switches)" = "$SWITCHES" ]
+}
+
+@test "9: IPv6 sources cannot be spoofed" {
+	has_ipv6 || skip "this kernel does not forward IPv6 for single interfaces"
+	container policy 7:8
+	peer=$(ula "$(container start --layer "$STACK" --net egress --range 8 sec-other -- /probe listen 8080)")
+	third=$(ula "$(container start --layer "$STACK" --net egress --range 7 sec-third -- /probe listen 8080)")
+	seen=$(arrived sec-other)
+	# the control
+	inside sec-victim python3 -IS "$SOURCE/tests/security/packets.py" --from "$VICTIM6" --to "$peer" plain
+	[ "$(arrived sec-other)" -eq $((seen + 1)) ]
 	before=$(dropped)
-	nsenter -t "$pid" -n ip -6 addr add fe80::5/64 dev eth0 nodad
-	nsenter -t "$pid" -n python3 -IS -c '
-import socket
-s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-s.sendto(b"x", ("ff02::1", 7799, 0, socket.if_nametoindex("eth0")))' || true
-	nsenter -t "$pid" -n ip -6 addr del fe80::5/64 dev eth0
-	[ "$(dropped)" -gt "$before" ]
+	for address in 2001:db8::5 fe80::5 ::1 :: ff02::5 "$third" "$GATEWAY6" "$peer"; do
+		inside sec-victim python3 -IS "$SOURCE/tests/security/packets.py" --from "$address" \
+			--to "$peer" plain
+	done
+	# what the kernel drops by itself is not counted: from ::1 and a group
+	[ "$(dropped)" -ge $((before + 6)) ]
+	[ "$(arrived sec-other)" -eq $((seen + 1)) ]
+	container stop sec-other 0
+	container stop sec-third 0
+	container policy
+}
+
+# Datagrams of IPv6 that came to container ID: nobody listens for them.
+arrived() {
+	inside "$1" awk '$1 == "Udp6NoPorts" { print $2 }' /proc/self/net/snmp6
+}
+
+@test "9: fragments and extension headers do not pass the rules" {
+	has_ipv6 || skip "this kernel does not forward IPv6 for single interfaces"
+	peer=$(ula "$(container start --layer "$STACK" --net egress --range 8 sec-other -- /probe listen 8080)")
+	packets=(python3 -IS "$SOURCE/tests/security/packets.py" --from "$VICTIM6" --to "$peer")
+	kinds=(hop options routing shim)
+	before=$(dropped)
+	inside sec-victim "${packets[@]}" plain fragments atomic "${kinds[@]}"
+	[ "$(arrived sec-other)" -eq 0 ]
+	# not even where both may talk; the controls: the same without, and in fragments
+	container policy 7:8
+	inside sec-victim "${packets[@]}" "${kinds[@]}"
+	[ "$(arrived sec-other)" -eq 0 ]
+	[ "$(dropped)" -ge $((before + 2 * ${#kinds[@]})) ]
+	inside sec-victim "${packets[@]}" plain fragments atomic
+	[ "$(arrived sec-other)" -eq 3 ]
+	container stop sec-other 0
+	container policy
+}
+
+# All that the kernel of a network namespace has learned of others: learned PROGRAM-PREFIX...
+learned() {
+	"$@" ip -6 -o addr
+	"$@" ip -6 route
+	"$@" ip -6 neigh | sort
+}
+
+@test "9: what a container says of routers and neighbours nobody hears" {
+	has_ipv6 || skip "this kernel does not forward IPv6 for single interfaces"
+	kinds=(router neighbour redirect solicit listener)
+	peer=$(ula "$(container start --layer "$STACK" --net egress --range 8 sec-other -- /probe listen 8080)")
+	container policy 7:8 8:7
+	inside sec-victim "$BUILD/tests/probe" net "[$peer]:8080"
+	learned inside sec-other >"$WORK/other"
+	learned env >"$WORK/host"
+	before=$(dropped)
+	for from in fe80::5 "$VICTIM6"; do
+		for to in ff02::1 "$GATEWAY6" "$peer"; do
+			inside sec-victim python3 -IS "$SOURCE/tests/security/packets.py" \
+				--from "$from" --to "$to" "${kinds[@]}"
+		done
+	done
+	[ "$(dropped)" -eq $((before + 6 * ${#kinds[@]})) ]
+	diff <(learned inside sec-other) "$WORK/other"
+	diff <(learned env) "$WORK/host"
+	container stop sec-other 0
+	container policy
+	# the control: a machine that is sent the same has a router and an address by it
+	ns=bsecr$$
+	ip netns add "$ns"
+	ip link add "$ns" type veth peer name eth0 netns "$ns"
+	ip netns exec "$ns" sysctl -qw net.ipv6.conf.eth0.accept_ra=2
+	ip netns add "$ns-2"
+	ip link set "$ns" netns "$ns-2"
+	ip -n "$ns-2" link set "$ns" name eth0 address 02:62:65:72:74:69 up
+	ip -n "$ns" link set eth0 address 02:62:65:72:74:68 up
+	for ((i = 0; i < 100; i++)); do
+		ip netns exec "$ns-2" python3 -IS "$SOURCE/tests/security/packets.py" router
+		[ -z "$(ip -n "$ns" -6 route show default)" ] || break
+		sleep 0.1
+	done
+	route=$(ip -n "$ns" -6 route show default)
+	ip netns del "$ns-2"
+	[[ $route == *"via fe80::5"* ]]
 }
 
 @test "9: a container image's program is its app's, linked and closed as others" {

@@ -7,7 +7,8 @@
  *   probe                    everything but the network
  *   probe net ADDR:PORT...   "net ADDR:PORT connected|ERRNO", tcp
  *   probe udp SOURCE ADDR:PORT  one datagram with that source address
- *   probe listen PORT        accepts for ever; one byte per connection
+ *                            (ADDR is dotted or, in brackets, of IPv6; a link-local one is eth0's)
+ *   probe listen PORT        accepts for ever, over IPv6 too; one byte per connection
  *   probe show PATH...       "show LINE" for each line of each, or "show PATH ERRNO"
  *   probe reopen             descriptor 9 for writing: "reopen ok|ERRNO"
  *   probe sleep SECONDS | true | fork-bomb | memory MIB | disk PATH MIB | spin
@@ -426,7 +427,16 @@ static void show_calls(void)
 #endif
 }
 
-static bool parse_target(const char *text, struct sockaddr_in *out)
+struct target {
+	union {
+		struct sockaddr any;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	};
+	socklen_t len;
+};
+
+static bool parse_target(const char *text, struct target *out)
 {
 	char addr[64];
 	const char *colon = strrchr(text, ':');
@@ -434,22 +444,37 @@ static bool parse_target(const char *text, struct sockaddr_in *out)
 		return false;
 	memcpy(addr, text, (size_t)(colon - text));
 	addr[colon - text] = '\0';
-	*out = (struct sockaddr_in){.sin_family = AF_INET,
-				    .sin_port = htons((uint16_t)strtol(colon + 1, NULL, 10))};
-	return inet_pton(AF_INET, addr, &out->sin_addr) == 1;
+	memset(out, 0, sizeof(*out));
+	uint16_t port = htons((uint16_t)strtol(colon + 1, NULL, 10));
+	if (*addr == '[') {
+		addr[strcspn(addr, "]")] = '\0';
+		out->in6.sin6_family = AF_INET6;
+		out->in6.sin6_port = port;
+		out->len = sizeof(out->in6);
+		if (inet_pton(AF_INET6, addr + 1, &out->in6.sin6_addr) != 1)
+			return false;
+		if (IN6_IS_ADDR_LINKLOCAL(&out->in6.sin6_addr) ||
+		    IN6_IS_ADDR_MULTICAST(&out->in6.sin6_addr))
+			out->in6.sin6_scope_id = if_nametoindex("eth0");
+		return true;
+	}
+	out->in.sin_family = AF_INET;
+	out->in.sin_port = port;
+	out->len = sizeof(out->in);
+	return inet_pton(AF_INET, addr, &out->in.sin_addr) == 1;
 }
 
 static const char *reach(const char *target)
 {
-	struct sockaddr_in sin;
+	struct target to;
 	int e = 0;
 	socklen_t len = sizeof(e);
-	if (!parse_target(target, &sin))
+	if (!parse_target(target, &to))
 		return "bad-target";
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = socket(to.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return answer(-1);
-	if (connect(fd, (struct sockaddr *)&sin, sizeof(sin)) < 0 && errno != EINPROGRESS)
+	if (connect(fd, &to.any, to.len) < 0 && errno != EINPROGRESS)
 		return answer(-1);
 	struct pollfd p = {.fd = fd, .events = POLLOUT};
 	if (poll(&p, 1, 1000) <= 0)
@@ -461,28 +486,35 @@ static const char *reach(const char *target)
 
 static int send_from(const char *source, const char *target)
 {
-	struct sockaddr_in from, to;
+	struct target from, to;
 	char with_port[80];
 	int one = 1;
 	snprintf(with_port, sizeof(with_port), "%s:0", source);
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (!parse_target(with_port, &from) || !parse_target(target, &to))
 		return 2;
+	int fd = socket(to.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	setsockopt(fd, IPPROTO_IP, 15 /* IP_FREEBIND */, &one, sizeof(one));
-	int bound = bind(fd, (struct sockaddr *)&from, sizeof(from));
+	setsockopt(fd, IPPROTO_IPV6, 78 /* IPV6_FREEBIND */, &one, sizeof(one));
+	int bound = bind(fd, &from.any, from.len);
 	printf("udp bind %s %s\n", source, answer(bound));
 	if (bound == 0)
 		printf("udp send %s %s\n", target,
-		       answer(sendto(fd, "spoof", 5, 0, (struct sockaddr *)&to, sizeof(to))));
+		       answer(sendto(fd, "spoof", 5, 0, &to.any, to.len)));
 	return 0;
 }
 
 static int listen_on(int port)
 {
-	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = in.sin_port};
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
+	bool both = fd >= 0;
+	if (!both)
+		fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(fd, (struct sockaddr *)&sin, sizeof(sin)) < 0 || listen(fd, 16) < 0) {
+	if ((both ? bind(fd, (struct sockaddr *)&in6, sizeof(in6))
+		  : bind(fd, (struct sockaddr *)&in, sizeof(in))) < 0 ||
+	    listen(fd, 16) < 0) {
 		printf("listen %s\n", answer(-1));
 		return 1;
 	}

@@ -12,6 +12,7 @@ PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 TREE=${TEST_BUILD:-build}
 BUILD=$SOURCE/$TREE
+source "$SOURCE/tests/e2e/ula.bash"
 
 # Claims a number that no instance on this machine uses, as berth server init does.
 claim_number() {
@@ -75,6 +76,8 @@ runtime_down() {
 	fi
 	ip -o link >"/tmp/berth-links.$$"
 	none " b$NUMBER-" <"/tmp/berth-links.$$"
+	{ ip -6 -o addr; ip -6 route; } >"/tmp/berth-links.$$"
+	none "$(ula "10.$((200 + NUMBER)).0.0" | sed 's/0$//')" <"/tmp/berth-links.$$"
 	rm -f "/tmp/berth-links.$$"
 	[ -z "$(find /sys/fs/cgroup -type d -name "berth-$NUMBER" 2>/dev/null)" ]
 }

@@ -55,11 +55,12 @@ static void finds_leftovers(void **state)
 		   {"dead", &dead_addr, dead_link},
 		   {"lost", &lost_addr, lost_link}};
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
-		assert_int_equal(network_allocate(&fx.inst, all[i].id, 0, all[i].addr, &err), 0);
+		assert_int_equal(network_allocate(&fx.inst, all[i].id, 0, false, all[i].addr, &err),
+				 0);
 		assert_int_equal(unshare(CLONE_NEWNET), 0);
 		_cleanup_close_ int other = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 		assert_int_equal(setns(netns, CLONE_NEWNET), 0);
-		if (veth_attach(&fx.inst, other, *all[i].addr, &err) < 0)
+		if (veth_attach(&fx.inst, other, *all[i].addr, false, &err) < 0)
 			fail_msg("%s", err.message);
 		veth_name(&fx.inst, *all[i].addr, all[i].name);
 		make_folder(all[i].id);

@@ -15,6 +15,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,7 +23,9 @@
 #include "base/clock.h"
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "instance/ula.h"
 #include "runtime/eth0.h"
+#include "runtime/forwarding.h"
 #include "runtime/netlink.h"
 #include "runtime/nft.h"
 #include "runtime/owner.h"
@@ -38,6 +41,7 @@ struct guest {
 	pid_t pid;
 	int sock;
 	uint32_t addr;
+	bool ipv6;
 	char id[16];
 };
 
@@ -45,16 +49,41 @@ struct question {
 	int type; /* SOCK_STREAM: connect to addr:port; SOCK_DGRAM: send one; 0: listen on port */
 	uint32_t from, to;
 	uint16_t port;
+	bool ipv6; /* from and to those that follow from these */
 };
 
-static int listen_on(uint32_t addr, uint16_t port)
+union place {
+	struct sockaddr any;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+};
+
+/* Gives the length. ADDR 0: any. */
+static socklen_t put_place(union place *out, bool ipv6, uint32_t addr, uint16_t port)
 {
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	memset(out, 0, sizeof(*out));
+	if (!ipv6) {
+		out->in.sin_family = AF_INET;
+		out->in.sin_port = htons(port);
+		out->in.sin_addr.s_addr = htonl(addr);
+		return sizeof(out->in);
+	}
+	out->in6.sin6_family = AF_INET6;
+	out->in6.sin6_port = htons(port);
+	if (addr)
+		ula_of(addr, &out->in6.sin6_addr);
+	return sizeof(out->in6);
+}
+
+/* At IPv4 and IPv6. */
+static int listen_on(uint16_t port)
+{
+	union place at;
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int one = 1;
-	struct sockaddr_in sin = {
-		.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(addr)}};
+	socklen_t len = put_place(&at, true, 0, port);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(fd, (struct sockaddr *)&sin, sizeof(sin)) < 0 || listen(fd, 8) < 0) {
+	if (bind(fd, &at.any, len) < 0 || listen(fd, 8) < 0) {
 		close(fd);
 		return -errno;
 	}
@@ -62,23 +91,26 @@ static int listen_on(uint32_t addr, uint16_t port)
 }
 
 /* 0 when connected or sent, otherwise an errno. */
-static int try_reach(int type, uint32_t from, uint32_t to, uint16_t port)
+static int try_reach(const struct question *q)
 {
-	_cleanup_close_ int fd = socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	struct sockaddr_in sin = {
-		.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(to)}};
-	struct sockaddr_in source = {.sin_family = AF_INET, .sin_addr = {htonl(from)}};
+	_cleanup_close_ int fd =
+		socket(q->ipv6 ? AF_INET6 : AF_INET, q->type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	union place to, source;
+	socklen_t to_len = put_place(&to, q->ipv6, q->to, q->port);
+	socklen_t source_len = put_place(&source, q->ipv6, q->from, 0);
 	int one = 1;
-	if (from) {
+	if (q->from) {
 		/* as root of a namespace: any source address */
 		setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &one, sizeof(one));
 		setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &one, sizeof(one));
-		if (bind(fd, (struct sockaddr *)&source, sizeof(source)) < 0)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &one, sizeof(one));
+		setsockopt(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, &one, sizeof(one));
+		if (bind(fd, &source.any, source_len) < 0)
 			return errno;
 	}
-	if (connect(fd, (struct sockaddr *)&sin, sizeof(sin)) < 0 && errno != EINPROGRESS)
+	if (connect(fd, &to.any, to_len) < 0 && errno != EINPROGRESS)
 		return errno;
-	if (type == SOCK_DGRAM)
+	if (q->type == SOCK_DGRAM)
 		return send(fd, "x", 1, 0) == 1 ? 0 : errno;
 	struct pollfd p = {.fd = fd, .events = POLLOUT};
 	/* long enough for a first packet to be sent again: a link just made may drop it */
@@ -90,17 +122,17 @@ static int try_reach(int type, uint32_t from, uint32_t to, uint16_t port)
 	return e;
 }
 
-static void guest_main(int sock, uint32_t addr, uint32_t gateway)
+static void guest_main(int sock, uint32_t addr, uint32_t gateway, bool ipv6)
 {
 	char go;
 	if (unshare(CLONE_NEWNET) < 0 || write(sock, "u", 1) != 1 || read(sock, &go, 1) != 1)
 		_exit(1);
-	int result = eth0_configure(addr, gateway);
+	int result = eth0_configure(addr, gateway, ipv6);
 	if (write(sock, &result, sizeof(result)) != sizeof(result))
 		_exit(1);
 	struct question q;
 	while (read(sock, &q, sizeof(q)) == sizeof(q)) {
-		result = q.type ? try_reach(q.type, q.from, q.to, q.port) : listen_on(0, q.port);
+		result = q.type ? try_reach(&q) : listen_on(q.port);
 		if (write(sock, &result, sizeof(result)) != sizeof(result))
 			break;
 	}
@@ -108,7 +140,7 @@ static void guest_main(int sock, uint32_t addr, uint32_t gateway)
 }
 
 /* With FIXED not 0, that address and no reservation. */
-static void guest_start_at(struct guest *g, const char *id, uint32_t fixed)
+static void guest_start_at(struct guest *g, const char *id, uint32_t fixed, bool ipv6)
 {
 	struct error err = ERROR_INIT;
 	uint32_t gateway;
@@ -117,13 +149,14 @@ static void guest_start_at(struct guest *g, const char *id, uint32_t fixed)
 	snprintf(g->id, sizeof(g->id), "%s", id);
 	assert_int_equal(network_gateway(&fx.inst, &gateway, &err), 0);
 	g->addr = fixed;
+	g->ipv6 = ipv6;
 	if (!fixed)
-		assert_int_equal(network_allocate(&fx.inst, id, 0, &g->addr, &err), 0);
+		assert_int_equal(network_allocate(&fx.inst, id, 0, false, &g->addr, &err), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
 	g->pid = fork();
 	if (g->pid == 0) {
 		close(ends[0]);
-		guest_main(ends[1], g->addr, gateway);
+		guest_main(ends[1], g->addr, gateway, ipv6);
 	}
 	close(ends[1]);
 	g->sock = ends[0];
@@ -131,7 +164,8 @@ static void guest_start_at(struct guest *g, const char *id, uint32_t fixed)
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", g->pid);
 	int ns = open(path, O_RDONLY | O_CLOEXEC);
 	assert_true(ns >= 0);
-	if (veth_attach(&fx.inst, ns, g->addr, &err) < 0)
+	if (veth_attach(&fx.inst, ns, g->addr, ipv6, &err) < 0 ||
+	    (ipv6 && veth_forward_ipv6(&fx.inst, g->addr, &err) < 0))
 		fail_msg("%s", err.message);
 	close(ns);
 	assert_int_equal(write(g->sock, "g", 1), 1);
@@ -141,7 +175,7 @@ static void guest_start_at(struct guest *g, const char *id, uint32_t fixed)
 
 static void guest_start(struct guest *g, const char *id)
 {
-	guest_start_at(g, id, 0);
+	guest_start_at(g, id, 0, false);
 }
 
 static void guest_stop(struct guest *g)
@@ -153,13 +187,30 @@ static void guest_stop(struct guest *g)
 	assert_int_equal(network_release(&fx.inst, g->addr, &err), 0);
 }
 
-static int ask(struct guest *g, int type, uint32_t from, uint32_t to, uint16_t port)
+static int ask_question(struct guest *g, const struct question *q)
 {
-	struct question q = {type, from, to, port};
 	int result = -1;
-	assert_int_equal(write(g->sock, &q, sizeof(q)), sizeof(q));
+	assert_int_equal(write(g->sock, q, sizeof(*q)), sizeof(*q));
 	assert_int_equal(read(g->sock, &result, sizeof(result)), sizeof(result));
 	return result;
+}
+
+static int ask(struct guest *g, int type, uint32_t from, uint32_t to, uint16_t port)
+{
+	struct question q = {type, from, to, port, false};
+	return ask_question(g, &q);
+}
+
+static int ask6(struct guest *g, int type, uint32_t from, uint32_t to, uint16_t port)
+{
+	struct question q = {type, from, to, port, true};
+	return ask_question(g, &q);
+}
+
+static int reach_from_here(uint32_t to, uint16_t port, bool ipv6)
+{
+	struct question q = {SOCK_STREAM, 0, to, port, ipv6};
+	return try_reach(&q);
 }
 
 static void addresses(void **state)
@@ -169,8 +220,8 @@ static void addresses(void **state)
 	uint32_t subnet, addr, again;
 	char text[NETWORK_TEXT_MAX], held[32] = "";
 	assert_int_equal(instance_subnet(&fx.inst, &subnet, &err), 0);
-	assert_int_equal(network_allocate(&fx.inst, "web.1", 0, &addr, &err), 0);
-	assert_int_equal(network_allocate(&fx.inst, "web.1", 0, &again, &err), 0);
+	assert_int_equal(network_allocate(&fx.inst, "web.1", 0, false, &addr, &err), 0);
+	assert_int_equal(network_allocate(&fx.inst, "web.1", 0, false, &again, &err), 0);
 	assert_int_not_equal(addr, again);
 	assert_true(addr >= subnet + 2 && addr <= subnet + 65534);
 	network_text(addr, text);
@@ -194,7 +245,7 @@ static void many_addresses(void **state)
 	for (int i = 0; i < 1000; i++) {
 		char id[16];
 		snprintf(id, sizeof(id), "app.%d", i);
-		assert_int_equal(network_allocate(&fx.inst, id, 0, &got[i], &err), 0);
+		assert_int_equal(network_allocate(&fx.inst, id, 0, false, &got[i], &err), 0);
 	}
 	print_message("1000 addresses: %lld us each\n", (long long)(clock_us() - began) / 1000);
 	began = clock_us();
@@ -231,13 +282,13 @@ static void host_and_guest(void **state)
 	network_gateway(&fx.inst, &gateway, &err);
 	guest_start(&a, "a");
 	guest_start(&b, "b");
-	int host = listen_on(0, 7000);
+	int host = listen_on(7000);
 	assert_true(host >= 0);
 	assert_true(ask(&b, 0, 0, 0, 7001) >= 0);
 	/* the router reaches the app */
-	assert_int_equal(try_reach(SOCK_STREAM, 0, b.addr, 7001), 0);
+	assert_int_equal(reach_from_here(b.addr, 7001, false), 0);
 	/* positive control: the listener that is refused below answers */
-	assert_int_equal(try_reach(SOCK_STREAM, 0, gateway, 7000), 0);
+	assert_int_equal(reach_from_here(gateway, 7000, false), 0);
 	/* the app reaches neither the other app, nor the host by any address, nor the metadata */
 	assert_int_not_equal(ask(&a, SOCK_STREAM, 0, b.addr, 7001), 0);
 	assert_int_not_equal(ask(&a, SOCK_STREAM, 0, gateway, 7000), 0);
@@ -253,6 +304,152 @@ static void host_and_guest(void **state)
 	close(host);
 	guest_stop(&a);
 	guest_stop(&b);
+}
+
+/* Replaces the policy by one that has the pair FROM, TO (0: none) and, with BITS not 0, closes app
+ * FROM but for a rule. */
+static void set_policy(uint32_t from, uint32_t to, uint32_t addr, uint32_t bits, uint32_t port)
+{
+	struct error err = ERROR_INIT;
+	_cleanup_policy_ struct policy p = POLICY_INIT;
+	if (to)
+		policy_add_link(&p, from, to);
+	if (bits) {
+		struct policy_rule rule = {from, addr, bits, port};
+		policy_add_closed(&p, from);
+		policy_add_rule(&p, &rule);
+	}
+	if (network_set_policy(&fx.inst, &p, &err) < 0)
+		fail_msg("%s", err.message);
+}
+
+static void guest_start_of(struct guest *g, const char *id, unsigned range)
+{
+	struct error err = ERROR_INIT;
+	uint32_t addr;
+	bool ipv6 = range && forwarding_has_ipv6();
+	assert_int_equal(network_allocate(&fx.inst, id, range, ipv6, &addr, &err), 0);
+	guest_start_at(g, id, addr, ipv6);
+}
+
+/* Writes a value to a switch of this namespace's IPv6, or reads it. */
+static void set_switch(const char *name, char value)
+{
+	_cleanup_free_ char *path = xasprintf("/proc/sys/net/ipv6/conf/%s", name);
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, &value, 1), 1);
+}
+
+static char read_switch(const char *name)
+{
+	char value = 0;
+	_cleanup_free_ char *path = xasprintf("/proc/sys/net/ipv6/conf/%s", name);
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && read(fd, &value, 1) == 1 ? value : 0;
+}
+
+/* Another address of the host's, and with ADD false none any more. */
+static void host_address6(const struct in6_addr *addr, bool add)
+{
+	struct netlink_batch b;
+	_cleanup_close_ int fd = netlink_open();
+	netlink_init(&b);
+	netlink_address6(&b, add ? RTM_NEWADDR : RTM_DELADDR, NLM_F_CREATE, ETH0_LO_INDEX, addr);
+	assert_int_equal(netlink_commit(fd, &b, NULL), 0);
+}
+
+static void ipv6_of_containers(void **state)
+{
+	(void)state;
+	struct guest a, b;
+	struct error err = ERROR_INIT;
+	char name[VETH_NAME_MAX], held[32] = "", text[NETWORK_TEXT_MAX];
+	uint32_t gateway;
+	if (!forwarding_has_ipv6())
+		skip();
+	assert_int_equal(network_init(&fx.inst, &err), 0);
+	network_gateway(&fx.inst, &gateway, &err);
+	guest_start_of(&a, "a", 5);
+	guest_start_of(&b, "b", 6);
+	assert_true(ask(&b, 0, 0, 0, 7001) >= 0);
+	network_text(a.addr, text);
+	_cleanup_free_ char *path = instance_run(&fx.inst, "addresses/%s", text);
+	assert_true(readlink(path, held, sizeof(held) - 1) > 0);
+	assert_string_equal(held, "a:5:6");
+	/* the host has not become a router, only that link forwards */
+	veth_name(&fx.inst, a.addr, name);
+	_cleanup_free_ char *link = xasprintf("%s/force_forwarding", name);
+	assert_int_equal(read_switch(link), '1');
+	assert_int_equal(read_switch("all/forwarding"), '0');
+	assert_int_equal(read_switch("default/forwarding"), '0');
+	assert_int_equal(read_switch("all/force_forwarding"), '0');
+	assert_int_equal(read_switch("default/force_forwarding"), '0');
+	assert_int_equal(read_switch("lo/force_forwarding"), '0');
+	/* the host, as with IPv4 */
+	int host = listen_on(7000);
+	struct in6_addr real;
+	ula_of(0xcb007109, &real);
+	real.s6_addr[5] = 1; /* of no container's */
+	host_address6(&real, true);
+	assert_int_equal(reach_from_here(b.addr, 7001, true), 0);
+	assert_int_equal(reach_from_here(gateway, 7000, true), 0);
+	assert_int_equal(ask6(&a, SOCK_STREAM, 0, gateway, 7000), ECONNREFUSED);
+	/* an address that nobody has, another instance's, and outside: told at once */
+	assert_int_not_equal(ask6(&a, SOCK_STREAM, 0, (gateway & 0xffff0000) | 0xfff0, 80),
+			     ETIMEDOUT);
+	assert_int_equal(ask6(&a, SOCK_STREAM, 0, gateway + 0x10000, 80), ENETUNREACH);
+	/* somebody made a router of the machine and took it back: the links are asked again */
+	set_policy(5, 6, 0, 0, 0);
+	assert_int_equal(ask6(&a, SOCK_STREAM, 0, b.addr, 7001), 0);
+	set_switch("all/forwarding", '1');
+	set_switch("all/forwarding", '0');
+	assert_int_equal(read_switch(link), '0');
+	assert_int_equal(network_init(&fx.inst, &err), 0);
+	assert_int_equal(ask6(&a, SOCK_STREAM, 0, b.addr, 7001), 0);
+	/* positive control: without the table it answers */
+	assert_int_equal(nft_run("delete table inet berth-9", &err), 0);
+	assert_int_equal(ask6(&a, SOCK_STREAM, 0, gateway, 7000), 0);
+	host_address6(&real, false);
+	close(host);
+	guest_stop(&a);
+	guest_stop(&b);
+}
+
+/* IPv4 is as ever. */
+static void without_ipv6(void)
+{
+	struct guest a, b;
+	struct error err = ERROR_INIT;
+	assert_false(forwarding_has_ipv6());
+	assert_int_equal(network_init(&fx.inst, &err), 0);
+	assert_int_equal(network_destroy(&fx.inst, &err), 0);
+	assert_int_equal(network_init(&fx.inst, &err), 0);
+	set_policy(5, 6, 0, 0, 0);
+	guest_start_of(&a, "a", 5);
+	guest_start_of(&b, "b", 6);
+	assert_true(ask(&b, 0, 0, 0, 7001) >= 0);
+	assert_int_equal(reach_from_here(b.addr, 7001, false), 0);
+	assert_int_equal(ask(&a, SOCK_STREAM, 0, b.addr, 7001), 0);
+	assert_int_equal(ask6(&a, SOCK_STREAM, 0, b.addr, 7001), ENETUNREACH);
+	guest_stop(&a);
+	guest_stop(&b);
+	set_policy(0, 0, 0, 0, 0);
+}
+
+static void machines_without_ipv6(void **state)
+{
+	(void)state;
+	bool usual = forwarding_has_ipv6();
+	/* turned off */
+	set_switch("all/disable_ipv6", '1');
+	without_ipv6();
+	set_switch("all/disable_ipv6", '0');
+	/* a kernel that has none has no switches for it */
+	assert_int_equal(mount("none", "/proc/sys/net/ipv6", "tmpfs", 0, NULL), 0);
+	without_ipv6();
+	assert_int_equal(umount("/proc/sys/net/ipv6"), 0);
+	assert_int_equal(forwarding_has_ipv6(), usual);
 }
 
 /* A third namespace behind the host plays the internet. */
@@ -311,46 +508,21 @@ static void reuse_at_once(void **state)
 	assert_int_equal(network_init(&fx.inst, &err), 0);
 	/* the kernel is still taking the last one's interface away */
 	for (int i = 0; i < 5; i++) {
-		guest_start_at(&g, "same", subnet + 99);
+		guest_start_at(&g, "same", subnet + 99, true);
 		kill(g.pid, SIGKILL);
 		waitpid(g.pid, NULL, 0);
 		close(g.sock);
 	}
 	/* or another process holds its namespace */
-	guest_start_at(&g, "same", subnet + 99);
+	guest_start_at(&g, "same", subnet + 99, true);
 	struct guest again;
-	guest_start_at(&again, "same", subnet + 99);
+	guest_start_at(&again, "same", subnet + 99, true);
 	assert_int_equal(network_remove(&fx.inst, subnet + 99, &err), 0);
 	char name[VETH_NAME_MAX];
 	veth_name(&fx.inst, subnet + 99, name);
 	assert_int_equal(if_nametoindex(name), 0);
 	guest_stop(&g);
 	guest_stop(&again);
-}
-
-/* Replaces the policy by one that has the pair FROM, TO (0: none) and, with BITS not 0, closes app
- * FROM but for a rule. */
-static void set_policy(uint32_t from, uint32_t to, uint32_t addr, uint32_t bits, uint32_t port)
-{
-	struct error err = ERROR_INIT;
-	_cleanup_policy_ struct policy p = POLICY_INIT;
-	if (to)
-		policy_add_link(&p, from, to);
-	if (bits) {
-		struct policy_rule rule = {from, addr, bits, port};
-		policy_add_closed(&p, from);
-		policy_add_rule(&p, &rule);
-	}
-	if (network_set_policy(&fx.inst, &p, &err) < 0)
-		fail_msg("%s", err.message);
-}
-
-static void guest_start_of(struct guest *g, const char *id, unsigned range)
-{
-	struct error err = ERROR_INIT;
-	uint32_t addr;
-	assert_int_equal(network_allocate(&fx.inst, id, range, &addr, &err), 0);
-	guest_start_at(g, id, addr);
 }
 
 static void linked_apps(void **state)
@@ -376,15 +548,28 @@ static void linked_apps(void **state)
 	assert_int_not_equal(ask(&c, SOCK_STREAM, 0, b.addr, 7001), 0);
 	assert_int_not_equal(ask(&builder, SOCK_STREAM, 0, b.addr, 7001), 0);
 	assert_int_not_equal(ask(&a, SOCK_STREAM, 0, builder.addr, 7001), 0);
+	/* the same over IPv6, where this kernel has it */
+	if (a.ipv6) {
+		assert_int_equal(ask6(&a, SOCK_STREAM, 0, b.addr, 7001), 0);
+		assert_int_equal(ask6(&b, SOCK_STREAM, 0, a.addr, 7001), ECONNREFUSED);
+		assert_int_equal(ask6(&a, SOCK_STREAM, 0, c.addr, 7001), ECONNREFUSED);
+		assert_int_equal(ask6(&c, SOCK_STREAM, 0, b.addr, 7001), ECONNREFUSED);
+		assert_int_not_equal(ask6(&a, SOCK_STREAM, 0, builder.addr, 7001), 0);
+		assert_int_equal(ask6(&builder, SOCK_STREAM, 0, b.addr, 7001), ENETUNREACH);
+		assert_int_not_equal(ask6(&c, SOCK_STREAM, a.addr, b.addr, 7001), 0);
+	}
 	/* one app in the name of another: dropped before anybody asks whose it is */
 	assert_int_not_equal(ask(&c, SOCK_STREAM, a.addr, b.addr, 7001), 0);
 	/* berth-runtime starts again: the same holds */
 	assert_int_equal(network_init(&fx.inst, &err), 0);
 	assert_int_equal(ask(&a, SOCK_STREAM, 0, b.addr, 7001), 0);
+	assert_int_equal(ask6(&a, SOCK_STREAM, 0, b.addr, 7001), a.ipv6 ? 0 : ENETUNREACH);
 	assert_int_not_equal(ask(&c, SOCK_STREAM, 0, b.addr, 7001), 0);
+	assert_int_not_equal(ask6(&c, SOCK_STREAM, 0, b.addr, 7001), 0);
 	/* somebody flushed the host's tables: the next container brings them back */
 	assert_int_equal(nft_run("delete table inet berth-9", &err), 0);
 	assert_int_equal(ask(&c, SOCK_STREAM, 0, b.addr, 7001), 0);
+	assert_int_equal(ask6(&c, SOCK_STREAM, 0, b.addr, 7001), c.ipv6 ? 0 : ENETUNREACH);
 	struct guest late;
 	guest_start_of(&late, "late", 8);
 	assert_int_equal(ask(&a, SOCK_STREAM, 0, b.addr, 7001), 0);
@@ -393,8 +578,9 @@ static void linked_apps(void **state)
 	/* the next holder of an address does not get what the last one had */
 	uint32_t addr = a.addr;
 	guest_stop(&a);
-	guest_start_at(&a, "heir", addr);
+	guest_start_at(&a, "heir", addr, true);
 	assert_int_not_equal(ask(&a, SOCK_STREAM, 0, b.addr, 7001), 0);
+	assert_int_not_equal(ask6(&a, SOCK_STREAM, 0, b.addr, 7001), 0);
 	guest_stop(&a);
 	set_policy(0, 0, 0, 0, 0);
 	guest_stop(&b);
@@ -414,7 +600,7 @@ static void egress_policy(void **state)
 	guest_start_of(&a, "a", 5);
 	guest_start_of(&b, "b", 6);
 	/* what the host refuses stays refused, whatever a rule says */
-	int host = listen_on(0, 7000);
+	int host = listen_on(7000);
 	set_policy(5, 0, outside, 32, 7000);
 	assert_int_not_equal(ask(&a, SOCK_STREAM, 0, outside, 7000), 0);
 	close(host);
@@ -479,7 +665,8 @@ static int set_up(void **state)
 {
 	(void)state;
 	/* what the test changes is gone with this namespace */
-	if (unshare(CLONE_NEWNET) < 0)
+	if (unshare(CLONE_NEWNET | CLONE_NEWNS) < 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return -1;
 	/* loopback up, and an outside address for the host */
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -508,6 +695,7 @@ int main(void)
 		cmocka_unit_test(many_addresses),      cmocka_unit_test(host_and_guest),
 		cmocka_unit_test(egress_and_spoofing), cmocka_unit_test(reuse_at_once),
 		cmocka_unit_test(linked_apps),         cmocka_unit_test(egress_policy),
+		cmocka_unit_test(ipv6_of_containers),  cmocka_unit_test(machines_without_ipv6),
 		cmocka_unit_test(destroy_removes_all), cmocka_unit_test(resolv_conf),
 	};
 	return cmocka_run_group_tests_name("network", tests, set_up, tear_down);
