@@ -3,7 +3,7 @@
 # What one app can use up: what it takes, no other app and not the host lacks. Most of it the kernel
 # counts for users and not for control groups.
 # bats file_tags=security
-# shellcheck disable=SC2154  # variables come from runtime.bash
+# shellcheck disable=SC2016,SC2154  # the dollars are awk's; variables come from runtime.bash
 
 load runtime
 load ../e2e/machine
@@ -145,6 +145,41 @@ datagrams() {
 	[ "$sent" -ge $((most / 2)) ] && [ "$sent" -le $((most + most / 16)) ]
 	[ "$after" -gt "$sent" ]
 	nft list chain inet "berth-$NUMBER" bounds | grep -q 'counter packets [1-9]'
+}
+
+# A datagram to each of N ports of both addresses of the other, IPv6 first: a connection each
+each_port='import socket, sys
+n, addresses = int(sys.argv[1]), sys.argv[2:]
+for address in addresses:
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as s:
+        for port in range(1024, 1024 + n): s.sendto(b"x", (address, port))'
+
+# Datagrams that came to container ID by both
+arrived_by_both() {
+	inside "$1" awk '$1 == "Udp6NoPorts" { n += $2 }
+		$1 == "Udp:" && $3 ~ /^[0-9]/ { n += $3 }
+		END { print n }' /proc/self/net/snmp6 /proc/self/net/snmp
+}
+
+@test "connections over IPv6 count with those over IPv4" {
+	local table most peer arrived
+	has_ipv6 || skip "this kernel does not forward IPv6 for single interfaces"
+	table=$(cat /proc/sys/net/netfilter/nf_conntrack_max)
+	most=$((table / 16))
+	[ "$most" -ge 256 ]
+	peer=$(container start --layer "$STACK" --net egress --range 2 sec-peer -- /probe listen 8080)
+	container start --layer "$STACK" --net egress --range 1 sec-floods -- /probe listen 8080 >/dev/null
+	container policy 1:2 3:2
+	inside sec-floods python3 -IS -c "$each_port" "$most" "$(ula "$peer")" "$peer"
+	arrived=$(arrived_by_both sec-peer)
+	echo "$most allowed, $arrived arrived of $((2 * most))"
+	[ "$arrived" -ge $((most / 2)) ] && [ "$arrived" -le $((most + most / 4)) ]
+	# and another app has room
+	run probe --net egress --range 3 -- net "[$(ula "$peer")]:8080" "$peer:8080"
+	[ "$(grep -c ' connected$' <<<"$output")" -eq 2 ]
+	container policy
+	container stop sec-floods 0
+	container stop sec-peer 0
 }
 
 # Seconds of processor that the shim of container ID has used.

@@ -37,19 +37,6 @@ host_switches() {
 		./*/accept_ra | grep -v "^./b[0-9]*-")
 }
 
-# A process of container ID in the host's numbers, whose network namespace is the container's
-pid_of() {
-	container list | sed -n "s/^$1 .* pid=\([0-9]*\) .*/\1/p"
-}
-
-# Runs a program as root of container ID's network namespace, which nobody inside is: inside ID ...
-inside() {
-	local pid
-	pid=$(pid_of "$1")
-	shift
-	nsenter -t "$pid" -n "$@"
-}
-
 # The host's IPv6 addresses, in brackets.
 host_addresses6() {
 	ip -6 -o addr show scope global | awk '{ sub("/.*", "", $4); print "[" $4 "]" }'

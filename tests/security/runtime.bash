@@ -87,6 +87,19 @@ container() {
 	"$BUILD/tests/container" --root "$ROOT" "$@"
 }
 
+# A process of container ID in the host's numbers, whose network namespace is the container's
+pid_of() {
+	container list | sed -n "s/^$1 .* pid=\([0-9]*\) .*/\1/p"
+}
+
+# Runs a program as root of container ID's network namespace, which nobody inside is: inside ID ...
+inside() {
+	local pid
+	pid=$(pid_of "$1")
+	shift
+	nsenter -t "$pid" -n "$@"
+}
+
 # Runs the probe in a container that ends with it: probe [OPTIONS] -- ARGS...
 probe() {
 	local options=()
