@@ -576,7 +576,7 @@ processes() {
 	run berth ps:set "$BARE" stop-timeout-seconds never
 	assert_contains "$output" "a number from 0 to 3600"
 	run berth ps:set "$BARE" colour red
-	assert_usage "restart-policy and stop-timeout-seconds"
+	assert_usage "restart-policy, restart-unhealthy and stop-timeout-seconds"
 	berth ps:set "$BARE" restart-policy
 	berth ps:set "$BARE" stop-timeout-seconds
 }

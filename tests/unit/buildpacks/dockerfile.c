@@ -11,6 +11,7 @@
 #include "buildpacks/dockerglob.h"
 #include "buildpacks/dockerignore.h"
 #include "buildpacks/dockermount.h"
+#include "buildpacks/dockersource.h"
 #include "buildpacks/dockervar.h"
 
 static void good(struct dockerfile *f, const char *text)
@@ -161,10 +162,44 @@ static void test_errors(void **state)
 	bad("FROM x\nRUN --security=insecure a\n", "no privileges");
 	bad("FROM x\nADD --checksum=sha256:0 a b\n",
 	    "line 2, column 25: --checksum is for what comes from the network");
-	bad("FROM x\nADD git@example.org:a/b.git /b\n", "by https:// only");
+	bad("FROM x\nADD git@example.org:a/b.git file /b/\n", "line 2, column 5: ADD takes a repo");
+	bad("FROM x\nADD --keep-git-dir ssh://git@example.org/a /b\n",
+	    "line 2, column 20: --keep-git-dir is not for a repository over ssh");
 	bad("FROM x\nADD --parents a b\n", "ADD knows no option '--parents'");
 	bad("FROM x\nHEALTHCHECK curl\n", "expected 'HEALTHCHECK CMD");
 	bad("# escape=x\nFROM x\n", "the escape character is");
+}
+
+static void test_sources(void **state)
+{
+	static const char *const ssh[] = {"git@example.org:a/b.git", "ssh://git@example.org/a",
+					  "me@host:~/repo#main:docs"};
+	static const char *const others[] = {
+		"a",    "a:b",     "a@b",         "dir/a@b:c",
+		"@b:c", "a@b/c:d", "a#me@host:b", "https://me@example.org:1/a.git"};
+	char *url, *ref, *folder;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(ssh); i++)
+		if (!docker_source_is_ssh(ssh[i]))
+			fail_msg("'%s' is not taken for one", ssh[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		if (docker_source_is_ssh(others[i]))
+			fail_msg("'%s' is taken for one", others[i]);
+	docker_source_split(ssh[2], &url, &ref, &folder);
+	assert_string_equal(url, "me@host:~/repo");
+	assert_string_equal(ref, "main");
+	assert_string_equal(folder, "docs");
+	free(url);
+	free(ref);
+	free(folder);
+	docker_source_split(ssh[1], &url, &ref, &folder);
+	assert_string_equal(url, ssh[1]);
+	assert_string_equal(ref, "");
+	assert_string_equal(folder, "");
+	free(url);
+	free(ref);
+	free(folder);
 }
 
 static void test_limits(void **state)
@@ -323,12 +358,12 @@ static void test_ignore(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_stages),    cmocka_unit_test(test_lines),
-		cmocka_unit_test(test_forms),     cmocka_unit_test(test_heredocs),
-		cmocka_unit_test(test_errors),    cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_variables), cmocka_unit_test(test_globs),
-		cmocka_unit_test(test_mounts),    cmocka_unit_test(test_patterns),
-		cmocka_unit_test(test_ignore),
+		cmocka_unit_test(test_stages),   cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_forms),    cmocka_unit_test(test_heredocs),
+		cmocka_unit_test(test_errors),   cmocka_unit_test(test_sources),
+		cmocka_unit_test(test_limits),   cmocka_unit_test(test_variables),
+		cmocka_unit_test(test_globs),    cmocka_unit_test(test_mounts),
+		cmocka_unit_test(test_patterns), cmocka_unit_test(test_ignore),
 	};
 	return cmocka_run_group_tests_name("dockerfile", tests, NULL, NULL);
 }
