@@ -155,7 +155,7 @@ check:
 check-slow: PARTS = slow
 check-slow: check
 
-# berth-oci under engines, and, when RUNTIME_TOOLS is a checkout of runtime-tools, the standard's own
+# berth-oci under engines, with cgroups of its own and of systemd's, and, when RUNTIME_TOOLS is a checkout of runtime-tools, the standard's own
 # suite; too long for `make check`, which has tests/e2e/oci.bats
 .PHONY: check-oci
 check-oci:
@@ -165,6 +165,7 @@ check-oci:
 	@tests/oci/buildah
 	@tests/oci/containerd
 	@tests/oci/docker
+	@tests/oci/systemd
 	@[ -z "$(RUNTIME_TOOLS)" ] || RUNTIME_TOOLS="$(RUNTIME_TOOLS)" tests/oci/validate
 
 .PHONY: bench

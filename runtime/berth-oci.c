@@ -3,7 +3,8 @@
  * berth-oci: Berth's runtime for any OCI bundle, with the command line that engines know from runc
  * and crun. As root, for operators and engines, on bundles of their own; no part of an instance.
  *
- *   berth-oci [--root DIR] [--log FILE] [--log-format text|json] [--debug] COMMAND ...
+ *   berth-oci [--root DIR] [--log FILE] [--log-format text|json] [--debug] [--systemd-cgroup]
+ *             COMMAND ...
  *
  * See berth-oci(8).
  */
@@ -27,8 +28,8 @@
 static struct {
 	const char *root;
 	int log; /* -1: stderr */
-	bool json;
-} settings = {OCI_ROOT, -1, false};
+	bool json, systemd;
+} settings = {OCI_ROOT, -1, false, false};
 
 /* --- saying ----------------------------------------------------------------------------------- */
 
@@ -465,9 +466,10 @@ static void add_update_options(void)
 
 static int run_command(const struct command *c, int argc, char **argv, struct error *err)
 {
-	struct words w = {.create = {.root = settings.root, .bundle = "."},
-			  .exec = {.root = settings.root},
-			  .limits = json_object()};
+	struct words w = {
+		.create = {.root = settings.root, .bundle = ".", .systemd = settings.systemd},
+		.exec = {.root = settings.root},
+		.limits = json_object()};
 	int id, result;
 
 	add_update_options();
@@ -506,7 +508,7 @@ static int run_command(const struct command *c, int argc, char **argv, struct er
 static int usage(FILE *out)
 {
 	fprintf(out, "usage: berth-oci [--root DIR] [--log FILE] [--log-format text|json] "
-		     "COMMAND ...\n\n");
+		     "[--systemd-cgroup]\n                 COMMAND ...\n\n");
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].usage);
 	return out == stdout ? 0 : 1;
@@ -546,9 +548,8 @@ static int global_options(int argc, char **argv, struct error *err)
 						 "log format '%s': expected text or json", optarg);
 			break;
 		case SYSTEMD:
-			return error_set(err, ERROR_UNSUPPORTED, 0,
-					 "--systemd-cgroup is not supported: let the engine manage "
-					 "cgroups itself (cgroupfs)");
+			settings.systemd = true;
+			break;
 		case VERSION:
 		case 'v':
 			printf("berth-oci version %s\nspec: %s\n", BERTH_VERSION, BUNDLE_VERSION);

@@ -216,13 +216,13 @@ static void read_linux(struct bundle *b, struct fields *f, json_t *config)
 	b->cgroup_path = fields_string(f, linux_, "cgroupsPath");
 	if (b->cgroup_path && !*b->cgroup_path)
 		b->cgroup_path = NULL;
-	if (b->cgroup_path && b->cgroup_path[0] != '/')
-		b->cgroup_path = bundle_text(b, xasprintf("/%s", b->cgroup_path));
 	bundle_resources(b, f, fields_object(f, linux_, "resources"));
 	if (fields_object(f, linux_, "seccomp"))
 		bundle_seccomp(b, f, fields_object(f, linux_, "seccomp"));
 	if (fields_object(f, linux_, "intelRdt"))
-		fields_bad(f, "'intelRdt' is not supported");
+		fields_bad(f,
+			   "'intelRdt' is not supported: this runtime divides neither caches nor "
+			   "memory bandwidth; leave it out");
 }
 
 /* --- the whole ------------------------------------------------------------------------------ */

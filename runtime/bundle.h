@@ -40,7 +40,7 @@ struct bundle {
 	char **argv, **env;
 	gid_t *groups;
 	struct hook_list hooks[HOOK_KINDS];
-	const char *cgroup_path; /* NULL: the runtime's choice */
+	const char *cgroup_path; /* as it stands (see scope.h); NULL: the runtime's choice */
 	struct hierarchy_write *writes;
 	unsigned n_writes;
 	struct devfilter_rule *rules;

@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "runtime/bundle.h"
 #include "runtime/hierarchy.h"
+#include "runtime/scope.h"
 #include "runtime/status.h"
 
 #define STATE_MAX (1u << 20)
@@ -48,6 +49,7 @@ void oci_release(struct oci *o)
 	free(o->bundle);
 	free(o->rootfs);
 	free(o->cgroup);
+	free(o->unit);
 	free(o->created);
 	json_decref(o->config);
 	oci_init(o);
@@ -89,12 +91,13 @@ int oci_load(const char *root, const char *id, struct oci *out, struct error *er
 	fields_number(&f, json, "namespaces", 0, UINT32_MAX, &namespaces);
 	const char *texts[] = {fields_string(&f, json, "bundle"), fields_string(&f, json, "rootfs"),
 			       fields_string(&f, json, "cgroup"),
-			       fields_string(&f, json, "created")};
+			       fields_string(&f, json, "created"), fields_string(&f, json, "unit")};
 	o.id = xstrdup(id);
 	o.bundle = xstrdup(texts[0] ? texts[0] : "");
 	o.rootfs = xstrdup(texts[1] ? texts[1] : "");
 	o.cgroup = xstrdup(texts[2] ? texts[2] : "");
 	o.created = xstrdup(texts[3] ? texts[3] : "");
+	o.unit = xstrdup(texts[4] ? texts[4] : "");
 	o.pid = (pid_t)pid;
 	o.creator = (pid_t)creator;
 	o.start = (uint64_t)start;
@@ -126,11 +129,11 @@ int oci_put(const char *folder, const char *name, const char *text, size_t len, 
 int oci_save(const struct oci *o, struct error *err)
 {
 	_cleanup_free_ char *text = NULL;
-	json_t *json =
-		json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "id", o->id, "bundle",
-			  o->bundle, "rootfs", o->rootfs, "cgroup", o->cgroup, "created",
-			  o->created, "pid", (json_int_t)o->pid, "creator", (json_int_t)o->creator,
-			  "start", (json_int_t)o->start, "namespaces", (json_int_t)o->namespaces);
+	json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "id", o->id,
+				 "bundle", o->bundle, "rootfs", o->rootfs, "cgroup", o->cgroup,
+				 "unit", o->unit, "created", o->created, "pid", (json_int_t)o->pid,
+				 "creator", (json_int_t)o->creator, "start", (json_int_t)o->start,
+				 "namespaces", (json_int_t)o->namespaces);
 
 	text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
 	json_decref(json);
@@ -148,6 +151,18 @@ void oci_remove_folder(const struct oci *o)
 	for (size_t i = 0; dir >= 0 && i < ARRAY_SIZE(names); i++)
 		unlinkat(dir, names[i], 0);
 	rmdir(o->folder);
+}
+
+int oci_remove_cgroup(const struct oci *o, struct error *err)
+{
+	struct error what = ERROR_INIT;
+
+	if (hierarchy_remove(o->cgroup, err) < 0)
+		return -1;
+	/* an empty one goes by itself as well: without systemd's word for it nothing is wrong */
+	if (*o->unit && scope_stop(o->unit, &what) < 0)
+		oci_warn(&what);
+	return 0;
 }
 
 enum oci_status oci_status(const struct oci *o)

@@ -34,7 +34,8 @@ struct oci {
 	char *id;
 	char *folder; /* ROOT/ID */
 	char *bundle, *rootfs, *cgroup;
-	pid_t pid; /* 0 while it is being created: by CREATOR */
+	char *unit; /* of systemd's, whose that cgroup is (scope.h), or "" */
+	pid_t pid;  /* 0 while it is being created: by CREATOR */
 	pid_t creator;
 	uint64_t start; /* when that process, or its creator, began */
 	char *created;  /* as text */
@@ -56,6 +57,8 @@ int oci_save(const struct oci *o, struct error *err);
 int oci_put(const char *folder, const char *name, const char *text, size_t len, mode_t mode,
 	    struct error *err);
 void oci_remove_folder(const struct oci *o);
+/* Kills what is in its cgroup, and removes that, and the unit that it is of. */
+int oci_remove_cgroup(const struct oci *o, struct error *err);
 enum oci_status oci_status(const struct oci *o);
 const char *oci_status_name(enum oci_status s);
 /* The "state" of the specification; PRETTY: of the command, with more in it. */
@@ -79,6 +82,7 @@ struct oci_create {
 	const char *console_socket, *pid_file;
 	unsigned preserve_fds;
 	bool no_pivot, no_new_keyring;
+	bool systemd; /* its cgroup is a unit's */
 };
 
 int oci_create(const struct oci_create *c, struct error *err);

@@ -20,6 +20,7 @@
 #include "base/file.h"
 #include "base/sock.h"
 #include "runtime/bundle.h"
+#include "runtime/scope.h"
 #include "runtime/step.h"
 #include "runtime/status.h"
 #include "runtime/terminal.h"
@@ -30,10 +31,11 @@ struct creation {
 	const struct oci_create *c;
 	struct bundle bundle;
 	struct oci oci;
+	struct scope scope;
 	struct cgroup cgroup;
 	struct helper helper;
 	struct container_run run;
-	bool has_cgroup;
+	bool has_unit, has_cgroup;
 	int gate, console_to, listener_to;
 	/* Shared with the first process, which cannot know its pid: what its hooks are told. */
 	struct told {
@@ -135,6 +137,17 @@ static enum step before_exec(void *data, const char **out_subject)
 
 /* --- preparing -------------------------------------------------------------------------------- */
 
+static char *cgroup_path(const struct creation *x)
+{
+	const char *path = x->bundle.cgroup_path;
+
+	if (x->c->systemd)
+		return xstrdup(""); /* systemd's choice */
+	if (!path)
+		return xasprintf(HIERARCHY_OWN "%s", x->c->id);
+	return xasprintf("%s%s", path[0] == '/' ? "" : "/", path);
+}
+
 static int make_folder(struct creation *x, struct error *err)
 {
 	_cleanup_free_ char *from = xasprintf("%s/config.json", x->bundle.path);
@@ -156,8 +169,8 @@ static int make_folder(struct creation *x, struct error *err)
 	o->id = xstrdup(x->c->id);
 	o->bundle = xstrdup(x->bundle.path);
 	o->rootfs = xstrdup(x->bundle.rootfs);
-	o->cgroup = x->bundle.cgroup_path ? xstrdup(x->bundle.cgroup_path)
-					  : xasprintf(HIERARCHY_OWN "%s", x->c->id);
+	o->cgroup = cgroup_path(x);
+	o->unit = xstrdup(x->c->systemd ? x->scope.unit : "");
 	o->created = xstrdup(now);
 	o->config = json_incref(x->bundle.json);
 	o->namespaces = x->bundle.setup.namespaces;
@@ -181,9 +194,24 @@ static int make_gate(struct creation *x, struct error *err)
 	return sock_listen(path, SOCK_STREAM, 0600, (uid_t)-1, (gid_t)-1, &x->gate, err);
 }
 
+static int start_unit(struct creation *x, struct error *err)
+{
+	const struct bundle *b = &x->bundle;
+	char *path;
+
+	x->has_unit = true;
+	if (scope_start(&x->scope, x->c->id, b->writes, b->n_writes,
+			json_object_get(b->json, "annotations"), &path, err) < 0)
+		return -1;
+	free(x->oci.cgroup);
+	x->oci.cgroup = path;
+	return oci_save(&x->oci, err);
+}
+
 static int make_cgroup(struct creation *x, struct error *err)
 {
-	if (hierarchy_open(x->oci.cgroup, true, &x->cgroup, err) < 0)
+	if ((x->c->systemd && start_unit(x, err) < 0) ||
+	    hierarchy_open(x->oci.cgroup, !x->c->systemd, &x->cgroup, err) < 0)
 		return -1;
 	x->has_cgroup = true;
 	return bundle_cgroup_mounts(&x->bundle, &x->cgroup, err);
@@ -245,8 +273,10 @@ static int prepare(struct creation *x, struct error *err)
 {
 	struct container_setup *s = &x->bundle.setup;
 
-	if (oci_check_id(x->c->id, err) < 0 || bundle_load(&x->bundle, x->c->bundle, err) < 0 ||
-	    connect_console(x, err) < 0)
+	if (oci_check_id(x->c->id, err) < 0 || (x->c->systemd && scope_check(err) < 0) ||
+	    bundle_load(&x->bundle, x->c->bundle, err) < 0 || connect_console(x, err) < 0)
+		return -1;
+	if (x->c->systemd && scope_parse(x->bundle.cgroup_path, x->c->id, &x->scope, err) < 0)
 		return -1;
 	oci_tell_warnings(&x->bundle);
 	x->told = mmap(NULL, sizeof(*x->told), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
@@ -283,7 +313,7 @@ static int prepare(struct creation *x, struct error *err)
 
 static void creation_init(struct creation *x, const struct oci_create *c)
 {
-	*x = (struct creation){.c = c, .helper = HELPER_INIT, .run = {-1, -1}};
+	*x = (struct creation){.c = c, .scope = SCOPE_INIT, .helper = HELPER_INIT, .run = {-1, -1}};
 	x->gate = x->console_to = x->listener_to = -1;
 	x->told = MAP_FAILED;
 	bundle_init(&x->bundle);
@@ -300,6 +330,7 @@ static void creation_release(struct creation *x)
 		cgroup_close(&x->cgroup);
 	if (x->told != MAP_FAILED)
 		munmap(x->told, sizeof(*x->told));
+	scope_release(&x->scope);
 	bundle_release(&x->bundle);
 	oci_release(&x->oci);
 }
@@ -311,7 +342,7 @@ static void undo(struct creation *x)
 
 	if (!x->oci.folder)
 		return;
-	if (x->has_cgroup && hierarchy_remove(x->oci.cgroup, &ignored) < 0)
+	if ((x->has_cgroup || x->has_unit) && oci_remove_cgroup(&x->oci, &ignored) < 0)
 		oci_warn(&ignored);
 	oci_unmount(&x->oci);
 	if (x->oci.pid)
@@ -321,8 +352,10 @@ static void undo(struct creation *x)
 
 static int create(struct creation *x, struct error *err)
 {
-	if (prepare(x, err) == 0 && container_start(&x->bundle.setup, &x->run, err) == 0 &&
-	    (!x->c->pid_file || oci_write_pid(x->c->pid_file, x->run.pid, err) == 0))
+	bool made = prepare(x, err) == 0 && container_start(&x->bundle.setup, &x->run, err) == 0;
+
+	scope_settle(&x->scope);
+	if (made && (!x->c->pid_file || oci_write_pid(x->c->pid_file, x->run.pid, err) == 0))
 		return 0;
 	if (x->run.pid > 0)
 		kill(x->run.pid, SIGKILL);

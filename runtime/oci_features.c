@@ -63,7 +63,7 @@ static json_t *linux_features(void)
 	return json_pack("{s:o, s:o, s:{s:b, s:b, s:b, s:b, s:b}, s:o, s:{s:b}, s:{s:b}, s:{s:b}, "
 			 "s:{s:{s:b}}}",
 			 "namespaces", names(bundle_namespace), "capabilities", capabilities(),
-			 "cgroup", "v1", 1, "v2", 1, "systemd", 0, "systemdUser", 0, "rdma", 1,
+			 "cgroup", "v1", 1, "v2", 1, "systemd", 1, "systemdUser", 0, "rdma", 1,
 			 "seccomp", seccomp_features(), "apparmor", "enabled", 1, "selinux",
 			 "enabled", 1, "intelRdt", "enabled", 0, "mountExtensions", "idmap",
 			 "enabled", 1);

@@ -128,7 +128,7 @@ int oci_delete(const char *root, const char *id, bool force, struct error *err)
 				 oci_status_name(status));
 	if (status != OCI_STOPPED && status != OCI_CREATING && kill_one(&o, SIGKILL, NULL) == 0)
 		await_end(&o);
-	if (hierarchy_remove(o.cgroup, err) < 0)
+	if (oci_remove_cgroup(&o, err) < 0)
 		return -1;
 	oci_unmount(&o);
 	oci_run_hooks(&o, HOOK_POSTSTOP, OCI_STOPPED, NULL);

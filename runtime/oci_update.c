@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "runtime/bundle.h"
 #include "runtime/oci.h"
+#include "runtime/scope.h"
 
 #define RESOURCES_MAX (1u << 20)
 
@@ -106,7 +107,7 @@ int oci_update(const char *root, const char *id, const char *file, json_t *resou
 	/* those were settled when it was created */
 	json_object_del(b.json, "devices");
 	bundle_resources(&b, &f, b.json);
-	if (f.bad)
+	if (f.bad || (*o.unit && scope_limit(o.unit, b.writes, b.n_writes, err) < 0))
 		return -1;
 	if (hierarchy_open(o.cgroup, false, &cg, err) < 0)
 		return -1;

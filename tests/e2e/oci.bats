@@ -601,6 +601,31 @@ limit_of() {
 		and .linux.mountExtensions.idmap.enabled and (.mountOptions | index("rbind"))'
 }
 
+# What systemd makes where it runs is for tests/oci/systemd to show.
+@test "a cgroup of systemd's: where there is none it says what to do" {
+	local command
+	without_systemd() {
+		# shellcheck disable=SC2016  # the other shell's words
+		unshare --mount sh -c '[ ! -d /run/systemd/system ] || mount -t tmpfs none /run/systemd || exit
+			exec "$0" "$@"' "$OCI" --root "$ROOT" --systemd-cgroup "$@" 3>&-
+	}
+	config '.linux.cgroupsPath = "machine.slice:libpod:'"$ID"'"'
+	for command in create run; do
+		run without_systemd "$command" --bundle "$B" "$ID"
+		[ "$status" -eq 1 ]
+		[[ $output = *"expected systemd to run this machine, and there is no '/run/systemd/system'"* ]]
+		[[ $output = *"podman --cgroup-manager=cgroupfs"* ]]
+		[ ! -e "$ROOT/$ID" ]
+	done
+	# engines give it with every command: those that make nothing need no systemd
+	run without_systemd list --quiet
+	[ "$status" -eq 0 ]
+	# a path is one without it
+	script true
+	run oci run --bundle "$B" "$ID"
+	[ "$status" -eq 0 ]
+}
+
 @test "devices: only those that the rules and every container have" {
 	config '.linux.resources.devices = [{allow: false, access: "rwm"},
 			{allow: true, type: "c", major: 1, minor: 11, access: "r"}]
