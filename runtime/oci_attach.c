@@ -26,8 +26,7 @@ int oci_console_connect(const char *path, int *out, struct error *err)
 int oci_write_pid(const char *path, pid_t pid, struct error *err)
 {
 	const char *slash = strrchr(path, '/');
-	_cleanup_free_ char *folder =
-		slash ? xstrndup(path, (size_t)(slash - path) + 1) : xstrdup(".");
+	_cleanup_free_ char *folder = slash ? xstrndup(path, (size_t)(slash - path)) : xstrdup(".");
 	char text[16];
 	int n = snprintf(text, sizeof(text), "%d", pid);
 

@@ -2,7 +2,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -208,6 +210,11 @@ int oci_exec(struct oci_exec *e, int *out_status, struct error *err)
 	if (join(&b, &o, e, &joined, err) < 0)
 		return -1;
 	failed = finish(e, &joined, console_to, out_status, err);
+	/* whoever asked for it is told that it does not run */
+	if (failed) {
+		kill(joined.pid, SIGKILL);
+		waitpid(joined.pid, NULL, 0);
+	}
 	close_fd(joined.console);
 	close_fd(joined.pidfd);
 	return failed;

@@ -452,6 +452,9 @@ await_status() {
 	[ "$status" -eq 1 ] && [[ $output = *"execute 'no-such-program'"* ]]
 	oci exec --detach --pid-file "$BATS_TEST_TMPDIR/pid" "$ID" sleep 999 </dev/null >/dev/null 2>&1
 	oci ps "$ID" | grep "$(cat "$BATS_TEST_TMPDIR/pid").*sleep 999"
+	run oci exec --detach --pid-file /no/such/pid "$ID" sleep 994 </dev/null
+	[ "$status" -eq 1 ] && [[ $output = *"write '/no/such/pid'"* ]]
+	[ -z "$(pgrep -f 'sleep 994')" ]
 	run script -qec "$OCI --root $ROOT exec -t $ID sh -c 'tty; exit 3'" /dev/null
 	echo "$output"
 	[ "$status" -eq 3 ] && [[ $output = *"/dev/pts/0"* ]]
