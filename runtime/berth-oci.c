@@ -590,6 +590,10 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
 		if (strcmp(argv[0], commands[i].name) != 0)
 			continue;
+		if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
+			printf("usage: berth-oci %s %s\n", commands[i].name, commands[i].usage);
+			return 0;
+		}
 		if (commands[i].inside && self_protect(all, &err) < 0)
 			return fail(&err);
 		prctl(PR_SET_NAME, "berth-oci", 0, 0, 0);

@@ -129,7 +129,7 @@ int oci_exec(struct oci_exec *e, int *out_status, struct error *err);
 
 /* The config.json of "spec". */
 char *oci_spec(void);
-/* "KILL", "SIGKILL" or "9"; -1 when it is none. */
+/* "KILL", "SIGKILL" or "9"; 0 only asks whether there is anybody; -1 when it is none. */
 int oci_signal(const char *name);
 
 /* --- for those (oci_attach.c) ----------------------------------------------------------------- */

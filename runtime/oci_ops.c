@@ -20,7 +20,7 @@ int oci_signal(const char *name)
 	unsigned long long n;
 
 	if (isdigit((unsigned char)name[0]))
-		return str_to_u64(name, 1, (unsigned long long)SIGRTMAX, &n) < 0 ? -1 : (int)n;
+		return str_to_u64(name, 0, (unsigned long long)SIGRTMAX, &n) < 0 ? -1 : (int)n;
 	if (!strncasecmp(name, "SIG", 3))
 		name += 3;
 	for (int sig = 1; sig < SIGRTMIN; sig++) {
@@ -84,9 +84,10 @@ int oci_kill(const char *root, const char *id, int sig, bool all, struct error *
 	status = oci_status(&o);
 	if (all)
 		return kill_all(&o, sig, err);
+	/* containerd knows by the first words that there is nothing left to do */
 	if (status == OCI_STOPPED || status == OCI_CREATING)
-		return error_set(err, ERROR_INVALID, 0, "cannot kill a container that is %s: '%s'",
-				 oci_status_name(status), id);
+		return error_set(err, ERROR_INVALID, 0, "container not running: '%s' is %s", id,
+				 oci_status_name(status));
 	/* without a pid namespace of its own the others would stay */
 	if (sig == SIGKILL && !(o.namespaces & CLONE_NEWPID))
 		return kill_all(&o, sig, err);

@@ -106,11 +106,14 @@ await_status() {
 	oci ps "$ID" | grep 'sleep 1000'
 	run oci start "$ID"
 	[ "$status" -eq 1 ]
+	# nothing comes, but it is asked whether anybody is there
+	oci kill "$ID" 0
+	status_is running
 	oci kill "$ID" KILL
 	await_status stopped
 	grep -x begun "$BATS_TEST_TMPDIR/out"
 	run oci kill "$ID" TERM
-	[ "$status" -eq 1 ] && [[ $output = *"that is stopped"* ]]
+	[ "$status" -eq 1 ] && [[ $output = *"container not running: '$ID' is stopped"* ]]
 	oci delete "$ID"
 	run oci state "$ID"
 	[ "$status" -eq 1 ] && [[ $output = *"does not exist"* ]]
@@ -134,6 +137,10 @@ await_status() {
 	jq -e '.level == "error" and (.msg | contains("no-such-program"))' "$BATS_TEST_TMPDIR/log"
 	run oci state "$ID"
 	[ "$status" -eq 1 ]
+	run oci exec --help
+	[ "$status" -eq 0 ] && [[ $output = "usage: berth-oci exec [OPTIONS] ID COMMAND [ARG...]" ]]
+	run oci checkpoint --help
+	[ "$status" -eq 1 ]
 	# each is refused before anything is made
 	local filter
 	for filter in '.ociVersion = "invalid"' '.process.cwd = "relative"' '.process.args = []' \
@@ -143,7 +150,8 @@ await_status() {
 		'.linux.sysctl = {"kernel.panic": "77"}' '.linux.sysctl = {"net/../kernel/panic": "77"}' \
 		'.linux.rootfsPropagation = "wrong"' '.linux.seccomp = {"defaultAction": "WRONG"}' \
 		'.mounts += [{"destination": "/x"}]' '.linux.namespaces += [{"type": "user"}]' \
-		'.linux.cgroupsPath = "/../x"' '.process.terminal = true' '.hooks = 3'; do
+		'.linux.cgroupsPath = "/../x"' '.process.terminal = true' '.hooks = 3' \
+		'.linux.intelRdt = {"closID": "x"}'; do
 		cp "$B/config.json" "$BATS_TEST_TMPDIR/good"
 		config '.process.args = ["true"]'
 		config "$filter"
@@ -671,7 +679,7 @@ limit_of() {
 		status_is stopped
 		run oci kill "$ID" KILL
 		[ "$status" -eq 1 ]
-		[[ $output = *"cannot kill a container that is stopped"* ]]
+		[[ $output = *"container not running: '$ID' is stopped"* ]]
 		run oci exec "$ID" true
 		[ "$status" -eq 1 ]
 		run oci pause "$ID"
@@ -679,7 +687,7 @@ limit_of() {
 		run oci start "$ID"
 		[ "$status" -eq 1 ]
 		# its group has what is really its own
-		oci kill --all "$ID" CONT
+		oci kill --all "$ID" 0
 	done
 	oci delete "$ID"
 	[ -z "$(pgrep -f 'sleep 996')" ]
