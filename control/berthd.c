@@ -23,6 +23,7 @@
 #include "base/sock.h"
 #include "control/build.h"
 #include "control/context.h"
+#include "control/dbhold.h"
 #include "control/keylist.h"
 #include "control/session.h"
 #include "instance/call.h"
@@ -183,11 +184,14 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: berthd [--root DIR]\n");
 		return 2;
 	}
+	struct dbhold hold = DBHOLD_INIT;
 	int nudge[2], listener = -1;
 	if (instance_open(&inst, root, &err) < 0 || prepare(&inst, &err) < 0) {
 		log_error("%s", err.message);
 		return 1;
 	}
+	if (dbhold_take(&hold, &inst, &err) < 0)
+		log_error("%s: commands are slower without", err.message);
 	_cleanup_free_ char *path = instance_run(&inst, "control.sock");
 	if (pipe2(nudge, O_CLOEXEC | O_NONBLOCK) < 0)
 		error_set(&err, ERROR_SYSTEM, errno, "pipe");
@@ -209,5 +213,6 @@ int main(int argc, char **argv)
 	serve(&inst, listener, nudge);
 	close(listener);
 	unlink(path);
+	dbhold_release(&hold, &inst);
 	return 0;
 }

@@ -11,6 +11,7 @@
 
 /* How what is added here ends; CALL_NO_ROOM too. */
 #define AGAIN ", then do this again"
+#define FULL "the disk of '%s' %s: make room there" AGAIN
 
 /* SQLite wants some of these for its log. */
 #define FULL_BYTES (1ull << 20)
@@ -28,24 +29,33 @@ static bool is_full(const char *folder, const char **out_what)
 	return bytes || files;
 }
 
+/* The folder of INST whose disk is full; NULL: none. */
+static const char *find_full(const struct instance *inst, const char **out_what)
+{
+	const char *folders[] = {inst->lib, inst->run};
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
+		if (is_full(folders[i], out_what))
+			return folders[i];
+	return NULL;
+}
+
 void strain_explain(const struct instance *inst, struct error *err)
 {
-	const char *folders[] = {inst->lib, inst->run}, *what;
+	const char *folder, *what;
 	_cleanup_free_ char *said = xstrdup(err->message);
 	/* a mistake in what was asked has nothing to do with it; and once is enough */
 	if (strstr(said, AGAIN))
 		return;
 	if (err->code != ERROR_SYSTEM && err->code != ERROR_FAILED && err->sys == 0)
 		return;
-	if (err->sys == EAGAIN || err->sys == ENOMEM) {
+	if (err->sys == EAGAIN || err->sys == ENOMEM)
 		error_set(err, err->code, 0, "%s: " CALL_NO_ROOM, said);
-		return;
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
-		if (!is_full(folders[i], &what))
-			continue;
-		error_set(err, err->code, 0, "%s: the disk of '%s' %s: make room there" AGAIN, said,
-			  folders[i], what);
-		return;
-	}
+	else if ((folder = find_full(inst, &what)))
+		error_set(err, err->code, 0, "%s: " FULL, said, folder, what);
+}
+
+int strain_check_room(const struct instance *inst, struct error *err)
+{
+	const char *what, *folder = find_full(inst, &what);
+	return folder ? error_set(err, ERROR_SYSTEM, 0, FULL, folder, what) : 0;
 }

@@ -12,5 +12,8 @@
 /* Adds to ERR that a disk of the instance is full, or that no more processes can be made; nothing
  * when neither is so. */
 void strain_explain(const struct instance *inst, struct error *err);
+/* Refuses when there is no room to write, before somebody else fails who can only say that he did.
+ */
+int strain_check_room(const struct instance *inst, struct error *err);
 
 #endif

@@ -35,16 +35,18 @@ static int git_allow(struct context *c, struct request *rq, struct error *err)
 	const char *name = rq->args.v[0], *service = rq->args.v[1];
 	struct app app;
 	struct error why = ERROR_INIT;
+	bool pushes = strcmp(service, "receive-pack") == 0;
+	if (pushes && strain_check_room(c->inst, err) < 0)
+		return -1;
 	if (app_find(&c->db, name, &app, &why) == 0) {
-		if (app.locked && strcmp(service, "receive-pack") == 0)
+		if (app.locked && pushes)
 			return error_set(
 				err, ERROR_BUSY, 0,
 				"app '%s' is locked: 'apps:unlock %s' allows deploys again", name,
 				name);
 		return tenant_mend(c, &app, err);
 	}
-	if (why.code != ERROR_NO_APP || strcmp(service, "receive-pack") != 0 ||
-	    !tenant_autocreates(c)) {
+	if (why.code != ERROR_NO_APP || !pushes || !tenant_autocreates(c)) {
 		*err = why;
 		return -1;
 	}
