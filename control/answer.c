@@ -50,6 +50,15 @@ void answer_step(struct context *c, const char *fmt, ...)
 	va_end(ap);
 }
 
+void answer_property(struct context *c, const char *app, const char *key, const char *value)
+{
+	const char *all = *app ? "for " : "globally";
+	if (value)
+		answer_step(c, "Set %s to %s %s%s", key, value, all, app);
+	else
+		answer_step(c, "Unset %s %s%s", key, all, app);
+}
+
 void answer_header(struct context *c, const char *fmt, ...)
 {
 	if (!c->terminal || c->quiet)

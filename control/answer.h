@@ -15,6 +15,9 @@ void answer_step(struct context *c, const char *fmt, ...) __attribute__((format(
 void answer_header(struct context *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* "       TEXT" */
 void answer_detail(struct context *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* A property that was set, VALUE NULL: unset: "-----> Set KEY to VALUE for APP"; APP "": globally.
+ */
+void answer_property(struct context *c, const char *app, const char *key, const char *value);
 /* "TEXT" */
 void answer_line(struct context *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* " !     TEXT" on stderr, each line of it marked */

@@ -61,7 +61,7 @@ static int set_property(struct context *c, struct request *rq, const char *build
 	}
 	if (setting_set(&c->db, rq->app.id, p->setting, own, err) < 0)
 		return -1;
-	answer_header(c, value ? "Setting %s to %s" : "Unsetting %s", key, own ? own : "");
+	answer_property(c, rq->app.name, key, own);
 	return 0;
 }
 

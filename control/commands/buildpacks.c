@@ -234,7 +234,7 @@ static int set_property(struct context *c, struct request *rq, struct error *err
 				 "'%.80s' is no name of a stack, such as heroku-24", value);
 	if (setting_set(&c->db, rq->app.id, key, value, err) < 0)
 		return -1;
-	answer_header(c, value ? "Setting %s to %s" : "Unsetting %s", key, value ? value : "");
+	answer_property(c, rq->app.name, key, value);
 	return 0;
 }
 

@@ -183,7 +183,7 @@ static int builds_set(struct context *c, struct request *rq, struct error *err)
 	const char *key = rq->args.v[0], *value = rq->args.n > 1 ? rq->args.v[1] : NULL;
 	if (buildset_set(c, rq->app.id, key, value, err) < 0)
 		return -1;
-	answer_header(c, value ? "Setting %s to %s" : "Unsetting %s", key, value ? value : "");
+	answer_property(c, rq->app.name, key, value);
 	return 0;
 }
 

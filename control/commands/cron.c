@@ -128,10 +128,7 @@ static int cron_set(struct context *c, struct request *rq, struct error *err)
 	if ((value && schedule_check_zone(value, err) < 0) ||
 	    setting_set(&c->db, rq->app.id, CRON_ZONE_KEY, value, err) < 0)
 		return -1;
-	if (value)
-		answer_header(c, "Setting %s to %s", key, value);
-	else
-		answer_header(c, "Unsetting %s", key);
+	answer_property(c, rq->app.name, key, value);
 	return 0;
 }
 

@@ -191,7 +191,7 @@ static int git_set(struct context *c, struct request *rq, struct error *err)
 	}
 	if (setting_set(&c->db, rq->app.id, key, value, err) < 0)
 		return -1;
-	answer_header(c, value ? "Setting %s to %s" : "Unsetting %s", key, value ? value : "");
+	answer_property(c, rq->app.name, key, value);
 	return 0;
 }
 

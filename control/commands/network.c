@@ -175,7 +175,7 @@ static int set(struct context *c, struct request *rq, struct error *err)
 	if ((rq->args.n > 1 && egress_setting(&rq->args, 1, &value, err) < 0) ||
 	    appnet_set_egress(c, &rq->app, value, err) < 0)
 		return -1;
-	answer_step(c, "Egress of %s: %s", rq->app.name, value ? value : "open");
+	answer_property(c, rq->app.name, EGRESS_KEY, value);
 	return 0;
 }
 

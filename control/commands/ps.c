@@ -344,10 +344,7 @@ static int ps_set(struct context *c, struct request *rq, struct error *err)
 				 value);
 	if (setting_set(&c->db, rq->app.id, key, value, err) < 0)
 		return -1;
-	if (value)
-		answer_header(c, "Setting %s to %s", key, value);
-	else
-		answer_header(c, "Unsetting %s", key);
+	answer_property(c, rq->app.name, key, value);
 	answer_detail(c, "It counts from the next start: 'ps:restart' makes one");
 	return 0;
 }

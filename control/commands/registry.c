@@ -103,7 +103,7 @@ static int set(struct context *c, struct request *rq, struct error *err)
 	if ((value && check_hosts(value, err) < 0) ||
 	    setting_set(&c->db, 0, "registry-insecure", value, err) < 0)
 		return -1;
-	answer_header(c, value ? "Setting %s to %s" : "Unsetting %s", key, value ? value : "");
+	answer_property(c, rq->app.name, key, value);
 	return 0;
 }
 

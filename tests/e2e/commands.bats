@@ -570,6 +570,24 @@ processes() {
 @test "ps:set: properties, and what they are not" {
 	berth ps:set "$BARE" stop-timeout-seconds 5
 	berth ps:set "$BARE" restart-policy on-failure:3
+	# each says what it did, also to a script
+	local command key value
+	while read -r command key value; do
+		assert_equal "$(berth "$command" "$BARE" "$key" "$value" | head -n 1)" \
+			"-----> Set $key to $value for $BARE"
+		assert_equal "$(berth "$command" "$BARE" "$key" | head -n 1)" "-----> Unset $key for $BARE"
+	done <<-END
+		ps:set restart-policy always
+		git:set deploy-branch trunk
+		builder:set selected dockerfile
+		builder-dockerfile:set target last
+		buildpacks:set-property stack-name heroku-24
+		builds:set retention 5
+		cron:set timezone Europe/Berlin
+		network:set egress none
+	END
+	assert_equal "$(berth builds:set --global retention 7)" "-----> Set retention to 7 globally"
+	assert_equal "$(berth builds:set --global retention)" "-----> Unset retention globally"
 	run berth ps:set "$BARE" restart-policy sometimes
 	assert_equal "$status" 1
 	assert_contains "$output" "on-failure:N, always, unless-stopped or no"
