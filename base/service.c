@@ -7,9 +7,13 @@
 #include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/sock.h"
 #include "base/strbuf.h"
 
@@ -62,6 +66,28 @@ int service_listen(const char *path, int type, mode_t mode, uid_t uid, gid_t gid
 		gid = (gid_t)-1;
 	}
 	return sock_listen(path, type, mode, uid, gid, out_fd, err);
+}
+
+void service_notify(const char *state, const int *fds, size_t n)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+
+	if (!path || !*path || strlen(path) >= sizeof(to.sun_path))
+		return;
+	memcpy(to.sun_path, path, strlen(path));
+	if (*path == '@')
+		to.sun_path[0] = '\0';
+	socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && connect(fd, (const struct sockaddr *)&to, len) == 0)
+		(void)sock_send(fd, state, strlen(state), fds, n, NULL);
+}
+
+void service_ready(void)
+{
+	service_notify("READY=1", NULL, 0);
+	unsetenv("NOTIFY_SOCKET");
 }
 
 int service_become(uid_t uid, gid_t gid, struct error *err)

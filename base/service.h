@@ -7,6 +7,7 @@
 #ifndef BASE_SERVICE_H
 #define BASE_SERVICE_H
 
+#include <stddef.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -19,6 +20,13 @@ int service_options(int argc, char **argv, const char *name, const char **out_ro
  * root). Listening, O_CLOEXEC. */
 int service_listen(const char *path, int type, mode_t mode, uid_t uid, gid_t gid, int *out_fd,
 		   struct error *err);
+
+/* Tells systemd STATE (sd_notify(3)), and passes it copies of N descriptors; nothing happens where
+ * nobody listens. */
+void service_notify(const char *state, const int *fds, size_t n);
+/* Tells it that requests are served from now on. What this process starts cannot tell it any more:
+ * NOTIFY_SOCKET goes from the environment. */
+void service_ready(void);
 
 /* Becomes UID and GID without further groups, and can gain nothing by an exec from here on
  * (PR_SET_NO_NEW_PRIVS). Being that user already is fine; being another one, not root, fails. */

@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/service.h"
 #include "base/sock.h"
 #include "control/build.h"
 #include "control/context.h"
@@ -210,6 +211,7 @@ int main(int argc, char **argv)
 	sigaction(SIGPIPE, &ignore, NULL);
 	fcntl(nudge[0], F_SETFL, 0); /* the watcher polls it; only writers must not wait */
 	log_info("berthd %s serves '%s'", BERTH_VERSION, path);
+	service_ready();
 	serve(&inst, listener, nudge);
 	close(listener);
 	unlink(path);

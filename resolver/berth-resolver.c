@@ -40,6 +40,7 @@ static int serve(const char *root, struct error *err)
 	if (chdir("/") < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "change to /");
 	raise_limits();
+	service_ready();
 	return server_run(&inst, sockets, alive, err);
 }
 

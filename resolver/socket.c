@@ -8,11 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/sock.h"
+#include "base/service.h"
 #include "base/strbuf.h"
 
 #define FIRST_FD 3 /* SD_LISTEN_FDS_START */
@@ -74,24 +73,6 @@ static int take(const int fds[SOCKET_COUNT], int out[SOCKET_COUNT], struct error
 	return 0;
 }
 
-/* Hands copies to systemd, which gives them back at the next start. */
-static void have_kept(const int fds[SOCKET_COUNT])
-{
-	static const char text[] = "FDSTORE=1\nFDNAME=resolver";
-	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un to = {.sun_family = AF_UNIX};
-	if (!path || !*path || strlen(path) >= sizeof(to.sun_path))
-		return;
-	memcpy(to.sun_path, path, strlen(path));
-	if (*path == '@')
-		to.sun_path[0] = '\0';
-	socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
-	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	/* without it questions are lost while this is restarted, and asked again */
-	if (fd >= 0 && connect(fd, (const struct sockaddr *)&to, len) == 0)
-		(void)sock_send(fd, text, sizeof(text) - 1, fds, SOCKET_COUNT, NULL);
-}
-
 int socket_take(const struct instance *inst, int out[SOCKET_COUNT], struct error *err)
 {
 	const char *passed = getenv(SOCKET_ENV), *pid = getenv("LISTEN_PID"),
@@ -106,6 +87,8 @@ int socket_take(const struct instance *inst, int out[SOCKET_COUNT], struct error
 		return take(fds, out, err);
 	if (socket_open(inst, out, err) < 0)
 		return -1;
-	have_kept(out);
+	/* systemd gives the copies back at the next start; without it questions are lost while this
+	 * is restarted, and asked again */
+	service_notify("FDSTORE=1\nFDNAME=resolver", out, SOCKET_COUNT);
 	return 0;
 }

@@ -26,6 +26,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/service.h"
 #include "base/sock.h"
 #include "instance/instance.h"
 #include "runtime/cgroup.h"
@@ -208,6 +209,7 @@ static int run(const struct instance *inst, char *title, size_t title_len, struc
 		return error_set(err, ERROR_SYSTEM, errno, "signalfd");
 	if (sock_listen(path, SOCK_STREAM, 0660, 0, inst->gid, &listener, err) < 0)
 		return -1;
+	service_ready();
 	log_info("ready");
 	post = (struct post){inst, listener, getpid(), -1, title, title_len};
 	for (;;) {

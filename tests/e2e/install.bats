@@ -43,7 +43,7 @@ setup_file() {
 	# RestrictSUIDSGID answers openat2 with ENOSYS
 	run ! grep -n '^RestrictSUIDSGID=' "$UNITS"/*.service
 	run ! grep -nE '^(System|Restrict|Protect|Private|Lock)' "$UNITS/berth-runtime.service"
-	# a socket that is ordered as by default would have to start before berth.service
+	# a socket that is ordered as by default would have to start before berth-init.service
 	local socket
 	for socket in "$UNITS"/*.socket; do
 		grep -q '^DefaultDependencies=no' "$socket"

@@ -193,6 +193,7 @@ no_connections() {
 			first = subprocess.Popen([program, "--root", root], env=env)
 			text, control, _, _ = notify.recvmsg(100, socket.CMSG_SPACE(8))
 			assert text.startswith(b"FDSTORE=1"), text
+			assert notify.recv(100) == b"READY=1"
 			fds = array.array("i", control[0][2])
 			first.kill()
 			first.wait()
