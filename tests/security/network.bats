@@ -327,6 +327,38 @@ learned() {
 	[[ $route == *"via fe80::5"* ]]
 }
 
+# As a daemon of the host's that tells all its links of routers would
+advertise='import socket, struct, sys
+with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as s:
+    s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+    s.bind(("fe80::9", 0, 0, socket.if_nametoindex(sys.argv[1])))
+    body = struct.pack(">BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0)
+    s.sendto(body, ("ff02::1", 0, 0, socket.if_nametoindex(sys.argv[1])))'
+
+@test "9: no container hears of a router from the host either" {
+	has_ipv6 || skip "this kernel does not forward IPv6 for single interfaces"
+	peer=$(container start --layer "$STACK" --net egress --range 8 sec-other -- /probe listen 8080)
+	link=$(ip -o route get "$peer" | grep -oE "b$NUMBER-[0-9a-f]{4}")
+	ip -6 addr add fe80::9/64 dev "$link" nodad
+	learned inside sec-other >"$WORK/other"
+	python3 -IS -c "$advertise" "$link" || true
+	sleep 0.2
+	diff <(learned inside sec-other) "$WORK/other"
+	# the control: without the rule it does; the next start brings the table back
+	nft flush chain inet "berth-$NUMBER" answers
+	for ((i = 0; i < 100; i++)); do
+		python3 -IS -c "$advertise" "$link"
+		[ -z "$(inside sec-other ip -6 route show default)" ] || break
+		sleep 0.1
+	done
+	route=$(inside sec-other ip -6 route show default)
+	nft delete table inet "berth-$NUMBER"
+	container stop sec-other 0
+	probe --net egress -- true
+	nft list table inet "berth-$NUMBER" >/dev/null
+	[[ $route == *"via fe80::9"* ]]
+}
+
 @test "9: a container image's program is its app's, linked and closed as others" {
 	image=$(container start --layer "$STACK" --net egress --range 6 --profile image sec-image -- /probe listen 8080)
 	run probe --net egress --range 8 -- net "$GATEWAY:9" "$image:8080"
