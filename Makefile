@@ -4,7 +4,7 @@ B := build
 VERSION := 0.1.0
 CC := gcc
 ASAN_CC := gcc
-PKGS := libgit2 libmicrohttpd libseccomp libcap yaml-0.1 jansson sqlite3 libsodium nettle libarchive libcurl libmnl libnftables
+PKGS := libgit2 libmicrohttpd libseccomp libcap yaml-0.1 jansson sqlite3 libsodium nettle libarchive libmnl libnftables
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 WARN := -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wundef -Wwrite-strings -Wcast-qual -Wstrict-prototypes \
 	-Wmissing-prototypes -Wold-style-definition -Wnull-dereference -Wimplicit-fallthrough
@@ -59,7 +59,7 @@ LINK = @mkdir -p $(@D); $(if $(V),,printf '  %-6s %s\n' LINK $@;) $(CC) $(CFLAGS
 $(B)/bin/berth: $(B)/obj/control/berth.o $(call lib,control receiver router resolver runtime plugins instance base)
 	$(LINK) -ljansson -lsodium -lmd -lyaml
 $(B)/bin/berthd: $(B)/obj/control/berthd.o $(call lib,control receiver buildpacks runtime router resolver plugins instance base)
-	$(LINK) -lgit2 -ljansson -lsqlite3 -lsodium -larchive -lnettle -lcurl -lyaml
+	$(LINK) -lgit2 -ljansson -lsqlite3 -lsodium -larchive -lnettle -lyaml
 $(B)/bin/berth-runtime: $(B)/obj/runtime/berth-runtime.o $(call lib,runtime instance base)
 	$(LINK) -lseccomp -lcap -lmnl -lnftables -larchive -lnettle -ljansson -lsodium
 $(B)/bin/berth-oci: $(B)/obj/runtime/berth-oci.o $(call lib,runtime instance base)
@@ -89,7 +89,7 @@ UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*/*.c))
 unit_libs = $(B)/asan/lib$(1).a $(if $(filter buildpacks control,$(1)),$(B)/asan/libruntime.a) \
 	$(if $(filter control,$(1)),$(foreach r,receiver buildpacks router resolver plugins,$(B)/asan/lib$(r).a)) \
 	$(B)/asan/libinstance.a $(B)/asan/libbase.a
-TEST_LIBS := -lgit2 -lmd -ljansson -lsqlite3 -lsodium -larchive -lnettle -lcurl -lyaml -lseccomp -lcap -lmnl -lnftables -lmicrohttpd -lm
+TEST_LIBS := -lgit2 -lmd -ljansson -lsqlite3 -lsodium -larchive -lnettle -lyaml -lseccomp -lcap -lmnl -lnftables -lmicrohttpd -lm
 define unit_room
 $(B)/unit/$(1)/%: tests/unit/$(1)/%.c $(call unit_libs,$(1))
 	@mkdir -p $$(@D)

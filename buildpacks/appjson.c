@@ -234,6 +234,9 @@ static int parse_formation(struct appjson *aj, const struct field *root, struct 
 	return 0;
 }
 
+/* What a header's name may not have (RFC 9110, token). */
+#define NO_TOKEN "\r\n \t\"(),/:;<=>?@[\\]{}"
+
 static int parse_headers(const struct field *f, struct strvec *out, struct error *err)
 {
 	if (check_kind(f, false, err) < 0)
@@ -246,7 +249,7 @@ static int parse_headers(const struct field *f, struct strvec *out, struct error
 		_cleanup_free_ char *n = NULL, *v = NULL;
 		if (get_text(&name, &n, err) < 0 || get_text(&value, &v, err) < 0)
 			return -1;
-		if (!n || !*n || strpbrk(n, "\r\n: \t"))
+		if (!n || !*n || strpbrk(n, NO_TOKEN))
 			return wrong(&name, "a header's name", err);
 		if (!v || strpbrk(v, "\r\n"))
 			return wrong(&value, "a header's value of one line", err);

@@ -671,6 +671,11 @@ begin_push() {
 	assert_unchanged "health check 'front page' of web.1 failed 2 times"
 	assert_contains "$output" "the answer lacks 'three'"
 	echo three >"$dir/text"
+	sed -i 's/"wait": 0/"wait": 0, "scheme": "https", "timeout": 2/' "$dir/app.json"
+	run push_app "$dir" "$app"
+	assert_unchanged "health check 'front page' of web.1 failed 2 times"
+	[[ $output =~ GET\ https://10\.[0-9.]+:[0-9]+/:\ .*[a-z] ]]
+	sed -i 's/"https"/"http"/; s,"path": "/",&"\, "httpHeaders": [{"name": "X-A"\, "value": "b c"}],; s,/"",/",' "$dir/app.json"
 	push_app "$dir" "$app"
 	assert_equal "$(http "$host")" three
 }

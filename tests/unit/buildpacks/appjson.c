@@ -127,6 +127,10 @@ static void test_errors(void **state)
 	bad("{\"healthchecks\": {\"web\": [{\"httpHeaders\": [{\"name\": \"a\", \"value\": "
 	    "\"b\\nc\"}]}]}}",
 	    "httpHeaders[0].value");
+	/* curl would take it as the name of a file */
+	bad("{\"healthchecks\": {\"web\": [{\"httpHeaders\": [{\"name\": \"@/etc/passwd\", "
+	    "\"value\": \"b\"}]}]}}",
+	    "httpHeaders[0].name");
 	bad("{\"scripts\": {\"dokku\": \"x\"}}", "'scripts.dokku' must be an object");
 	bad("{\"cron\": {}}", "'cron' must be a list");
 	bad("{\"cron\": [5]}", "'cron[0]' must be an object");
