@@ -54,6 +54,18 @@ refused() {
 	refused "has the digest sha256:" docker --digest 'add("f")'
 }
 
+@test "what is sound in an image that is refused goes too" {
+	archive oci --below 'add("bin/true", mode=0o755)'
+	berth image:import sound:1 <"$BATS_TEST_TMPDIR/bad.tar"
+	berth image:remove sound:1
+	archive docker --below 'add("bin/true", mode=0o755)'
+	berth image:import sound:2 <"$BATS_TEST_TMPDIR/bad.tar"
+	berth image:remove sound:2
+	refused "has the digest sha256:" oci --below --digest 'add("f")'
+	refused "its content has the digest" docker --below --diffid 'add("f")'
+	refused "leads out of the archive" docker --below --layerout 'add("f")'
+}
+
 @test "documents that do not hold together" {
 	refused "is missing in the image's archive" oci --missing 'add("f")'
 	refused "'l/layer.tar' is missing" docker --missing 'add("f")'
