@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The files that a container image travels as: an archive (docker save, an OCI archive) that came
- * through a descriptor and is kept in a file without a name, or a folder in the OCI image layout
- * that skopeo wrote. Names in it are a tenant's: they are compared, never opened; what would lead
- * out of the archive is refused by name.
+ * through a descriptor, or a folder in the OCI image layout that skopeo wrote. An archive is kept
+ * in a file without a name, unless it is a file already that holds an image's plain tar: that may
+ * change at any moment, but each layer is hashed as it is read (runtime/intake.h). Names in it are
+ * a tenant's: they are compared, never opened; what would lead out of the archive is refused by
+ * name.
  *
  * Runs as user berth. One file of a parcel is open at a time.
  */
@@ -51,7 +53,8 @@ struct parcel {
 void parcel_release(struct parcel *b);
 #define _cleanup_parcel_ _cleanup_(parcel_release)
 
-/* Keeps all that FD gives (plain, or packed with gzip, bzip2, xz or zstd) and lists it. */
+/* Keeps all that FD gives (plain, or packed with gzip, bzip2, xz or zstd), where it has to, and
+ * lists it. */
 int parcel_receive(const struct instance *inst, int fd, struct parcel *b, struct error *err);
 /* The image layout in the folder PATH. */
 int parcel_open_folder(const char *path, struct parcel *b, struct error *err);

@@ -17,6 +17,7 @@
 #include "runtime/whiteout.h"
 
 #define MAX_ID 65535
+#define BLOCK (256u << 10)
 /* What a feeder may still have to say after the end of the archive. */
 #define MAX_TRAILING (16u << 20)
 
@@ -323,7 +324,7 @@ int unpack_tar(int fd, const struct unpack *how, struct error *err)
 						    ARCHIVE_EXTRACT_SECURE_NODOTDOT |
 						    ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS |
 						    (layer ? ARCHIVE_EXTRACT_SPARSE : 0));
-	if (archive_read_open_fd(in, fd, 65536) != ARCHIVE_OK)
+	if (archive_read_open_fd(in, fd, BLOCK) != ARCHIVE_OK)
 		return error_set(err, ERROR_INVALID, 0, "read the archive: %s",
 				 archive_error_string(in));
 	for (;;) {

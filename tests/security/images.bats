@@ -42,8 +42,14 @@ refused() {
 	berth image:import good:1 <"$BATS_TEST_TMPDIR/bad.tar"
 	archive docker --gzip 'add("bin/true", mode=0o755)'
 	berth image:import good:2 <"$BATS_TEST_TMPDIR/bad.tar"
+	# a file that user berth cannot read, and none at all
+	chmod 600 "$BATS_TEST_TMPDIR/bad.tar"
+	berth image:import good:3 <"$BATS_TEST_TMPDIR/bad.tar"
+	cat "$BATS_TEST_TMPDIR/bad.tar" | berth image:import good:4
 	berth image:remove good:1
 	berth image:remove good:2
+	berth image:remove good:3
+	berth image:remove good:4
 }
 
 @test "digests and sizes that do not match" {
