@@ -3,7 +3,15 @@ of them costs, and how soon a program that was killed runs again.
 
 BENCH_CROWD ("1 100 500") says how many are there. Berth's are the processes of one app, with a network
 each, as in earnest. Docker's stand beside them, without network: its daemon keeps books of its own.
-crun and runc keep none that grow; they start on the same machine, one run of each in turn."""
+crun and runc keep none that grow; they start on the same machine, one run of each in turn.
+
+Nine tenths of the processor's time for one start are the kernel's (perf record -a -g over 60 starts with
+network, Linux 6.18, control groups of version 1). By call: exit_group 14 %, clone3 12 % (half of it
+setup_net of the network namespace), clone 8 %, sendto 8 % (veth_newlink and the addresses), mount 7 %,
+openat and openat2 10 %, page faults 5 %, mkdir and rmdir of five control groups 6 %, pivot_root 1 %. More
+than a third, exit_group, clone, a part of clone3 and the page faults, is for copying and dropping the
+address space of berth-runtime, whose libraries make 144 mappings; they are also most of the kernel's
+memory for the two processes, shim and init, that a container has and crun's has not."""
 
 import io
 import os
