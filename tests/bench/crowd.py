@@ -31,6 +31,7 @@ CONTAINER = [f"{TOOLS}/container", "--root", ROOT]
 LAYERS = ["--layer", "layer/bench-first", "--layer", "layer/debian-12"]
 IMAGE = "berth-bench-first"
 FIRST = f"{TOOLS}/first"
+OF_A_TYPE = 100  # the most that ps:scale takes
 # within this the kernel has taken the namespaces of the container before away
 SETTLE_S = 0.1
 # containers of each kind whose memory is counted at a time, and how often
@@ -89,7 +90,7 @@ def push_app():
     os.mkdir(repo)
     shutil.copy(FIRST, repo)
     with open(f"{repo}/Procfile", "w") as f:
-        f.write("idle: ./first stay\n")
+        f.writelines(f"idle{n}: ./first stay\n" for n in range(max(SIZES) // OF_A_TYPE + 1))
     commit(repo, "first")
     push(repo, "crowd")
 
@@ -97,7 +98,8 @@ def push_app():
 def grow(now, to):
     """Milliseconds that each container more has taken."""
     begin = time.perf_counter()
-    run(*BERTH, "ps:scale", "crowd", f"idle={to}")
+    run(*BERTH, "ps:scale", "crowd", *(f"idle{n}={min(OF_A_TYPE, max(0, to - n * OF_A_TYPE))}"
+                                       for n in range(max(SIZES) // OF_A_TYPE + 1)))
     ours, peers = (time.perf_counter() - begin) * 1000 / (to - now), {}
     if has_docker():
         begin = time.perf_counter()
