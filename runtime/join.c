@@ -18,12 +18,14 @@
 #include "runtime/step.h"
 #include "runtime/terminal.h"
 
+#define PROC "/proc/"
+
 struct joining {
 	const struct join *join;
 	int report[2]; /* the program's: step_reports, or the end at exec */
 	int pids[2];   /* the joiner's: the program's pid in our numbers, or -errno */
 	int console[2];
-	int label;
+	int proc; /* the host's, while there is a label to set, or -1 */
 };
 
 static void check(int failed, const struct joining *j, enum step step)
@@ -42,6 +44,20 @@ static int open_terminal(const struct joining *j, uid_t uid)
 	check(terminal_pass(j->console[1], "c", 1, master), j, STEP_TERMINAL);
 	close(master);
 	return slave;
+}
+
+/* The kernel takes it from the process alone that opened the file, and only the host's /proc is
+ * sure to be one. */
+static void set_label(const struct joining *j)
+{
+	const struct join *q = j->join;
+	_cleanup_close_ int fd = -1;
+
+	if (j->proc < 0)
+		return;
+	fd = openat(j->proc, q->label_file + strlen(PROC), O_WRONLY | O_CLOEXEC);
+	check(fd < 0 || write(fd, q->label, strlen(q->label)) != (ssize_t)strlen(q->label), j,
+	      STEP_LABEL);
 }
 
 /* The program itself, in all namespaces. */
@@ -73,9 +89,7 @@ static void run(const struct joining *j)
 		check(ioctl(0, TIOCSCTTY, 0) < 0, j, STEP_TERMINAL);
 	for (int sig = 1; sig < _NSIG; sig++)
 		signal(sig, SIG_DFL);
-	if (j->label >= 0)
-		check(write(j->label, q->label, strlen(q->label)) != (ssize_t)strlen(q->label), j,
-		      STEP_LABEL);
+	set_label(j);
 	step = program_become(&program, &subject);
 	if (step != STEP_NONE)
 		step_fail(j->report[1], step, subject, errno);
@@ -98,8 +112,8 @@ static void enter(struct joining *j)
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	check(cgroup_enter(q->cgroup), j, STEP_CGROUP);
 	if (q->label_file) {
-		j->label = open(q->label_file, O_WRONLY | O_CLOEXEC);
-		check(j->label < 0, j, STEP_LABEL);
+		j->proc = open(PROC, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		check(j->proc < 0, j, STEP_LABEL);
 	}
 	check((q->namespaces && setns(q->pidfd, q->namespaces) < 0) || chdir("/") < 0, j,
 	      STEP_JOIN);

@@ -23,7 +23,7 @@ struct join {
 	unsigned keep_fds; /* descriptors 3.. that the program inherits */
 	bool tty;          /* a new terminal of the container's own /dev/pts */
 	unsigned short rows, columns;
-	const char *label_file, *label; /* of a security module */
+	const char *label_file, *label; /* of a security module: /proc/self/attr/... */
 	bool stays;                     /* outlives the caller */
 };
 

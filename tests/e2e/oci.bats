@@ -456,6 +456,8 @@ await_status() {
 	[[ $output = *"Remote I/O error"* ]]
 	run oci exec --user 5:6 --cwd /tmp --env X=y "$ID" sh -c 'id; pwd; echo $X'
 	[ "$output" = $'uid=5 gid=6 groups=6\n/tmp\ny' ] || [ "$output" = $'uid=5 gid=6\n/tmp\ny' ]
+	# the kernel takes a label from the process itself alone
+	[ ! -e /proc/self/attr/apparmor/exec ] || oci exec --apparmor unconfined "$ID" true
 	run oci exec "$ID" no-such-program
 	[ "$status" -eq 1 ] && [[ $output = *"execute 'no-such-program'"* ]]
 	oci exec --detach --pid-file "$BATS_TEST_TMPDIR/pid" "$ID" sleep 999 </dev/null >/dev/null 2>&1
