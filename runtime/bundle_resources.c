@@ -43,15 +43,17 @@ static bool get(struct fields *f, json_t *parent, const char *key, int64_t *out)
 static void read_memory(struct bundle *b, struct fields *f, json_t *m, bool v2)
 {
 	int64_t limit = 0, swap = 0, n;
-	bool has_limit = get(f, m, "limit", &limit), has_swap = get(f, m, "swap", &swap);
+	/* 0 is what engines say of what they do not mean to set */
+	bool has_limit = get(f, m, "limit", &limit) && limit;
+	bool has_swap = get(f, m, "swap", &swap) && swap;
 
 	if (has_limit && has_swap && swap >= 0 && limit >= 0 && swap < limit)
 		fields_bad(f, "'memory': 'swap' counts memory and swap together: it cannot be "
 			      "less than 'limit'");
 	if (v2) {
-		if (has_limit && limit)
+		if (has_limit)
 			add_max(b, "memory.max", limit);
-		if (has_swap && swap)
+		if (has_swap)
 			add_max(b, "memory.swap.max",
 				swap < 0 || !has_limit || limit < 0 ? -1 : swap - limit);
 		if (get(f, m, "reservation", &n) && n)
@@ -62,7 +64,7 @@ static void read_memory(struct bundle *b, struct fields *f, json_t *m, bool v2)
 		add_number(b, "memory", "memory.limit_in_bytes", limit);
 	if (has_swap)
 		add_number(b, "memory", "memory.memsw.limit_in_bytes", swap);
-	if (get(f, m, "reservation", &n))
+	if (get(f, m, "reservation", &n) && n)
 		add_number(b, "memory", "memory.soft_limit_in_bytes", n);
 	/* accounting of its own is gone from newer kernels, where memory counts all */
 	if (get(f, m, "kernel", &n) && n > 0)
@@ -81,10 +83,12 @@ static void read_memory(struct bundle *b, struct fields *f, json_t *m, bool v2)
 
 static void read_cpu_v2(struct bundle *b, struct fields *f, json_t *c)
 {
-	int64_t shares = 0, quota = 0, period = 100000, n;
+	int64_t shares = 0, quota = 0, period = 0, n;
 	bool has_quota = get(f, c, "quota", &quota) && quota;
-	bool has_period = get(f, c, "period", &period);
+	bool has_period = get(f, c, "period", &period) && period;
 
+	if (!has_period)
+		period = 100000;
 	if (get(f, c, "shares", &shares) && shares) {
 		int64_t at_least = shares < 2 ? 2 : shares > 262144 ? 262144 : shares;
 

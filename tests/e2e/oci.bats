@@ -574,6 +574,9 @@ limit_of() {
 	script 'sleep 1000'
 	create
 	oci start "$ID"
+	# what Docker says of limits that it does not change
+	oci update --resources - "$ID" <<<'{"cpu": {"shares": 0, "quota": 0, "period": 0, "cpus": ""},
+		"memory": {"limit": 0, "swap": 0, "reservation": 0}, "blockIO": {}}'
 	oci update --memory 64m --pids-limit 60 --cpu-share 512 "$ID"
 	[ "$(limit_of memory memory.limit_in_bytes memory.max)" = 67108864 ]
 	[ "$(limit_of pids pids.max pids.max)" = 60 ]
