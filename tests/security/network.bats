@@ -31,10 +31,13 @@ teardown() {
 	machine_down "bsecr$$"
 }
 
-# What makes a router of a machine, of all its interfaces but containers'.
+# What makes a router of the host, and what its own routers may tell it: not of interfaces that other
+# tests make.
 host_switches() {
-	(cd /proc/sys/net/ipv6/conf && grep -s . all/*forwarding default/*forwarding lo/*forwarding \
-		./*/accept_ra | grep -v "^./b[0-9]*-")
+	(cd /proc/sys/net/ipv6/conf && for name in all default lo \
+		$({ ip route show default; ip -6 route show default; } | grep -oP ' dev \K\S+' | sort -u); do
+		grep -s . "$name"/*forwarding "$name"/accept_ra
+	done) || true
 }
 
 # The host's IPv6 addresses, in brackets.
