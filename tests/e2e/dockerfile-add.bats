@@ -113,10 +113,11 @@ built() {
 	echo '*' >"$dir/.dockerignore"
 	push_app "$dir" "$origin"
 	commit=$(git -C "$dir" rev-parse HEAD)
-	url=ssh://berth@127.0.0.1:$SSH_PORT/$origin
+	# no other test allows it by this name
+	url=ssh://berth@localhost:$SSH_PORT/$origin
 	run -1 built <<<"ADD $url /a"
-	assert_contains "$output" "'git:allow-host 127.0.0.1:$SSH_PORT' does"
-	berth git:allow-host "127.0.0.1:$SSH_PORT"
+	assert_contains "$output" "'git:allow-host localhost:$SSH_PORT' does"
+	berth git:allow-host "localhost:$SSH_PORT"
 	berth git:public-key || berth git:generate-deploy-key
 	run -1 built <<<"ADD $url /a"
 	assert_contains "$output" "git:public-key"

@@ -179,7 +179,7 @@ get_by() {
 				$body = (split /\r\n\r\n/, <$s> // "", 2)[1] // "";
 			}
 			$body =~ /^(\w+)\n$/ ? $good++ : $bad++;
-			$seen{$1}++ if $body =~ /^(\w+)\n$/;
+			print "$1\n" if $body =~ /^(\w+)\n$/ && !$seen{$1}++;
 			print "begun\n" if $good == 1;
 			select undef, undef, undef, 0.005;
 		}
@@ -191,6 +191,8 @@ get_by() {
 		echo "$word" >"$DIR/text"
 		push_app "$DIR" "$B" >&2
 		assert_equal "$(get "$A" "$B.internal")" "$word"
+		# who asks once a second has heard of it
+		wait_for 20 grep -qx "$word" "$BATS_TEST_TMPDIR/said"
 	done
 	# past the end of the old ones
 	wait_for 20 only_one_of "$B"
