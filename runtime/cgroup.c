@@ -240,6 +240,20 @@ int cgroup_init(const struct instance *inst, struct error *err)
 	return failed;
 }
 
+/* On version 1, whose groups need nothing but a folder, one that somebody took the instance's own
+ * away from makes that again. */
+static int make_group(unsigned tree, const char *path)
+{
+	if (mkdir(path, 0755) == 0 || errno == EEXIST)
+		return 0;
+	if (errno != ENOENT || found.v2)
+		return -1;
+	log_warning("'%s' has gone, and is made again", found.trees[tree].path);
+	if (mkdir(found.trees[tree].path, 0755) < 0 && errno != EEXIST)
+		return -1;
+	return mkdir(path, 0755) < 0 && errno != EEXIST ? -1 : 0;
+}
+
 static int open_trees(const char *id, bool make, struct cgroup *out, struct error *err)
 {
 	struct cgroup cg = {.v2 = found.v2};
@@ -248,7 +262,7 @@ static int open_trees(const char *id, bool make, struct cgroup *out, struct erro
 		_cleanup_free_ char *path = xasprintf("%s/%s", found.trees[i].path, id);
 		int fd;
 
-		if (make && mkdir(path, 0755) < 0 && errno != EEXIST) {
+		if (make && make_group(i, path) < 0) {
 			cgroup_close(&cg);
 			return error_set(err, ERROR_SYSTEM, errno, "make cgroup '%s'", path);
 		}
