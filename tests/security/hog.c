@@ -55,7 +55,11 @@ static long one_queue(void)
 	char name[64];
 
 	snprintf(name, sizeof(name), "/hog-%d-%ld", getpid(), n_taken);
-	return mq_open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600, NULL);
+	mqd_t queue = mq_open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600, NULL);
+	/* it goes with this process: one with a name would stay, and count for its maker */
+	if (queue >= 0)
+		mq_unlink(name);
+	return queue;
 }
 
 static long one_terminal(void)
