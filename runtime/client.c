@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/sock.h"
+#include "runtime/specwire.h"
 #include "runtime/status.h"
 #include "runtime/wire.h"
 

@@ -23,7 +23,7 @@
 #include "runtime/pack.h"
 #include "runtime/roster.h"
 #include "runtime/shim.h"
-#include "runtime/spec.h"
+#include "runtime/specwire.h"
 #include "runtime/status.h"
 #include "runtime/volume.h"
 #include "runtime/wire.h"

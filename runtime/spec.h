@@ -2,8 +2,7 @@
 /*
  * What a container is to be: the one value that crosses from the unprivileged side to
  * berth-runtime. It names layers, caches and volumes by id, never by path; berth-runtime looks
- * each up below its own folders. Its encoded form is bounded (SPEC_ENCODED_MAX), versioned, and
- * checked field by field when decoded (tests/fuzz/spec).
+ * each up below its own folders. It crosses as runtime/specwire.h says.
  */
 #ifndef RUNTIME_SPEC_H
 #define RUNTIME_SPEC_H
@@ -13,14 +12,13 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "base/strbuf.h"
 #include "base/strvec.h"
 
-#define SPEC_VERSION 2
-#define SPEC_ENCODED_MAX (2u << 20)
 #define SPEC_MAX_LAYERS 128
 #define SPEC_MAX_MOUNTS 32
 #define SPEC_MAX_ARGS 4096
+#define SPEC_PATH_MAX 1024 /* inside the container */
+#define SPEC_LABEL_MAX 255
 
 enum spec_profile {
 	SPEC_APP = 1,   /* runs as INSTANCE_APP_UID, no capabilities, root read-only, /app and /tmp
@@ -138,10 +136,5 @@ void container_spec_add_mount(struct container_spec *spec, enum spec_mount_kind 
 
 /* Checks every field; the error names the first that is wrong. */
 int container_spec_check(const struct container_spec *spec, struct error *err);
-int container_spec_encode(const struct container_spec *spec, struct strbuf *out, struct error *err);
-/* SPEC must be initialised and empty. Refuses anything that container_spec_check refuses,
- * unknown or repeated fields, and trailing bytes. */
-int container_spec_decode(struct container_spec *spec, const void *data, size_t len,
-			  struct error *err);
 
 #endif

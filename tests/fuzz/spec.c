@@ -1,7 +1,7 @@
 /* room: runtime */
 /* SPDX-License-Identifier: MIT */
 /* What user berth sends to the root process: a container spec. */
-#include "runtime/spec.h"
+#include "runtime/specwire.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "runtime/spec.h"
+#include "runtime/specwire.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
