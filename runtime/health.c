@@ -220,3 +220,18 @@ bool health_take(struct health *h)
 	plan_next(h, now);
 	return s->health != before;
 }
+
+void health_tell(const struct health *h, struct logfile *log, enum container_health before)
+{
+	const struct container_status *now = h->status;
+	const char *from = runtime_health_name(before), *to = runtime_health_name(now->health);
+
+	if (now->health == HEALTH_HEALTHY)
+		logfile_say(log, "Health changed from %s to %s", from, to);
+	else if (now->health_exit == HEALTH_TIMED_OUT)
+		logfile_say(log, "Health changed from %s to %s: no answer within %u s", from, to,
+			    (h->spec->timeout_ms + 999) / 1000);
+	else
+		logfile_say(log, "Health changed from %s to %s: %s%s(status %d)", from, to,
+			    now->health_text, now->health_text[0] ? " " : "", now->health_exit);
+}

@@ -18,6 +18,7 @@
 
 #include "runtime/client.h"
 #include "runtime/container.h"
+#include "runtime/logfile.h"
 #include "runtime/plan.h"
 
 #define HEALTH_LEAST_MS 5000 /* between two checks, whatever the image says */
@@ -53,5 +54,7 @@ bool health_may_read(const struct health *h);
 void health_read(struct health *h);
 /* Its pidfd is readable: true when the state has changed. */
 bool health_take(struct health *h);
+/* Names in LOG the change from BEFORE, and what the check said. */
+void health_tell(const struct health *h, struct logfile *log, enum container_health before);
 
 #endif

@@ -2,11 +2,9 @@
 #include "runtime/shim.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -26,7 +24,7 @@
 #include "runtime/meter.h"
 #include "runtime/logfile.h"
 #include "runtime/network.h"
-#include "runtime/pace.h"
+#include "runtime/output.h"
 #include "runtime/plan.h"
 #include "runtime/quota.h"
 #include "runtime/resolvers.h"
@@ -37,9 +35,6 @@
 
 #define DEFAULT_STOP_MS 30000
 #define STOPPERS 8
-#define READ_SIZE 16384
-/* Output that is read before the other events get their turn. */
-#define READ_ROUNDS 64
 
 struct shim {
 	const struct instance *inst;
@@ -53,17 +48,15 @@ struct shim {
 	struct logfile log;
 	struct meter meter;
 	struct quota quota;
-	struct pace pace;
+	struct output output;
 	struct health health;
 	struct strbuf resolv;
 	bool attached, has_log;
-	int conn;     /* the session, -1 when detached or gone */
-	int folder;   /* run/containers/ID */
-	int control;  /* listening */
-	int signals;  /* a signalfd: SIGTERM, which stops the container */
-	int console;  /* with spec->tty, until it is handed over */
-	int output;   /* the read end of the program's output */
-	int stdio[3]; /* for the next start */
+	int conn;    /* the session, -1 when detached or gone */
+	int folder;  /* run/containers/ID */
+	int control; /* listening */
+	int signals; /* a signalfd: SIGTERM, which stops the container */
+	int console; /* with spec->tty, until it is handed over */
 	char address[NETWORK_TEXT_MAX];
 	int64_t started_ms, kill_ms, time_ms, next_ms; /* clock_ms, 0: not set */
 	bool running, stopping, timed_out, disk_full, unwell, done;
@@ -116,34 +109,6 @@ static int make_network(struct shim *s, struct error *err)
 	return 0;
 }
 
-static int make_output(struct shim *s, struct error *err)
-{
-	int fds[2];
-
-	if (s->attached)
-		return 0;
-	_cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null < 0 || pipe2(fds, O_CLOEXEC) < 0)
-		return error_set(err, ERROR_SYSTEM, errno, "make a pipe");
-	/* one pipe for both keeps the order of what the program wrote */
-	s->stdio[0] = TAKE_FD(null);
-	s->stdio[1] = fds[1];
-	s->stdio[2] = fcntl(fds[1], F_DUPFD_CLOEXEC, 3);
-	s->output = fds[0];
-	/* so that the program may open /dev/stderr anew, as php-fpm does */
-	uid_t user = rootfs_user(s->spec, instance_range_base(s->inst, s->spec->range));
-	if (s->stdio[2] < 0 || fcntl(s->output, F_SETFL, O_NONBLOCK) < 0 ||
-	    fchown(s->output, user, user) < 0)
-		return error_set(err, ERROR_SYSTEM, errno, "make a pipe");
-	return 0;
-}
-
-static void close_stdio(struct shim *s)
-{
-	for (int i = 0; i < 3; i++)
-		s->stdio[i] = close_fd(s->stdio[i]);
-}
-
 /* The spare one under the container's name, or a new one. */
 static int make_cgroup(struct shim *s, struct error *err)
 {
@@ -188,7 +153,9 @@ static void watch_disk(struct shim *s)
 
 static int start_once(struct shim *s, struct error *err)
 {
-	if (make_output(s, err) < 0)
+	uid_t user = rootfs_user(s->spec, instance_range_base(s->inst, s->spec->range));
+
+	if (!s->attached && output_open(&s->output, user, err) < 0)
 		return -1;
 	s->setup.inst = s->inst;
 	s->setup.spec = s->spec;
@@ -197,17 +164,17 @@ static int start_once(struct shim *s, struct error *err)
 	s->setup.helper = spare_helper();
 	s->setup.address_text = s->address;
 	s->setup.resolv = s->resolv.data;
-	memcpy(s->setup.stdio, s->stdio, sizeof(s->stdio));
+	memcpy(s->setup.stdio, s->output.ends, sizeof(s->output.ends));
 	quota_begin(&s->quota, &s->cgroup);
 	int failed = plan_start(&s->setup, &s->run, &s->console, err);
 	spare_used();
-	close_stdio(s);
+	output_given(&s->output);
 	if (failed) {
-		s->output = close_fd(s->output);
+		output_close(&s->output);
 		return -1;
 	}
 	watch_disk(s);
-	pace_init(&s->pace, s->setup.limits.log_rate);
+	pace_init(&s->output.pace, s->setup.limits.log_rate);
 	if (s->has_log)
 		quota_watch(&s->quota, s->run.pid);
 	s->running = true;
@@ -269,37 +236,14 @@ static void tell_quota(struct shim *s, unsigned hit)
 		quota_tell(&s->log, &s->setup.limits, hit);
 }
 
-/* What lies in the pipe at the end; somebody who was given its other end may go on writing. */
-static int remaining(const struct shim *s)
-{
-	int n = 0;
-
-	return s->output >= 0 && ioctl(s->output, FIONREAD, &n) == 0 ? n : 0;
-}
-
 static void drain(struct shim *s, bool last)
 {
-	static char buf[READ_SIZE];
-	int left = last ? remaining(s) : 0;
+	struct logfile *log = s->has_log ? &s->log : NULL;
 
-	for (int i = 0; s->output >= 0 && (last ? left > 0 : i < READ_ROUNDS); i++) {
-		ssize_t n = read(s->output, buf, sizeof(buf));
-
-		if (n > 0 && s->has_log)
-			logfile_feed(&s->log, buf, (size_t)n);
-		left -= n > 0 ? (int)n : 0;
-		if (n > 0 && !last && pace_spend(&s->pace, (size_t)n)) {
-			if (quota_is_news(&s->quota, QUOTA_LOG))
-				tell_quota(s, QUOTA_LOG);
-			break;
-		}
-		if (n == 0)
-			s->output = close_fd(s->output);
-		if (n < 0 && errno != EINTR)
-			break;
-	}
-	if (s->has_log)
-		logfile_flush(&s->log);
+	if (output_drain(&s->output, log, last) && quota_is_news(&s->quota, QUOTA_LOG))
+		tell_quota(s, QUOTA_LOG);
+	if (log)
+		logfile_flush(log);
 }
 
 /* How long the program may take to end. */
@@ -340,7 +284,7 @@ static void ended(struct shim *s)
 	drain(s, true);
 	if (s->has_log)
 		logfile_finish(&s->log);
-	s->output = close_fd(s->output);
+	output_close(&s->output);
 	tell_quota(s, quota_look(&s->quota));
 	s->status.oom_killed = quota_end(&s->quota);
 	failed = s->status.exit_code != 0 || s->status.oom_killed || s->unwell;
@@ -360,25 +304,6 @@ static void ended(struct shim *s)
 	publish(s, CONTAINER_BACKOFF);
 }
 
-static void say_health(struct shim *s, enum container_health before)
-{
-	const struct container_status *now = &s->status;
-
-	if (!s->has_log)
-		return;
-	if (now->health == HEALTH_HEALTHY)
-		logfile_say(&s->log, "Health changed from %s to healthy",
-			    runtime_health_name(before));
-	else if (now->health_exit == HEALTH_TIMED_OUT)
-		logfile_say(&s->log, "Health changed from %s to %s: no answer within %u s",
-			    runtime_health_name(before), runtime_health_name(now->health),
-			    (s->spec->health.timeout_ms + 999) / 1000);
-	else
-		logfile_say(&s->log, "Health changed from %s to %s: %s%s(status %d)",
-			    runtime_health_name(before), runtime_health_name(now->health),
-			    now->health_text, now->health_text[0] ? " " : "", now->health_exit);
-}
-
 static void take_health(struct shim *s)
 {
 	enum container_health before = s->status.health;
@@ -387,7 +312,8 @@ static void take_health(struct shim *s)
 	publish(s, s->status.state);
 	if (!changed)
 		return;
-	say_health(s, before);
+	if (s->has_log)
+		health_tell(&s->health, &s->log, before);
 	if (s->status.health != HEALTH_UNHEALTHY || !s->spec->health.restarts)
 		return;
 	s->unwell = true;
@@ -450,7 +376,7 @@ static void serve_exec(struct shim *s, struct wire_frame *f, struct wire_reader 
 	pid = fork();
 	if (pid == 0) {
 		s->control = close_fd(s->control);
-		s->output = close_fd(s->output);
+		output_close(&s->output);
 		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 		_exit(exec_main(&s->setup, &s->run, f, r, f->fds[0], f->fds + 1));
 	}
@@ -500,7 +426,7 @@ static int wait_ms(const struct shim *s)
 				 s->next_ms,
 				 s->quota.next_ms,
 				 s->meter.pidfd < 0 ? s->meter.next_ms : 0,
-				 s->output < 0 ? 0 : s->pace.next_ms,
+				 output_next(&s->output),
 				 health_next(&s->health)};
 
 	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
@@ -572,7 +498,7 @@ static void loop(struct shim *s)
 	while (!s->done) {
 		struct pollfd fds[] = {
 			{s->running ? s->run.pidfd : -1, POLLIN, 0},
-			{pace_allows(&s->pace) ? s->output : -1, POLLIN, 0},
+			{output_poll(&s->output), POLLIN, 0},
 			{s->control, POLLIN, 0},
 			{s->conn, POLLIN, 0},
 			{s->meter.pidfd, POLLIN, 0},
@@ -654,15 +580,14 @@ int shim_main(const struct instance *inst, const struct container_spec *spec, in
 	setsockopt(conn, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	setsockopt(conn, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	s = (struct shim){.inst = inst, .spec = spec, .conn = conn, .attached = stdio != NULL};
-	s.folder = s.control = s.output = s.signals = -1;
+	s.folder = s.control = s.signals = -1;
 	s.log.fd = s.log.dirfd = -1;
 	meter_init(&s.meter, 0);
 	quota_init(&s.quota);
 	health_init(&s.health, &spec->health, &s.status);
 	rootfs_init(&s.rootfs, spec);
 	strbuf_init(&s.resolv);
-	for (int i = 0; i < 3; i++)
-		s.stdio[i] = stdio ? stdio[i] : -1;
+	output_init(&s.output, stdio);
 	s.run = (struct container_run){-1, -1};
 	s.console = -1;
 	sigemptyset(&term);
