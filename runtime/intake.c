@@ -1,26 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "runtime/intake.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "runtime/client.h"
 #include "runtime/digest.h"
-#include "runtime/import.h"
+#include "runtime/feeder.h"
 #include "runtime/ocidoc.h"
 
 #define BLOCK (256u << 10)
-#define TAR_BLOCK 512u
-#define PIPE_SIZE (1 << 20)
 #define MAX_NESTING 2 /* an index may name indexes */
 
 /* A layer as a manifest names it. */
@@ -75,217 +66,48 @@ static int load_document(const struct parcel *b, const char *file, const char *d
 	return 0;
 }
 
-/* --- one layer: the child that feeds it --- */
+/* --- one layer --- */
 
-/* What the child found, sent back whole. */
-struct fed {
-	uint32_t done; /* all was read and written */
-	char diff_id[DIGEST_SIZE], digest[DIGEST_SIZE];
-	uint64_t size;
-	char message[512];
-};
-
-struct source {
-	struct parcel_file file;
-	struct digest hash;
-	uint64_t size;
-	struct error err;
-	unsigned char block[BLOCK];
-};
-
-static ssize_t take_block(struct source *s)
-{
-	ssize_t n = parcel_read(&s->file, s->block, sizeof(s->block), &s->err);
-
-	if (n > 0) {
-		digest_add(&s->hash, s->block, (size_t)n);
-		s->size += (uint64_t)n;
-	}
-	return n;
-}
-
-static la_ssize_t give(struct archive *a, void *data, const void **out)
-{
-	struct source *s = data;
-	ssize_t n = take_block(s);
-
-	if (n < 0)
-		archive_set_error(a, EIO, "%s", s->err.message);
-	*out = s->block;
-	return n < 0 ? ARCHIVE_FATAL : n;
-}
-
-/* Some tools (umoci) leave out the padding of the last file and the two blocks at the end. The
- * digest has been taken of what is there; whoever unpacks it wants a whole tar. */
-static int end_tar(int fd, uint64_t total, struct error *err)
-{
-	static const char zeros[3 * TAR_BLOCK];
-	size_t padding = (TAR_BLOCK - (size_t)(total % TAR_BLOCK)) % TAR_BLOCK;
-
-	return file_write_all(fd, zeros, padding + 2 * TAR_BLOCK, err);
-}
-
-/* The tar in the layer goes to FD and, unless that is NULL, into PLAIN. */
-static int pump(struct archive *a, int fd, struct digest *plain, struct error *err)
-{
-	struct archive_entry *entry;
-	const void *block;
-	size_t size;
-	la_int64_t offset;
-	uint64_t total = 0;
-	int r = archive_read_next_header(a, &entry);
-
-	while (r == ARCHIVE_OK &&
-	       (r = archive_read_data_block(a, &block, &size, &offset)) == ARCHIVE_OK) {
-		if (plain)
-			digest_add(plain, block, size);
-		total += size;
-		/* headers and padding come on top of what the files may have */
-		if (total > IMPORT_MAX_BYTES + (IMPORT_MAX_BYTES >> 2))
-			return error_set(err, ERROR_INVALID, 0,
-					 "the layer unpacks to more than 16 GiB");
-		if (file_write_all(fd, block, size, err) < 0)
-			return -1;
-	}
-	if (r == ARCHIVE_EOF)
-		return end_tar(fd, total, err);
-	const char *why = archive_error_string(a);
-	return error_set(err, ERROR_INVALID, 0, "%s", why ? why : "it is no archive");
-}
-
-static int feed(const struct parcel *b, const char *name, int fd, struct fed *fed,
-		struct error *err)
-{
-	static struct source s = {.file = PARCEL_FILE_INIT};
-	struct digest plain;
-	struct archive *a = archive_read_new();
-
-	if (!a || parcel_open(b, name, &s.file, err) < 0)
-		return -1;
-	digest_begin(&s.hash);
-	digest_begin(&plain);
-	archive_read_support_filter_gzip(a);
-	archive_read_support_filter_bzip2(a);
-	archive_read_support_filter_xz(a);
-	archive_read_support_filter_zstd(a);
-	archive_read_support_format_raw(a);
-	archive_read_support_format_empty(a);
-	if (archive_read_open(a, &s, NULL, give, NULL) != ARCHIVE_OK)
-		return error_set(err, ERROR_INVALID, 0, "%s", archive_error_string(a));
-	/* what is not compressed is the tar itself (the one filter is the reading) */
-	bool packed = archive_filter_count(a) > 1;
-	if (pump(a, fd, packed ? &plain : NULL, err) < 0)
-		return -1;
-	/* the digest is of the whole file, also of what the packer's end leaves unread */
-	while (take_block(&s) > 0)
-		;
-	digest_end(&s.hash, fed->digest);
-	if (packed)
-		digest_end(&plain, fed->diff_id);
-	else
-		memcpy(fed->diff_id, fed->digest, sizeof(fed->diff_id));
-	fed->size = s.size;
-	return 0;
-}
-
-static void feeder(const struct parcel *b, const char *name, int fd, int answer)
-	__attribute__((noreturn));
-static void feeder(const struct parcel *b, const char *name, int fd, int answer)
-{
-	static struct fed fed;
-	struct error err = ERROR_INIT;
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	signal(SIGPIPE, SIG_IGN);
-	fed.done = feed(b, name, fd, &fed, &err) == 0;
-	snprintf(fed.message, sizeof(fed.message), "%.*s", (int)sizeof(fed.message) - 1,
-		 err.message);
-	file_write_all(answer, &fed, sizeof(fed), NULL);
-	_exit(0);
-}
-
-/* --- one layer: this process --- */
-
-static int read_answer(int fd, struct fed *out)
-{
-	size_t have = 0;
-	ssize_t n;
-
-	while (have < sizeof(*out) &&
-	       ((n = read(fd, (char *)out + have, sizeof(*out) - have)) > 0 ||
-		(n < 0 && errno == EINTR)))
-		have += n > 0 ? (size_t)n : 0;
-	out->message[sizeof(out->message) - 1] = '\0';
-	return have == sizeof(*out) ? 0 : -1;
-}
-
-/* Unpacks LAYER, which is pending then, and says in FED what it was. */
+/* Unpacks LAYER, which is pending then, and says in FOUND what it was. */
 static int unpack(const struct instance *inst, const struct parcel *b, struct layer *layer,
-		  struct fed *fed, struct error *err)
+		  struct feeder_report *found, struct error *err)
 {
-	int data[2], answer[2];
-	struct error why = ERROR_INIT;
+	struct feeder feeder;
+	struct error why = ERROR_INIT, packing = ERROR_INIT;
 
-	if (pipe2(data, O_CLOEXEC) < 0)
-		return error_set(err, ERROR_SYSTEM, errno, "make a pipe");
-	if (pipe2(answer, O_CLOEXEC) < 0) {
-		error_set(err, ERROR_SYSTEM, errno, "make a pipe");
-		close(data[0]);
-		close(data[1]);
+	if (feeder_start(b, layer->file, &feeder, err) < 0)
 		return -1;
-	}
-	(void)fcntl(data[1], F_SETPIPE_SZ, PIPE_SIZE); /* faster, where it is allowed */
-	fflush(NULL);
-	pid_t pid = fork();
-	if (pid == 0) {
-		close(data[0]);
-		close(answer[0]);
-		feeder(b, layer->file, data[1], answer[1]);
-	}
-	close(data[1]);
-	close(answer[1]);
-	int failed =
-		pid < 0 ? error_set(&why, ERROR_SYSTEM, errno, "fork")
-			: runtime_layer_unpack(inst, layer->id, data[0], &layer->pending, &why);
-	close(data[0]);
-	int heard = pid < 0 ? -1 : read_answer(answer[0], fed);
-	close(answer[0]);
-	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
-	if (failed) {
-		/* what was wrong with the packing says more than a tar that was cut short */
-		if (heard == 0 && !fed->done && *fed->message &&
-		    !strstr(fed->message, "Broken pipe"))
-			return error_set(err, ERROR_INVALID, 0, "%s", fed->message);
+	int unpacked = runtime_layer_unpack(inst, layer->id, feeder.data, &layer->pending, &why);
+	int fed = feeder_end(&feeder, found, &packing);
+	/* what was wrong with the packing says more than a tar that was cut short */
+	if (unpacked < 0 && (fed == 0 || packing.code != ERROR_INVALID || !*packing.message ||
+			     strstr(packing.message, "Broken pipe"))) {
 		*err = why;
 		return -1;
 	}
-	if (heard < 0)
-		return error_set(err, ERROR_FAILED, 0,
-				 "the process that read the layer died (out of memory?)");
-	if (!fed->done)
-		return error_set(err, ERROR_INVALID, 0, "%s", fed->message);
-	return 0;
+	if (fed < 0)
+		*err = packing;
+	return fed;
 }
 
-static int verify(const struct layer *layer, const struct fed *fed, struct error *err)
+static int verify(const struct layer *layer, const struct feeder_report *found, struct error *err)
 {
-	if (layer->size && fed->size != layer->size)
+	if (layer->size && found->size != layer->size)
 		return error_set(err, ERROR_INVALID, 0, "it has %llu bytes, not %llu",
-				 (unsigned long long)fed->size, (unsigned long long)layer->size);
-	if (*layer->digest && strcmp(fed->digest, layer->digest) != 0)
-		return mismatch(err, "its file", fed->digest, layer->digest);
-	if (strcmp(fed->diff_id, layer->diff_id) != 0)
-		return mismatch(err, "its content", fed->diff_id, layer->diff_id);
+				 (unsigned long long)found->size, (unsigned long long)layer->size);
+	if (*layer->digest && strcmp(found->digest, layer->digest) != 0)
+		return mismatch(err, "its file", found->digest, layer->digest);
+	if (strcmp(found->diff_id, layer->diff_id) != 0)
+		return mismatch(err, "its content", found->diff_id, layer->diff_id);
 	return 0;
 }
 
 static int take_layer(const struct instance *inst, const struct parcel *b, struct layer *layer,
 		      struct error *err)
 {
-	struct fed fed = {0};
+	struct feeder_report found = {0};
 
-	if (unpack(inst, b, layer, &fed, err) < 0 || verify(layer, &fed, err) < 0)
+	if (unpack(inst, b, layer, &found, err) < 0 || verify(layer, &found, err) < 0)
 		return error_wrap(err, "layer sha256:%.12s", layer->diff_id);
 	return 0;
 }

@@ -3,9 +3,10 @@
  * Taking container images in: from the files of a parcel to an image of Berth's own.
  *
  *   documents   read here, as user berth, bounded; each that has a digest is compared with it
- *   layers      a child that may die unpacks, hashes and writes into a pipe; berth-runtime's
- *               confined process makes files of it (runtime/import.h); only when both digests
- *               of each are right are they committed. A layer that is here already is not read
+ *   layers      a child that may die unpacks, hashes and writes into a pipe (runtime/feeder.h);
+ *               berth-runtime's confined process makes files of it (runtime/import.h); only when
+ *               both digests of each are right are they committed. A layer that is here already
+ *               is not read
  *
  * A layer is named after the digest of its content (IMAGE_OCI_LAYER), so it is kept once, whatever
  * images have it.
