@@ -23,6 +23,7 @@
 #include "base/file.h"
 #include "runtime/bundle.h"
 #include "runtime/oci.h"
+#include "runtime/oci_words.h"
 #include "runtime/self.h"
 
 static struct {
@@ -74,169 +75,26 @@ static int fail(struct error *err)
 	return 1;
 }
 
-/* --- options ---------------------------------------------------------------------------------- */
-
-/* What a command line may have; each command takes some of it. */
-struct words {
-	struct oci_create create;
-	struct oci_exec exec;
-	bool detach, keep, all, force, quiet, stats;
-	const char *format, *interval, *resources;
-	json_t *limits; /* what update's options say */
-	char **rest;    /* after the options */
-	int n_rest;
-};
-
-enum option_id {
-	OPT_BUNDLE = 'b',
-	OPT_DETACH = 'd',
-	OPT_FORCE = 'f',
-	OPT_ALL = 'a',
-	OPT_TTY = 't',
-	OPT_USER = 'u',
-	OPT_ENV = 'e',
-	OPT_PROCESS = 'p',
-	OPT_CAP = 'c',
-	OPT_GROUP = 'g',
-	OPT_CONSOLE = 256,
-	OPT_PID_FILE,
-	OPT_PRESERVE_FDS,
-	OPT_NO_PIVOT,
-	OPT_NO_KEYRING,
-	OPT_KEEP,
-	OPT_CWD,
-	OPT_NO_NEW_PRIVS,
-	OPT_LABEL,
-	OPT_APPARMOR,
-	OPT_IGNORED,
-	OPT_FORMAT,
-	OPT_STATS,
-	OPT_INTERVAL,
-	OPT_UPDATE = 512, /* and what follows: of oci_update_option */
-	OPT_QUIET = 'q',
-	OPT_RESOURCES = 'r',
-};
-
-static int count(const char *text, unsigned *out, struct error *err)
-{
-	unsigned long long n;
-
-	if (str_to_u64(text, 0, 1024, &n) < 0)
-		return error_set(err, ERROR_USAGE, 0, "'%s' is not a number up to 1024", text);
-	*out = (unsigned)n;
-	return 0;
-}
-
-static int take_option(struct words *w, int id, const char *value, struct error *err)
-{
-	if (id >= OPT_UPDATE)
-		return oci_update_set(w->limits, (size_t)(id - OPT_UPDATE), value, err);
-	switch (id) {
-	case OPT_STATS:
-		w->stats = true;
-		break;
-	case OPT_INTERVAL:
-		w->interval = value;
-		break;
-	case OPT_QUIET:
-		w->quiet = true;
-		break;
-	case OPT_RESOURCES:
-		w->resources = value;
-		break;
-	case OPT_BUNDLE:
-		w->create.bundle = value;
-		break;
-	case OPT_DETACH:
-		w->detach = w->exec.detach = true;
-		break;
-	case OPT_FORCE:
-		w->force = true;
-		break;
-	case OPT_ALL:
-		w->all = true;
-		break;
-	case OPT_TTY:
-		w->exec.tty = true;
-		break;
-	case OPT_USER:
-		w->exec.user = value;
-		break;
-	case OPT_ENV:
-		strvec_push(&w->exec.env, value);
-		break;
-	case OPT_PROCESS:
-		w->exec.process = value;
-		break;
-	case OPT_CAP:
-		strvec_push(&w->exec.caps, value);
-		break;
-	case OPT_GROUP:
-		strvec_push(&w->exec.groups, value);
-		break;
-	case OPT_CONSOLE:
-		w->create.console_socket = w->exec.console_socket = value;
-		break;
-	case OPT_PID_FILE:
-		w->create.pid_file = w->exec.pid_file = value;
-		break;
-	case OPT_PRESERVE_FDS:
-		if (count(value, &w->create.preserve_fds, err) < 0)
-			return -1;
-		w->exec.preserve_fds = w->create.preserve_fds;
-		break;
-	case OPT_NO_PIVOT:
-		w->create.no_pivot = true;
-		break;
-	case OPT_NO_KEYRING:
-		w->create.no_new_keyring = true;
-		break;
-	case OPT_KEEP:
-		w->keep = true;
-		break;
-	case OPT_CWD:
-		w->exec.cwd = value;
-		break;
-	case OPT_NO_NEW_PRIVS:
-		w->exec.no_new_privs = true;
-		break;
-	case OPT_LABEL:
-		w->exec.label = value;
-		break;
-	case OPT_APPARMOR:
-		w->exec.apparmor = value;
-		break;
-	case OPT_FORMAT:
-		w->format = value;
-		break;
-	case OPT_IGNORED:
-		break;
-	default:
-		return -1;
-	}
-	return 0;
-}
-
 /* --- commands --------------------------------------------------------------------------------- */
 
-static int run_create(struct words *w, struct error *err)
+static int run_create(struct oci_words *w, struct error *err)
 {
 	return oci_create(&w->create, err);
 }
 
-static int run_start(struct words *w, struct error *err)
+static int run_start(struct oci_words *w, struct error *err)
 {
 	return oci_start(settings.root, w->rest[0], err);
 }
 
-static int run_run(struct words *w, struct error *err)
+static int run_run(struct oci_words *w, struct error *err)
 {
 	int status = 0;
 
 	return oci_run(&w->create, w->detach, w->keep, &status, err) < 0 ? -1 : status;
 }
 
-static int run_state(struct words *w, struct error *err)
+static int run_state(struct oci_words *w, struct error *err)
 {
 	_cleanup_oci_ struct oci o;
 
@@ -248,7 +106,7 @@ static int run_state(struct words *w, struct error *err)
 	return 0;
 }
 
-static int run_kill(struct words *w, struct error *err)
+static int run_kill(struct oci_words *w, struct error *err)
 {
 	const char *name = w->n_rest > 1 ? w->rest[1] : "TERM";
 	int sig = oci_signal(name);
@@ -258,22 +116,22 @@ static int run_kill(struct words *w, struct error *err)
 	return oci_kill(settings.root, w->rest[0], sig, w->all, err);
 }
 
-static int run_delete(struct words *w, struct error *err)
+static int run_delete(struct oci_words *w, struct error *err)
 {
 	return oci_delete(settings.root, w->rest[0], w->force, err);
 }
 
-static int run_pause(struct words *w, struct error *err)
+static int run_pause(struct oci_words *w, struct error *err)
 {
 	return oci_pause(settings.root, w->rest[0], true, err);
 }
 
-static int run_resume(struct words *w, struct error *err)
+static int run_resume(struct oci_words *w, struct error *err)
 {
 	return oci_pause(settings.root, w->rest[0], false, err);
 }
 
-static int run_exec(struct words *w, struct error *err)
+static int run_exec(struct oci_words *w, struct error *err)
 {
 	int status = 0;
 
@@ -284,7 +142,7 @@ static int run_exec(struct words *w, struct error *err)
 	return oci_exec(&w->exec, &status, err) < 0 ? -1 : status;
 }
 
-static int run_ps(struct words *w, struct error *err)
+static int run_ps(struct oci_words *w, struct error *err)
 {
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 
@@ -295,7 +153,7 @@ static int run_ps(struct words *w, struct error *err)
 	return 0;
 }
 
-static int run_list(struct words *w, struct error *err)
+static int run_list(struct oci_words *w, struct error *err)
 {
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 
@@ -305,7 +163,7 @@ static int run_list(struct words *w, struct error *err)
 	return 0;
 }
 
-static int run_features(struct words *w, struct error *err)
+static int run_features(struct oci_words *w, struct error *err)
 {
 	_cleanup_free_ char *text = oci_features();
 
@@ -315,7 +173,7 @@ static int run_features(struct words *w, struct error *err)
 	return 0;
 }
 
-static int run_update(struct words *w, struct error *err)
+static int run_update(struct oci_words *w, struct error *err)
 {
 	return oci_update(settings.root, w->rest[0], w->resources, w->limits, err);
 }
@@ -343,7 +201,7 @@ static int parse_interval(const char *text, unsigned long long *out, struct erro
 }
 
 /* Until the container has ended, unless --stats asks for one line. */
-static int run_events(struct words *w, struct error *err)
+static int run_events(struct oci_words *w, struct error *err)
 {
 	unsigned long long interval = 5000;
 	uint64_t oom_kills = 0;
@@ -368,7 +226,7 @@ static int run_events(struct words *w, struct error *err)
 	}
 }
 
-static int run_spec(struct words *w, struct error *err)
+static int run_spec(struct oci_words *w, struct error *err)
 {
 	_cleanup_free_ char *path = xasprintf("%s/config.json", w->create.bundle);
 	_cleanup_free_ char *text = oci_spec();
@@ -379,130 +237,41 @@ static int run_spec(struct words *w, struct error *err)
 	return file_replace(AT_FDCWD, path, text, strlen(text), 0666, err);
 }
 
-#define CREATE_OPTIONS                                                                             \
-	{"bundle", required_argument, NULL, OPT_BUNDLE},                                           \
-		{"console-socket", required_argument, NULL, OPT_CONSOLE},                          \
-		{"pid-file", required_argument, NULL, OPT_PID_FILE},                               \
-		{"preserve-fds", required_argument, NULL, OPT_PRESERVE_FDS},                       \
-		{"no-pivot", no_argument, NULL, OPT_NO_PIVOT},                                     \
-		{"no-new-keyring", no_argument, NULL, OPT_NO_KEYRING},                             \
-	{                                                                                          \
-		"no-subreaper", no_argument, NULL, OPT_IGNORED                                     \
-	}
-
-static const struct option none[] = {{NULL, 0, NULL, 0}};
-static const struct option create_options[] = {CREATE_OPTIONS, {NULL, 0, NULL, 0}};
-static const struct option run_options[] = {CREATE_OPTIONS,
-					    {"detach", no_argument, NULL, OPT_DETACH},
-					    {"keep", no_argument, NULL, OPT_KEEP},
-					    {NULL, 0, NULL, 0}};
-static const struct option kill_options[] = {{"all", no_argument, NULL, OPT_ALL},
-					     {NULL, 0, NULL, 0}};
-static const struct option delete_options[] = {{"force", no_argument, NULL, OPT_FORCE},
-					       {NULL, 0, NULL, 0}};
-static const struct option exec_options[] = {
-	{"console-socket", required_argument, NULL, OPT_CONSOLE},
-	{"pid-file", required_argument, NULL, OPT_PID_FILE},
-	{"preserve-fds", required_argument, NULL, OPT_PRESERVE_FDS},
-	{"detach", no_argument, NULL, OPT_DETACH},
-	{"tty", no_argument, NULL, OPT_TTY},
-	{"user", required_argument, NULL, OPT_USER},
-	{"additional-gids", required_argument, NULL, OPT_GROUP},
-	{"env", required_argument, NULL, OPT_ENV},
-	{"process", required_argument, NULL, OPT_PROCESS},
-	{"cap", required_argument, NULL, OPT_CAP},
-	{"cwd", required_argument, NULL, OPT_CWD},
-	{"no-new-privs", no_argument, NULL, OPT_NO_NEW_PRIVS},
-	{"process-label", required_argument, NULL, OPT_LABEL},
-	{"apparmor", required_argument, NULL, OPT_APPARMOR},
-	{NULL, 0, NULL, 0}};
-static const struct option ps_options[] = {{"format", required_argument, NULL, OPT_FORMAT},
-					   {NULL, 0, NULL, 0}};
-static const struct option list_options[] = {{"format", required_argument, NULL, OPT_FORMAT},
-					     {"quiet", no_argument, NULL, OPT_QUIET},
-					     {NULL, 0, NULL, 0}};
-static const struct option events_options[] = {{"stats", no_argument, NULL, OPT_STATS},
-					       {"interval", required_argument, NULL, OPT_INTERVAL},
-					       {NULL, 0, NULL, 0}};
-/* with those of oci_update_option */
-static struct option update_options[32] = {{"resources", required_argument, NULL, OPT_RESOURCES}};
-static const struct option spec_options[] = {{"bundle", required_argument, NULL, OPT_BUNDLE},
-					     {NULL, 0, NULL, 0}};
-
 static const struct command {
-	const char *name, *usage, *letters;
-	const struct option *options;
+	const char *name, *usage;
+	const struct oci_options *options;
 	int min, max; /* words after the options; -1: any number */
-	int (*run)(struct words *w, struct error *err);
+	int (*run)(struct oci_words *w, struct error *err);
 	bool inside; /* processes of it get into a container */
 } commands[] = {
-	{"create", "[OPTIONS] ID", "+b:", create_options, 1, 1, run_create, true},
-	{"start", "ID", "+", none, 1, 1, run_start, false},
-	{"run", "[OPTIONS] ID", "+b:d", run_options, 1, 1, run_run, true},
-	{"state", "ID", "+", none, 1, 1, run_state, false},
-	{"kill", "[--all] ID [SIGNAL]", "+a", kill_options, 1, 2, run_kill, false},
-	{"delete", "[--force] ID", "+f", delete_options, 1, 1, run_delete, false},
-	{"exec", "[OPTIONS] ID COMMAND [ARG...]", "+dtu:e:p:c:g:", exec_options, 1, -1, run_exec,
-	 true},
-	{"ps", "[--format table|json] ID [PS-OPTIONS]", "+f:", ps_options, 1, -1, run_ps, false},
-	{"pause", "ID", "+", none, 1, 1, run_pause, false},
-	{"resume", "ID", "+", none, 1, 1, run_resume, false},
-	{"list", "[--format table|json] [--quiet]", "+f:q", list_options, 0, 0, run_list, false},
+	{"create", "[OPTIONS] ID", &oci_options_create, 1, 1, run_create, true},
+	{"start", "ID", &oci_options_none, 1, 1, run_start, false},
+	{"run", "[OPTIONS] ID", &oci_options_run, 1, 1, run_run, true},
+	{"state", "ID", &oci_options_none, 1, 1, run_state, false},
+	{"kill", "[--all] ID [SIGNAL]", &oci_options_kill, 1, 2, run_kill, false},
+	{"delete", "[--force] ID", &oci_options_delete, 1, 1, run_delete, false},
+	{"exec", "[OPTIONS] ID COMMAND [ARG...]", &oci_options_exec, 1, -1, run_exec, true},
+	{"ps", "[--format table|json] ID [PS-OPTIONS]", &oci_options_ps, 1, -1, run_ps, false},
+	{"pause", "ID", &oci_options_none, 1, 1, run_pause, false},
+	{"resume", "ID", &oci_options_none, 1, 1, run_resume, false},
+	{"list", "[--format table|json] [--quiet]", &oci_options_list, 0, 0, run_list, false},
 	{"update", "[--resources FILE] [--memory SIZE] [--pids-limit N] [...] ID",
-	 "+r:", update_options, 1, 1, run_update, false},
-	{"events", "[--stats] [--interval TIME] ID", "+", events_options, 1, 1, run_events, false},
-	{"features", "", "+", none, 0, 0, run_features, false},
-	{"spec", "[--bundle DIR]", "+b:", spec_options, 0, 0, run_spec, false},
+	 &oci_options_update, 1, 1, run_update, false},
+	{"events", "[--stats] [--interval TIME] ID", &oci_options_events, 1, 1, run_events, false},
+	{"features", "", &oci_options_none, 0, 0, run_features, false},
+	{"spec", "[--bundle DIR]", &oci_options_spec, 0, 0, run_spec, false},
 };
-
-static void add_update_options(void)
-{
-	const char *name;
-
-	for (size_t i = 0; (name = oci_update_option(i)) && i + 2 < ARRAY_SIZE(update_options); i++)
-		update_options[i + 1] =
-			(struct option){name, required_argument, NULL, OPT_UPDATE + (int)i};
-}
 
 static int run_command(const struct command *c, int argc, char **argv, struct error *err)
 {
-	struct words w = {
-		.create = {.root = settings.root, .bundle = ".", .systemd = settings.systemd},
-		.exec = {.root = settings.root},
-		.limits = json_object()};
-	int id, result;
+	_cleanup_oci_words_ struct oci_words w;
 
-	add_update_options();
-	strvec_init(&w.exec.argv);
-	strvec_init(&w.exec.env);
-	strvec_init(&w.exec.caps);
-	strvec_init(&w.exec.groups);
-	optind = 0;
-	opterr = 0;
-	while ((id = getopt_long(argc, argv, c->letters, c->options, NULL)) != -1) {
-		/* these have their own -f */
-		if (id == OPT_FORCE && (c->options == ps_options || c->options == list_options))
-			id = OPT_FORMAT;
-		if (id == '?')
-			return error_set(err, ERROR_USAGE, 0,
-					 "%s: unknown or incomplete option '%s': usage: berth-oci "
-					 "%s %s",
-					 c->name, argv[optind - 1], c->name, c->usage);
-		if (take_option(&w, id, optarg, err) < 0)
-			return -1;
-	}
-	w.rest = argv + optind;
-	w.n_rest = argc - optind;
+	oci_words_init(&w, settings.root, settings.systemd);
+	if (oci_words_read(&w, c->options, c->usage, argc, argv, err) < 0)
+		return -1;
 	if (w.n_rest < c->min || (c->max >= 0 && w.n_rest > c->max))
 		return error_set(err, ERROR_USAGE, 0, "usage: berth-oci %s %s", c->name, c->usage);
-	w.create.id = w.exec.id = w.n_rest ? w.rest[0] : "";
-	result = c->run(&w, err);
-	strvec_release(&w.exec.argv);
-	strvec_release(&w.exec.env);
-	strvec_release(&w.exec.caps);
-	strvec_release(&w.exec.groups);
-	json_decref(w.limits);
-	return result;
+	return c->run(&w, err);
 }
 
 static int usage(FILE *out)
