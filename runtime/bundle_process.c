@@ -13,21 +13,6 @@
 
 /* runtime-spec, config.md, "Process" */
 
-static char **text_list(struct fields *f, json_t *parent, const char *key)
-{
-	json_t *list = fields_array(f, parent, key);
-	size_t n = json_array_size(list);
-	char **v = xcalloc(n + 1, sizeof(*v));
-
-	for (size_t i = 0; i < n; i++) {
-		const char *s = fields_text(f, json_array_get(list, i), key);
-
-		/* execve(2) wants them without const and does not change them */
-		memcpy(&v[i], &s, sizeof(s));
-	}
-	return v;
-}
-
 static void read_user(struct bundle *b, struct fields *f, json_t *process)
 {
 	json_t *user = fields_object(f, process, "user");
@@ -164,8 +149,8 @@ static void read_process(struct bundle *b, struct fields *f, json_t *process)
 
 	free(b->argv);
 	free(b->env);
-	b->program.argv = b->argv = text_list(f, process, "args");
-	b->program.env = b->env = text_list(f, process, "env");
+	b->program.argv = b->argv = fields_texts(f, fields_array(f, process, "args"), "args");
+	b->program.env = b->env = fields_texts(f, fields_array(f, process, "env"), "env");
 	b->program.cwd = fields_string(f, process, "cwd");
 	if (!b->argv[0] || !b->argv[0][0])
 		fields_bad(f, "'process': 'args' must not be empty");

@@ -144,3 +144,17 @@ const char *fields_text(struct fields *f, json_t *item, const char *name)
 	}
 	return json_string_value(item);
 }
+
+char **fields_texts(struct fields *f, json_t *list, const char *name)
+{
+	size_t n = json_array_size(list);
+	char **v = xcalloc(n + 1, sizeof(*v));
+
+	for (size_t i = 0; i < n; i++) {
+		const char *s = fields_text(f, json_array_get(list, i), name);
+
+		/* execve(2) wants them without const and does not change them */
+		memcpy(&v[i], &s, sizeof(s));
+	}
+	return v;
+}

@@ -36,5 +36,8 @@ bool fields_number(struct fields *f, json_t *parent, const char *key, int64_t mi
 bool fields_u64(struct fields *f, json_t *parent, const char *key, uint64_t *out);
 /* ITEM of the list NAME as a string; "" when it is none. */
 const char *fields_text(struct fields *f, json_t *item, const char *name);
+/* All of LIST, called NAME, as execve(2) wants them, with NULL at the end: none when LIST is NULL.
+ * The caller frees the array. */
+char **fields_texts(struct fields *f, json_t *list, const char *name);
 
 #endif

@@ -16,20 +16,6 @@
 
 /* --- reading -------------------------------------------------------------------------------- */
 
-static char **texts(struct fields *f, json_t *list, const char *name)
-{
-	size_t n = json_array_size(list);
-	char **v = xcalloc(n + 1, sizeof(*v));
-
-	for (size_t i = 0; i < n; i++) {
-		const char *s = fields_text(f, json_array_get(list, i), name);
-
-		/* execve(2) wants them without const and does not change them */
-		memcpy(&v[i], &s, sizeof(s));
-	}
-	return v;
-}
-
 static void read_hook(struct fields *f, json_t *json, struct hook *out)
 {
 	const char *path = fields_string(f, json, "path");
@@ -38,13 +24,13 @@ static void read_hook(struct fields *f, json_t *json, struct hook *out)
 	if (!json_is_object(json) || !path || path[0] != '/')
 		fields_bad(f, "'hooks': expected objects with an absolute 'path'");
 	out->path = path;
-	out->argv = texts(f, args, "args");
+	out->argv = fields_texts(f, args, "args");
 	if (!out->argv[0] && path) {
 		free(out->argv);
 		out->argv = xcalloc(2, sizeof(*out->argv));
 		memcpy(&out->argv[0], &path, sizeof(path));
 	}
-	out->env = texts(f, fields_array(f, json, "env"), "env");
+	out->env = fields_texts(f, fields_array(f, json, "env"), "env");
 	if (fields_number(f, json, "timeout", INT64_MIN, INT32_MAX, &out->timeout_s) &&
 	    out->timeout_s <= 0)
 		fields_bad(f, "hook '%s': 'timeout' must be more than 0", path ? path : "");

@@ -11,8 +11,8 @@
 #include "base/cleanup.h"
 #include "base/strbuf.h"
 
-/* "NAME TYPE VALUE", a line for each. */
-static char *text_of(const struct properties *p)
+/* As "NAME TYPE VALUE", a line for each. */
+static void properties_are(const struct properties *p, const char *expected)
 {
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 	for (size_t i = 0; i < p->n; i++) {
@@ -32,7 +32,7 @@ static char *text_of(const struct properties *p)
 		}
 		strbuf_addstr(&text, "\n");
 	}
-	return strbuf_detach(&text);
+	assert_string_equal(text.data, expected);
 }
 
 static void limit_is(const char *file, const char *value, const char *expected)
@@ -42,8 +42,7 @@ static void limit_is(const char *file, const char *value, const char *expected)
 	struct hierarchy_write w = {.value = copy};
 	snprintf(w.file, sizeof(w.file), "%s", file);
 	properties_limits(&p, &w, 1);
-	_cleanup_free_ char *text = text_of(&p);
-	assert_string_equal(text, expected);
+	properties_are(&p, expected);
 }
 
 static void limits(void **state)
@@ -104,17 +103,24 @@ static void leaves_out_what_it_cannot_say(void **state)
 		limit_is(all[i][0], all[i][1], "");
 }
 
+/* With another's annotation before it. */
+static int annotate(struct properties *p, const char *name, const char *value, struct error *err)
+{
+	_cleanup_free_ char *key = xasprintf("org.systemd.property.%s", name);
+	json_t *all = json_pack("{s:s, s:s}", "org.example", "x", key, value);
+	assert_non_null(all);
+	int result = properties_annotations(p, all, err);
+	json_decref(all);
+	return result;
+}
+
 static void annotation_is(const char *name, const char *value, const char *expected)
 {
 	_cleanup_properties_ struct properties p = PROPERTIES_INIT;
-	_cleanup_free_ char *key = xasprintf("org.systemd.property.%s", name);
 	struct error err = ERROR_INIT;
-	json_t *all = json_pack("{s:s, s:s}", "org.example", "x", key, value);
-	if (properties_annotations(&p, all, &err) < 0)
+	if (annotate(&p, name, value, &err) < 0)
 		fail_msg("'%s': %s", value, err.message);
-	json_decref(all);
-	_cleanup_free_ char *text = text_of(&p);
-	assert_string_equal(text, expected);
+	properties_are(&p, expected);
 }
 
 static void annotations(void **state)
@@ -134,6 +140,15 @@ static void annotations(void **state)
 	annotation_is("After", "['a.service', \"b.service\"]",
 		      "After as 'a.service' 'b.service'\n");
 	annotation_is("After", "[]", "After as\n");
+}
+
+static void annotation_is_refused(const char *name, const char *value)
+{
+	_cleanup_properties_ struct properties p = PROPERTIES_INIT;
+	struct error err = ERROR_INIT;
+	if (annotate(&p, name, value, &err) == 0)
+		fail_msg("'%s' '%s' was taken", name, value);
+	assert_non_null(strstr(err.message, "annotation 'org.systemd.property."));
 }
 
 static void refuses_other_annotations(void **state)
@@ -168,25 +183,12 @@ static void refuses_other_annotations(void **state)
 	};
 	static const char *const names[] = {"", "A-b", "A.b", "A b", "\xc3\xa4"};
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(values) + ARRAY_SIZE(names); i++) {
-		_cleanup_properties_ struct properties p = PROPERTIES_INIT;
-		const char *value = i < ARRAY_SIZE(values) ? values[i] : "1";
-		_cleanup_free_ char *key =
-			xasprintf("org.systemd.property.%s",
-				  i < ARRAY_SIZE(values) ? "X" : names[i - ARRAY_SIZE(values)]);
-		struct error err = ERROR_INIT;
-		json_t *all = json_pack("{s:s}", key, value);
-		if (properties_annotations(&p, all, &err) == 0)
-			fail_msg("'%s' '%s' was taken", key, value);
-		assert_non_null(strstr(err.message, "annotation 'org.systemd.property."));
-		json_decref(all);
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++)
+		annotation_is_refused("X", values[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		annotation_is_refused(names[i], "1");
 	/* a time that does not fit */
-	_cleanup_properties_ struct properties p = PROPERTIES_INIT;
-	json_t *all = json_pack("{s:s}", "org.systemd.property.TimeoutStopSec",
-				"uint64 18446744073709551615");
-	assert_int_equal(properties_annotations(&p, all, NULL), -1);
-	json_decref(all);
+	annotation_is_refused("TimeoutStopSec", "uint64 18446744073709551615");
 }
 
 int main(void)
