@@ -7,15 +7,11 @@
 #include <fcntl.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
-#include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
 #include <cmocka.h>
-#include <sys/ioctl.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,195 +19,12 @@
 #include "base/clock.h"
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "instance/ula.h"
-#include "runtime/eth0.h"
-#include "runtime/forwarding.h"
 #include "runtime/netlink.h"
 #include "runtime/nft.h"
 #include "runtime/owner.h"
 #include "runtime/resolvers.h"
 #include "runtime/veth.h"
-#include "tests/unit/runtime/instance.h"
-
-static struct fixture fx;
-
-/* A process in a network namespace of its own, attached with ADDR and configured from inside. It
- * then answers one question after the other over a socket. */
-struct guest {
-	pid_t pid;
-	int sock;
-	uint32_t addr;
-	bool ipv6;
-	char id[16];
-};
-
-struct question {
-	int type; /* SOCK_STREAM: connect to addr:port; SOCK_DGRAM: send one; 0: listen on port */
-	uint32_t from, to;
-	uint16_t port;
-	bool ipv6; /* from and to those that follow from these */
-};
-
-union place {
-	struct sockaddr any;
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
-};
-
-/* Gives the length. ADDR 0: any. */
-static socklen_t put_place(union place *out, bool ipv6, uint32_t addr, uint16_t port)
-{
-	memset(out, 0, sizeof(*out));
-	if (!ipv6) {
-		out->in.sin_family = AF_INET;
-		out->in.sin_port = htons(port);
-		out->in.sin_addr.s_addr = htonl(addr);
-		return sizeof(out->in);
-	}
-	out->in6.sin6_family = AF_INET6;
-	out->in6.sin6_port = htons(port);
-	if (addr)
-		ula_of(addr, &out->in6.sin6_addr);
-	return sizeof(out->in6);
-}
-
-/* At IPv4 and IPv6. */
-static int listen_on(uint16_t port)
-{
-	union place at;
-	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int one = 1;
-	socklen_t len = put_place(&at, true, 0, port);
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(fd, &at.any, len) < 0 || listen(fd, 8) < 0) {
-		close(fd);
-		return -errno;
-	}
-	return fd;
-}
-
-/* 0 when connected or sent, otherwise an errno. */
-static int try_reach(const struct question *q)
-{
-	_cleanup_close_ int fd =
-		socket(q->ipv6 ? AF_INET6 : AF_INET, q->type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	union place to, source;
-	socklen_t to_len = put_place(&to, q->ipv6, q->to, q->port);
-	socklen_t source_len = put_place(&source, q->ipv6, q->from, 0);
-	int one = 1;
-	if (q->from) {
-		/* as root of a namespace: any source address */
-		setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &one, sizeof(one));
-		setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &one, sizeof(one));
-		setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &one, sizeof(one));
-		setsockopt(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, &one, sizeof(one));
-		if (bind(fd, &source.any, source_len) < 0)
-			return errno;
-	}
-	if (connect(fd, &to.any, to_len) < 0 && errno != EINPROGRESS)
-		return errno;
-	if (q->type == SOCK_DGRAM)
-		return send(fd, "x", 1, 0) == 1 ? 0 : errno;
-	struct pollfd p = {.fd = fd, .events = POLLOUT};
-	/* long enough for a first packet to be sent again: a link just made may drop it */
-	if (poll(&p, 1, 1500) <= 0)
-		return ETIMEDOUT;
-	int e = 0;
-	socklen_t len = sizeof(e);
-	getsockopt(fd, SOL_SOCKET, SO_ERROR, &e, &len);
-	return e;
-}
-
-static void guest_main(int sock, uint32_t addr, uint32_t gateway, bool ipv6)
-{
-	char go;
-	if (unshare(CLONE_NEWNET) < 0 || write(sock, "u", 1) != 1 || read(sock, &go, 1) != 1)
-		_exit(1);
-	int result = eth0_configure(addr, gateway, ipv6);
-	if (write(sock, &result, sizeof(result)) != sizeof(result))
-		_exit(1);
-	struct question q;
-	while (read(sock, &q, sizeof(q)) == sizeof(q)) {
-		result = q.type ? try_reach(&q) : listen_on(q.port);
-		if (write(sock, &result, sizeof(result)) != sizeof(result))
-			break;
-	}
-	_exit(0);
-}
-
-/* With FIXED not 0, that address and no reservation. */
-static void guest_start_at(struct guest *g, const char *id, uint32_t fixed, bool ipv6)
-{
-	struct error err = ERROR_INIT;
-	uint32_t gateway;
-	int ends[2], result;
-	char ready, path[64];
-	snprintf(g->id, sizeof(g->id), "%s", id);
-	assert_int_equal(network_gateway(&fx.inst, &gateway, &err), 0);
-	g->addr = fixed;
-	g->ipv6 = ipv6;
-	if (!fixed)
-		assert_int_equal(network_allocate(&fx.inst, id, 0, false, &g->addr, &err), 0);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
-	g->pid = fork();
-	if (g->pid == 0) {
-		close(ends[0]);
-		guest_main(ends[1], g->addr, gateway, ipv6);
-	}
-	close(ends[1]);
-	g->sock = ends[0];
-	assert_int_equal(read(g->sock, &ready, 1), 1);
-	snprintf(path, sizeof(path), "/proc/%d/ns/net", g->pid);
-	int ns = open(path, O_RDONLY | O_CLOEXEC);
-	assert_true(ns >= 0);
-	if (veth_attach(&fx.inst, ns, g->addr, ipv6, &err) < 0 ||
-	    (ipv6 && veth_forward_ipv6(&fx.inst, g->addr, &err) < 0))
-		fail_msg("%s", err.message);
-	close(ns);
-	assert_int_equal(write(g->sock, "g", 1), 1);
-	assert_int_equal(read(g->sock, &result, sizeof(result)), sizeof(result));
-	assert_int_equal(result, 0);
-}
-
-static void guest_start(struct guest *g, const char *id)
-{
-	guest_start_at(g, id, 0, false);
-}
-
-static void guest_stop(struct guest *g)
-{
-	struct error err = ERROR_INIT;
-	close(g->sock);
-	kill(g->pid, SIGKILL);
-	waitpid(g->pid, NULL, 0);
-	assert_int_equal(network_release(&fx.inst, g->addr, &err), 0);
-}
-
-static int ask_question(struct guest *g, const struct question *q)
-{
-	int result = -1;
-	assert_int_equal(write(g->sock, q, sizeof(*q)), sizeof(*q));
-	assert_int_equal(read(g->sock, &result, sizeof(result)), sizeof(result));
-	return result;
-}
-
-static int ask(struct guest *g, int type, uint32_t from, uint32_t to, uint16_t port)
-{
-	struct question q = {type, from, to, port, false};
-	return ask_question(g, &q);
-}
-
-static int ask6(struct guest *g, int type, uint32_t from, uint32_t to, uint16_t port)
-{
-	struct question q = {type, from, to, port, true};
-	return ask_question(g, &q);
-}
-
-static int reach_from_here(uint32_t to, uint16_t port, bool ipv6)
-{
-	struct question q = {SOCK_STREAM, 0, to, port, ipv6};
-	return try_reach(&q);
-}
+#include "tests/unit/runtime/guest.h"
 
 static void addresses(void **state)
 {
@@ -304,152 +117,6 @@ static void host_and_guest(void **state)
 	close(host);
 	guest_stop(&a);
 	guest_stop(&b);
-}
-
-/* Replaces the policy by one that has the pair FROM, TO (0: none) and, with BITS not 0, closes app
- * FROM but for a rule. */
-static void set_policy(uint32_t from, uint32_t to, uint32_t addr, uint32_t bits, uint32_t port)
-{
-	struct error err = ERROR_INIT;
-	_cleanup_policy_ struct policy p = POLICY_INIT;
-	if (to)
-		policy_add_link(&p, from, to);
-	if (bits) {
-		struct policy_rule rule = {from, addr, bits, port};
-		policy_add_closed(&p, from);
-		policy_add_rule(&p, &rule);
-	}
-	if (network_set_policy(&fx.inst, &p, &err) < 0)
-		fail_msg("%s", err.message);
-}
-
-static void guest_start_of(struct guest *g, const char *id, unsigned range)
-{
-	struct error err = ERROR_INIT;
-	uint32_t addr;
-	bool ipv6 = range && forwarding_has_ipv6();
-	assert_int_equal(network_allocate(&fx.inst, id, range, ipv6, &addr, &err), 0);
-	guest_start_at(g, id, addr, ipv6);
-}
-
-/* Writes a value to a switch of this namespace's IPv6, or reads it. */
-static void set_switch(const char *name, char value)
-{
-	_cleanup_free_ char *path = xasprintf("/proc/sys/net/ipv6/conf/%s", name);
-	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, &value, 1), 1);
-}
-
-static char read_switch(const char *name)
-{
-	char value = 0;
-	_cleanup_free_ char *path = xasprintf("/proc/sys/net/ipv6/conf/%s", name);
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd >= 0 && read(fd, &value, 1) == 1 ? value : 0;
-}
-
-/* Another address of the host's, and with ADD false none any more. */
-static void host_address6(const struct in6_addr *addr, bool add)
-{
-	struct netlink_batch b;
-	_cleanup_close_ int fd = netlink_open();
-	netlink_init(&b);
-	netlink_address6(&b, add ? RTM_NEWADDR : RTM_DELADDR, NLM_F_CREATE, ETH0_LO_INDEX, addr);
-	assert_int_equal(netlink_commit(fd, &b, NULL), 0);
-}
-
-static void ipv6_of_containers(void **state)
-{
-	(void)state;
-	struct guest a, b;
-	struct error err = ERROR_INIT;
-	char name[VETH_NAME_MAX], held[32] = "", text[NETWORK_TEXT_MAX];
-	uint32_t gateway;
-	if (!forwarding_has_ipv6())
-		skip();
-	assert_int_equal(network_init(&fx.inst, &err), 0);
-	network_gateway(&fx.inst, &gateway, &err);
-	guest_start_of(&a, "a", 5);
-	guest_start_of(&b, "b", 6);
-	assert_true(ask(&b, 0, 0, 0, 7001) >= 0);
-	network_text(a.addr, text);
-	_cleanup_free_ char *path = instance_run(&fx.inst, "addresses/%s", text);
-	assert_true(readlink(path, held, sizeof(held) - 1) > 0);
-	assert_string_equal(held, "a:5:6");
-	/* the host has not become a router, only that link forwards */
-	veth_name(&fx.inst, a.addr, name);
-	_cleanup_free_ char *link = xasprintf("%s/force_forwarding", name);
-	assert_int_equal(read_switch(link), '1');
-	assert_int_equal(read_switch("all/forwarding"), '0');
-	assert_int_equal(read_switch("default/forwarding"), '0');
-	assert_int_equal(read_switch("all/force_forwarding"), '0');
-	assert_int_equal(read_switch("default/force_forwarding"), '0');
-	assert_int_equal(read_switch("lo/force_forwarding"), '0');
-	/* the host, as with IPv4 */
-	int host = listen_on(7000);
-	struct in6_addr real;
-	ula_of(0xcb007109, &real);
-	real.s6_addr[5] = 1; /* of no container's */
-	host_address6(&real, true);
-	assert_int_equal(reach_from_here(b.addr, 7001, true), 0);
-	assert_int_equal(reach_from_here(gateway, 7000, true), 0);
-	assert_int_equal(ask6(&a, SOCK_STREAM, 0, gateway, 7000), ECONNREFUSED);
-	/* an address that nobody has, another instance's, and outside: told at once */
-	assert_int_not_equal(ask6(&a, SOCK_STREAM, 0, (gateway & 0xffff0000) | 0xfff0, 80),
-			     ETIMEDOUT);
-	assert_int_equal(ask6(&a, SOCK_STREAM, 0, gateway + 0x10000, 80), ENETUNREACH);
-	/* somebody made a router of the machine and took it back: the links are asked again */
-	set_policy(5, 6, 0, 0, 0);
-	assert_int_equal(ask6(&a, SOCK_STREAM, 0, b.addr, 7001), 0);
-	set_switch("all/forwarding", '1');
-	set_switch("all/forwarding", '0');
-	assert_int_equal(read_switch(link), '0');
-	assert_int_equal(network_init(&fx.inst, &err), 0);
-	assert_int_equal(ask6(&a, SOCK_STREAM, 0, b.addr, 7001), 0);
-	/* positive control: without the table it answers */
-	assert_int_equal(nft_run("delete table inet berth-9", &err), 0);
-	assert_int_equal(ask6(&a, SOCK_STREAM, 0, gateway, 7000), 0);
-	host_address6(&real, false);
-	close(host);
-	guest_stop(&a);
-	guest_stop(&b);
-}
-
-/* IPv4 is as ever. */
-static void without_ipv6(void)
-{
-	struct guest a, b;
-	struct error err = ERROR_INIT;
-	assert_false(forwarding_has_ipv6());
-	assert_int_equal(network_init(&fx.inst, &err), 0);
-	assert_int_equal(network_destroy(&fx.inst, &err), 0);
-	assert_int_equal(network_init(&fx.inst, &err), 0);
-	set_policy(5, 6, 0, 0, 0);
-	guest_start_of(&a, "a", 5);
-	guest_start_of(&b, "b", 6);
-	assert_true(ask(&b, 0, 0, 0, 7001) >= 0);
-	assert_int_equal(reach_from_here(b.addr, 7001, false), 0);
-	assert_int_equal(ask(&a, SOCK_STREAM, 0, b.addr, 7001), 0);
-	assert_int_equal(ask6(&a, SOCK_STREAM, 0, b.addr, 7001), ENETUNREACH);
-	guest_stop(&a);
-	guest_stop(&b);
-	set_policy(0, 0, 0, 0, 0);
-}
-
-static void machines_without_ipv6(void **state)
-{
-	(void)state;
-	bool usual = forwarding_has_ipv6();
-	/* turned off */
-	set_switch("all/disable_ipv6", '1');
-	without_ipv6();
-	set_switch("all/disable_ipv6", '0');
-	/* a kernel that has none has no switches for it */
-	assert_int_equal(mount("none", "/proc/sys/net/ipv6", "tmpfs", 0, NULL), 0);
-	without_ipv6();
-	assert_int_equal(umount("/proc/sys/net/ipv6"), 0);
-	assert_int_equal(forwarding_has_ipv6(), usual);
 }
 
 /* A third namespace behind the host plays the internet. */
@@ -661,33 +328,6 @@ static void resolv_conf(void **state)
 	assert_null(strstr(text.data, "nameserver"));
 }
 
-static int set_up(void **state)
-{
-	(void)state;
-	/* what the test changes is gone with this namespace */
-	if (unshare(CLONE_NEWNET | CLONE_NEWNS) < 0 ||
-	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		return -1;
-	/* loopback up, and an outside address for the host */
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ifreq up = {.ifr_name = "lo", .ifr_flags = IFF_UP};
-	if (ioctl(fd, SIOCSIFFLAGS, &up) < 0)
-		return -1;
-	struct ifreq addr = {.ifr_name = "lo:1"};
-	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr = {htonl(0xc6336401)}};
-	memcpy(&addr.ifr_addr, &sin, sizeof(sin));
-	if (ioctl(fd, SIOCSIFADDR, &addr) < 0)
-		return -1;
-	close(fd);
-	return fixture_open(&fx);
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	return fixture_close(&fx);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -695,8 +335,7 @@ int main(void)
 		cmocka_unit_test(many_addresses),      cmocka_unit_test(host_and_guest),
 		cmocka_unit_test(egress_and_spoofing), cmocka_unit_test(reuse_at_once),
 		cmocka_unit_test(linked_apps),         cmocka_unit_test(egress_policy),
-		cmocka_unit_test(ipv6_of_containers),  cmocka_unit_test(machines_without_ipv6),
 		cmocka_unit_test(destroy_removes_all), cmocka_unit_test(resolv_conf),
 	};
-	return cmocka_run_group_tests_name("network", tests, set_up, tear_down);
+	return cmocka_run_group_tests_name("network", tests, guests_open, guests_close);
 }
