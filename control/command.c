@@ -9,12 +9,31 @@
 #include "plugins/host.h"
 
 const struct command *const command_tables[] = {
-	apps_commands,     config_commands,   domains_commands,    ps_commands,
-	resource_commands, storage_commands,  network_commands,    logs_commands,
-	run_commands,      cron_commands,     releases_commands,   builds_commands,
-	git_commands,      builder_commands,  buildpacks_commands, keys_commands,
-	tokens_commands,   plugin_commands,   router_commands,     stack_commands,
-	image_commands,    registry_commands, system_commands,     NULL,
+	apps_commands,
+	config_commands,
+	domains_commands,
+	ps_commands,
+	resource_commands,
+	storage_commands,
+	network_commands,
+	logs_commands,
+	run_commands,
+	cron_commands,
+	releases_commands,
+	builds_commands,
+	git_commands,
+	gitauth_commands,
+	builder_commands,
+	buildpacks_commands,
+	keys_commands,
+	tokens_commands,
+	plugin_commands,
+	router_commands,
+	stack_commands,
+	image_commands,
+	registry_commands,
+	system_commands,
+	NULL,
 };
 
 bool request_has(const struct request *rq, const char *option)

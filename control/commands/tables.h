@@ -19,6 +19,7 @@ extern const struct command config_commands[];
 extern const struct command cron_commands[];
 extern const struct command domains_commands[];
 extern const struct command git_commands[];
+extern const struct command gitauth_commands[];
 extern const struct command image_commands[];
 extern const struct command keys_commands[];
 extern const struct command logs_commands[];
