@@ -345,7 +345,7 @@ static int ps_set(struct context *c, struct request *rq, struct error *err)
 	if (setting_set(&c->db, rq->app.id, key, value, err) < 0)
 		return -1;
 	answer_property(c, rq->app.name, key, value);
-	answer_detail(c, "It counts from the next start: 'ps:restart' makes one");
+	answer_next_start(c, &rq->app);
 	return 0;
 }
 

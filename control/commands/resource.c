@@ -120,9 +120,8 @@ static void say_when(struct context *c, const struct request *rq, const char *ty
 {
 	if (strcmp(type, RESOURCE_BUILD) == 0)
 		answer_detail(c, "It counts from the next build");
-	else if (rq->app.release && !rq->app.stopped)
-		answer_detail(c, "It counts from the next start: 'ps:restart %s' makes one",
-			      rq->app.name);
+	else
+		answer_next_start(c, &rq->app);
 }
 
 static int change(struct context *c, struct request *rq, enum resource_kind kind, struct error *err)

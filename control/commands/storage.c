@@ -131,13 +131,6 @@ static int storage_report(struct context *c, struct request *rq, struct error *e
 	return 0;
 }
 
-static void say_when(struct context *c, const struct app *app)
-{
-	if (app->release && !app->stopped)
-		answer_detail(c, "It counts from the next start: 'ps:restart %s' makes one",
-			      app->name);
-}
-
 static int storage_mount(struct context *c, struct request *rq, struct error *err)
 {
 	/* Dokku's two ways of saying it */
@@ -152,7 +145,7 @@ static int storage_mount(struct context *c, struct request *rq, struct error *er
 	if (result == 0) {
 		answer_step(c, "Mounted volume '%s' on %s of %s%s", m.volume, m.path, rq->app.name,
 			    m.read_only ? ", read-only" : "");
-		say_when(c, &rq->app);
+		answer_next_start(c, &rq->app);
 	}
 	volume_mount_release(&m);
 	return result;
@@ -167,7 +160,7 @@ static int storage_unmount(struct context *c, struct request *rq, struct error *
 	if (result == 0) {
 		answer_step(c, "Unmounted volume '%s' from %s of %s", m.volume, m.path,
 			    rq->app.name);
-		say_when(c, &rq->app);
+		answer_next_start(c, &rq->app);
 	}
 	volume_mount_release(&m);
 	return result;
