@@ -17,9 +17,7 @@
 #include "base/strbuf.h"
 #include "runtime/layer.h"
 #include "runtime/place.h"
-#include "runtime/volume.h"
 
-#define VOLUME_TRIES 5
 #define TERMINALS 128
 #define CA_BUNDLE "/etc/ssl/certs/ca-certificates.crt"
 #define SAFE (MS_NOSUID | MS_NODEV)
@@ -64,7 +62,7 @@ static int open_layers(const struct instance *inst, const struct container_spec 
 	uid_t base = instance_range_base(inst, spec->range);
 
 	for (size_t i = 0; i < spec->layers.n; i++) {
-		struct rootfs_source *s = &r->layers[i];
+		struct bind *s = &r->layers[i];
 		uid_t owner;
 		uint32_t count;
 
@@ -87,133 +85,15 @@ static int open_layers(const struct instance *inst, const struct container_spec 
 	return 0;
 }
 
-static int mark_new(int dir, const char *name)
-{
-	_cleanup_close_ int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-	if (fd < 0)
-		return -1;
-	seed_mark(fd);
-	return 0;
-}
-
-/* With its owner from the first moment: who finds it half made would take it for root's. */
-static int make_kept(int dir, const char *id, uid_t user, bool marked)
-{
-	_cleanup_free_ char *name = xasprintf(".new.%s.%d", id, getpid());
-	int failed;
-
-	if (mkdirat(dir, name, 0755) < 0)
-		return -1;
-	failed = fchownat(dir, name, user, user, AT_SYMLINK_NOFOLLOW) < 0 ||
-		 fchmodat(dir, name, 0755, 0) < 0 || (marked && mark_new(dir, name) < 0) ||
-		 renameat2(dir, name, dir, id, RENAME_NOREPLACE) < 0;
-	if (!failed)
-		return 0;
-	int why = errno;
-	unlinkat(dir, name, AT_REMOVEDIR);
-	errno = why;
-	return why == EEXIST ? 0 : -1;
-}
-
-/* lib/cache/ID and lib/volumes/ID: made when missing. One that another range left is mapped, so
- * that an app that got a new range finds its files its own. */
-static int open_kept(const struct instance *inst, const char *folder, const char *id,
-		     const struct container_spec *spec, struct rootfs_source *out,
-		     struct error *err)
-{
-	_cleanup_free_ char *path = instance_lib(inst, "%s", folder);
-	_cleanup_close_ int dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	uid_t base = instance_range_base(inst, spec->range), user = rootfs_user(spec, base);
-	struct stat st;
-
-	if (dir < 0)
-		return error_set(err, ERROR_SYSTEM, errno, "open '%s'", path);
-	if (!file_exists(dir, id) && make_kept(dir, id, user, !strcmp(folder, "volumes")) < 0)
-		return error_set(err, ERROR_SYSTEM, errno, "make '%s/%s'", path, id);
-	_cleanup_close_ int fd = file_open_beneath(dir, id, O_RDONLY | O_DIRECTORY, 0, true, err);
-	if (fd < 0)
-		return -1;
-	if (fstat(fd, &st) < 0)
-		return error_set(err, ERROR_SYSTEM, errno, "look at '%s/%s'", path, id);
-	uid_t owner = st.st_uid & ~(INSTANCE_RANGE_SIZE - 1);
-	if (owner != base) {
-		out->mapped = true;
-		out->map = (struct idmap){owner, owner, base, INSTANCE_RANGE_SIZE};
-	}
-	out->fd = TAKE_FD(fd);
-	return 0;
-}
-
-static int open_volume(const struct instance *inst, const char *id,
-		       const struct container_spec *spec, struct rootfs_source *out,
-		       struct error *err)
-{
-	for (int i = 0; i < VOLUME_TRIES; i++) {
-		struct rootfs_source s = {.fd = -1};
-
-		if (open_kept(inst, "volumes", id, spec, &s, err) < 0)
-			return -1;
-		_cleanup_close_ int fd = s.fd;
-		int held = volume_hold(inst, id, fd, err);
-		if (held < 0)
-			return -1;
-		if (held == 0) {
-			*out = s;
-			out->fd = TAKE_FD(fd);
-			return 0;
-		}
-	}
-	return error_set(err, ERROR_BUSY, 0, "volume '%s' is being restored or removed", id);
-}
-
-/* A folder that user berth filled: seen as the container user's own. */
-static int open_given(const struct instance *inst, char *folder, const char *id, bool mapped,
-		      const struct container_spec *spec, struct rootfs_source *out,
-		      struct error *err)
-{
-	_cleanup_free_ char *path = folder;
-	_cleanup_close_ int dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	int fd;
-
-	if (dir < 0)
-		return error_set(err, ERROR_SYSTEM, errno, "open '%s'", path);
-	fd = id ? file_open_beneath(dir, id, O_RDONLY | O_DIRECTORY, 0, true, err) : TAKE_FD(dir);
-	if (fd < 0)
-		return error_wrap(err, "mount '%s'", path);
-	out->fd = fd;
-	out->mapped = mapped;
-	out->map = (struct idmap){inst->uid, inst->gid,
-				  rootfs_user(spec, instance_range_base(inst, spec->range)), 1};
-	return 0;
-}
-
-static int open_mount(const struct instance *inst, const struct container_spec *spec,
-		      const struct spec_mount *m, struct rootfs_source *out, struct error *err)
-{
-	switch (m->kind) {
-	case SPEC_MOUNT_CACHE:
-		return open_kept(inst, "cache", m->id, spec, out, err);
-	case SPEC_MOUNT_VOLUME:
-		return open_volume(inst, m->id, spec, out, err);
-	case SPEC_MOUNT_STAGE:
-		return open_given(inst, instance_lib(inst, "stage"), m->id, true, spec, out, err);
-	case SPEC_MOUNT_PACKS:
-		if (!strcmp(m->id, "bundled"))
-			return open_given(inst, xasprintf("%s/buildpacks", inst->share), NULL,
-					  false, spec, out, err);
-		return open_given(inst, instance_lib(inst, "packs"), m->id, true, spec, out, err);
-	}
-	return error_set(err, ERROR_INVALID, 0, "mount kind %d is not known", (int)m->kind);
-}
-
 int rootfs_open(const struct instance *inst, const struct container_spec *spec, struct rootfs *r,
 		struct error *err)
 {
+	uid_t base = instance_range_base(inst, spec->range), user = rootfs_user(spec, base);
+
 	if (open_layers(inst, spec, r, err) < 0)
 		return -1;
 	for (size_t i = 0; i < spec->n_mounts; i++) {
-		if (open_mount(inst, spec, &spec->mounts[i], &r->mounts[i], err) < 0)
+		if (bind_open(inst, &spec->mounts[i], base, user, &r->mounts[i], err) < 0)
 			return -1;
 		r->n_mounts = (unsigned)i + 1;
 		seeds_note(&r->seeds, (unsigned)i, r->mounts[i].fd);
@@ -250,7 +130,7 @@ static int copy_sources(const struct container_spec *spec, const struct rootfs *
 			struct error *err)
 {
 	for (unsigned i = 0; i < r->n_layers; i++) {
-		const struct rootfs_source *s = &r->layers[i];
+		const struct bind *s = &r->layers[i];
 
 		if (idmap_clone(&c->cache, s->fd, s->mapped ? &s->map : NULL, 1, &c->layers[i],
 				err) < 0)
@@ -258,7 +138,7 @@ static int copy_sources(const struct container_spec *spec, const struct rootfs *
 		c->n_layers = i + 1;
 	}
 	for (unsigned i = 0; i < r->n_mounts; i++) {
-		const struct rootfs_source *s = &r->mounts[i];
+		const struct bind *s = &r->mounts[i];
 		bool given = spec->mounts[i].kind == SPEC_MOUNT_STAGE ||
 			     spec->mounts[i].kind == SPEC_MOUNT_PACKS;
 

@@ -18,20 +18,14 @@
 
 #include "base/error.h"
 #include "instance/instance.h"
-#include "runtime/idmap.h"
+#include "runtime/bind.h"
 #include "runtime/seed.h"
 #include "runtime/spec.h"
 
-struct rootfs_source {
-	int fd;
-	bool mapped;
-	struct idmap map; /* when mapped */
-};
-
 struct rootfs {
-	struct rootfs_source layers[SPEC_MAX_LAYERS];
+	struct bind layers[SPEC_MAX_LAYERS];
 	unsigned n_layers;
-	struct rootfs_source mounts[SPEC_MAX_MOUNTS];
+	struct bind mounts[SPEC_MAX_MOUNTS];
 	unsigned n_mounts;
 	int upper, work; /* -1: a scratch tmpfs */
 	int ca;          /* the host's CA bundle, or -1 */
