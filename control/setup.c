@@ -165,8 +165,10 @@ int setup_settings(const char *root, const struct strvec *settings, struct error
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 	_cleanup_free_ char *etc = *root ? xasprintf("%s/etc", root) : xstrdup("/etc/berth");
 	_cleanup_free_ char *path = xasprintf("%s/berth.conf", etc);
+	_cleanup_close_ int lock = -1;
 	struct error why = ERROR_INIT;
-	if (file_make_dirs(etc, 0755, err) < 0)
+	/* until the file is written: before that the number is nobody's */
+	if (file_make_dirs(etc, 0755, err) < 0 || number_lock(&lock, err) < 0)
 		return -1;
 	if (file_read(AT_FDCWD, path, CONF_MAX, &text, &why) < 0) {
 		if (why.code != ERROR_NOT_FOUND) {

@@ -143,7 +143,6 @@ static int note(unsigned number, const char *root, struct error *err)
 	return file_write_all(fd, text, strlen(text), err);
 }
 
-/* One chooser at a time. */
 int number_lock(int *out_fd, struct error *err)
 {
 	if (file_make_dirs(FOLDER, 0755, err) < 0)
@@ -169,10 +168,7 @@ bool number_is_gone(unsigned number)
 
 int number_choose(const char *root, unsigned *out, struct error *err)
 {
-	_cleanup_close_ int lock = -1;
 	_cleanup_strvec_ struct strvec tables = STRVEC_INIT;
-	if (number_lock(&lock, err) < 0)
-		return -1;
 	number_tables(&tables);
 	for (unsigned n = 0; n < INSTANCE_NUMBERS; n++) {
 		_cleanup_free_ char *name = xasprintf("berth-%u", n);
@@ -190,9 +186,6 @@ int number_choose(const char *root, unsigned *out, struct error *err)
 
 int number_note(const char *root, unsigned number, struct error *err)
 {
-	_cleanup_close_ int lock = -1;
-	if (number_lock(&lock, err) < 0)
-		return -1;
 	if (is_taken(number, root)) {
 		_cleanup_free_ char *holder = noted_root(number);
 		return error_set(err, ERROR_BUSY, 0,
@@ -204,7 +197,9 @@ int number_note(const char *root, unsigned number, struct error *err)
 
 int number_hold(const struct instance *inst, int *out_fd, struct error *err)
 {
-	if (number_note(inst->root, inst->number, err) < 0)
+	/* to its end: who looks whether a number is held locks it for a moment */
+	_cleanup_close_ int lock = -1;
+	if (number_lock(&lock, err) < 0 || number_note(inst->root, inst->number, err) < 0)
 		return -1;
 	_cleanup_free_ char *path = claim_path(inst->number);
 	return file_lock(path, false, out_fd, err);

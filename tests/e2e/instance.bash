@@ -44,7 +44,10 @@ instance_up() {
 		--set packages.pack-tools=jq # of the long list one that installs quickly
 	TEST_NUMBER=$(sed -n 's/^number = //p' "$TEST_ROOT/etc/berth.conf")
 	export TEST_NUMBER
-	"$berth" server start --root "$TEST_ROOT"
+	"$berth" server start --root "$TEST_ROOT" || {
+		cat "$TEST_ROOT"/lib/logs/berth/berth-server.log >&2
+		return 1
+	}
 	"$berth" --root "$TEST_ROOT" stack:import debian-12 <"$("$TEST_SOURCE/scripts/cached-stack")"
 	ssh-keygen -q -t ed25519 -N '' -C test -f "$TEST_DIR/key"
 	"$berth" --root "$TEST_ROOT" ssh-keys:add admin <"$TEST_DIR/key.pub"

@@ -332,6 +332,21 @@ end_other() {
 	nothing_left
 }
 
+@test "instances that are made at the same moment have numbers of their own" {
+	local i pids=() pid lock
+	exec {lock}>/run/berth-instances/lock # so that all of them come to it together
+	flock "$lock"
+	for i in 1 2 3 4 5 6 7 8; do
+		"$TEST_PREFIX/bin/berth" server init --root "$TEST_DIR/made$i" >/dev/null {lock}>&- &
+		pids+=("$!")
+	done
+	sleep 0.5
+	exec {lock}>&-
+	for pid in "${pids[@]}"; do wait "$pid"; done
+	assert_equal "$(sed -n 's/^number = //p' "$TEST_DIR"/made*/etc/berth.conf "$TEST_ROOT/etc/berth.conf" | sort -u | wc -l)" 9
+	rm -rf --one-file-system "$TEST_DIR"/made*
+}
+
 @test "what an instance left whose folder was removed; nothing of it while something runs" {
 	local number pid group
 	"$TEST_PREFIX/bin/berth" server init --root "$TEST_DIR/other" --http-address 127.0.0.1 --http-port "$(free_port)" \
