@@ -14,13 +14,24 @@ TREE=${TEST_BUILD:-build}
 BUILD=$SOURCE/$TREE
 source "$SOURCE/tests/e2e/ula.bash"
 
+# Somebody has the number: it is held, or its root is there.
+number_taken() {
+	local holder
+	nft list table inet "berth-$1" >/dev/null 2>&1 && return
+	holder=$(cat "/run/berth-instances/$1" 2>/dev/null) || return
+	[ "$holder" = / ] || [ -e "$holder/etc/berth.conf" ] || ! flock -n -s "/run/berth-instances/$1" true
+}
+
 # Claims a number that no instance on this machine uses, as berth server init does.
 claim_number() {
-	local n
+	local n lock
 	mkdir -p /run/berth-instances
+	exec {lock}>/run/berth-instances/lock
+	flock "$lock"
 	for n in 13 12 11 10 9 8 7 6 5 4 3; do
-		nft list table inet "berth-$n" >/dev/null 2>&1 && continue
-		(set -C && echo "$ROOT" >"/run/berth-instances/$n") 2>/dev/null || continue
+		number_taken "$n" && continue
+		echo "$ROOT" >"/run/berth-instances/$n"
+		printf '[instance]\nnumber = %d\n' "$n" >"$ROOT/etc/berth.conf"
 		echo "$n"
 		return
 	done
@@ -39,7 +50,6 @@ runtime_up() {
 	ROOT=$WORK/root
 	mkdir -p "$ROOT/etc" "$ROOT/lib" "$ROOT/run"
 	NUMBER=$(claim_number)
-	printf '[instance]\nnumber = %d\n' "$NUMBER" >"$ROOT/etc/berth.conf"
 	"$BUILD/bin/berth-runtime" --root "$ROOT" >"$WORK/runtime.log" 2>&1 3>&- &
 	RUNTIME_PID=$!
 	for ((i = 0; i < 200; i++)); do
