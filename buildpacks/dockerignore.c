@@ -51,6 +51,14 @@ static int add_line(struct dockerignore *ignore, const char *s, size_t len, unsi
 	clean(text.data, text.len, &path);
 	if (path.len == 0)
 		return 0;
+	/* Docker looks for it again in the cleaned pattern: "/!a" takes back too */
+	if (!back && path.data[0] == '!') {
+		back = true;
+		strbuf_consume(&path, 1);
+		if (path.len == 0)
+			return error_set(err, ERROR_INVALID, 0, "line %u: '!' has no pattern",
+					 line);
+	}
 	if (path.len > DOCKERIGNORE_PATTERN_MAX)
 		return error_set(err, ERROR_INVALID, 0, "line %u: is longer than %d bytes", line,
 				 DOCKERIGNORE_PATTERN_MAX);

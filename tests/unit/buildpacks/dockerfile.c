@@ -353,6 +353,12 @@ static void test_ignore(void **state)
 	assert_false(dockerignore_has(&ignore, "a"));
 	assert_int_equal(dockerignore_parse(&ignore, "a\n!\n", 4, &err), -1);
 	assert_string_equal(err.message, "line 2: '!' has no pattern");
+	/* cleaned first, as Docker does */
+	dockerignore_release(&ignore);
+	assert_int_equal(dockerignore_parse(&ignore, "*\n//!a\n", 7, &err), 0);
+	assert_true(ignore.takes_back);
+	assert_false(dockerignore_has(&ignore, "a"));
+	assert_int_equal(dockerignore_parse(&ignore, "/!\n", 3, &err), -1);
 }
 
 int main(void)
