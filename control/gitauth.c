@@ -186,20 +186,33 @@ int gitauth_public_key(struct context *c, struct strbuf *out, struct error *err)
 	return -1;
 }
 
-/* The keys with which ssh answers at HOST, as lines of known_hosts; empty when it does not. */
-static void scan(const char *host, struct strbuf *out)
+/* FAMILY is an option of ssh-keyscan(1), NULL: whichever address comes first. */
+static void scan_family(const char *host, const char *family, struct strbuf *out)
 {
 	_cleanup_child_ struct child keyscan;
 	const char *colon = strchr(host, ':');
 	_cleanup_free_ char *name = xstrndup(host, strcspn(host, ":"));
 
 	child_init(&keyscan);
-	child_args(&keyscan, "ssh-keyscan", "-T", "5", "-p", colon ? colon + 1 : "22", name, NULL);
+	child_args(&keyscan, "ssh-keyscan", "-T", "5", "-p", colon ? colon + 1 : "22", NULL);
+	if (family)
+		child_args(&keyscan, family, NULL);
+	child_args(&keyscan, "--", name, NULL);
 	keyscan.capture = out;
 	keyscan.timeout_ms = SCAN_TIMEOUT_MS;
 	/* nothing listens there: a host for https only */
 	if (child_run(&keyscan, NULL) < 0)
 		strbuf_reset(out);
+}
+
+/* The keys with which ssh answers at HOST, as lines of known_hosts; empty when it does not. */
+static void scan(const char *host, struct strbuf *out)
+{
+	scan_family(host, NULL, out);
+	/* it does not go on to the next address when the first refuses, or is of an IPv6 that leads
+	 * nowhere */
+	if (out->len == 0)
+		scan_family(host, "-4", out);
 }
 
 static void fingerprints(const struct strbuf *keys, struct strbuf *out)
