@@ -29,7 +29,7 @@ src = $(foreach f,$(wildcard $(1)/*.c $(1)/*/*.c),$(if $(filter berth%,$(notdir 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 lib = $(patsubst %,$(B)/lib/lib%.a,$(1))
 
-PROGRAMS := berth berthd berth-runtime berth-oci berth-resolver berth-web berth-plugins
+PROGRAMS := berth berthd berth-runtime berth-cell berth-oci berth-resolver berth-web berth-plugins
 .PHONY: all
 all: $(PROGRAMS:%=$(B)/bin/%) share
 
@@ -61,7 +61,9 @@ $(B)/bin/berth: $(B)/obj/control/berth.o $(call lib,control receiver router reso
 $(B)/bin/berthd: $(B)/obj/control/berthd.o $(call lib,control receiver buildpacks runtime router resolver plugins instance base)
 	$(LINK) -lgit2 -ljansson -lsqlite3 -lsodium -larchive -lnettle -lyaml
 $(B)/bin/berth-runtime: $(B)/obj/runtime/berth-runtime.o $(call lib,runtime instance base)
-	$(LINK) -lseccomp -lcap -lmnl -lnftables -larchive -lnettle -ljansson -lsodium
+	$(LINK) -lseccomp -lcap -lmnl
+$(B)/bin/berth-cell: $(B)/obj/runtime/berth-cell.o $(call lib,runtime instance base)
+	$(LINK) -lseccomp -lcap -larchive
 $(B)/bin/berth-oci: $(B)/obj/runtime/berth-oci.o $(call lib,runtime instance base)
 	$(LINK) -lseccomp -lcap -lmnl -ljansson -lm
 $(B)/bin/berth-resolver: $(B)/obj/resolver/berth-resolver.o $(call lib,resolver instance base)
@@ -91,13 +93,18 @@ unit_libs = $(B)/asan/lib$(1).a $(if $(filter buildpacks control,$(1)),$(B)/asan
 	$(B)/asan/libinstance.a $(B)/asan/libbase.a
 TEST_LIBS := -lgit2 -lmd -ljansson -lsqlite3 -lsodium -larchive -lnettle -lyaml -lseccomp -lcap -lmnl -lnftables -lmicrohttpd -lm
 define unit_room
-$(B)/unit/$(1)/%: tests/unit/$(1)/%.c $(call unit_libs,$(1))
+$(B)/unit/$(1)/%: tests/unit/$(1)/%.c $(call unit_libs,$(1)) $(if $(filter runtime,$(1)),| $(B)/unit/bin/berth-cell)
 	@mkdir -p $$(@D)
 	$$(call say,TEST)
 	$$(Q)$(ASAN_CC) $(BASEFLAGS) $(SAN) $(WERROR) $(PKG_CFLAGS) -o $$@ $$< -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group \
 		-Wl,--as-needed -lcmocka $(TEST_LIBS)
 endef
 $(foreach r,$(ROOMS),$(eval $(call unit_room,$(r))))
+# with the same sanitizers, where the tests of room runtime look for it
+$(B)/unit/bin/berth-cell: $(B)/asan/runtime/berth-cell.o $(call unit_libs,runtime)
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(ASAN_CC) $(SAN) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group -Wl,--as-needed -lseccomp -lcap -larchive
 .PHONY: unit unit-build
 unit-build: $(UNIT)
 unit: unit-build

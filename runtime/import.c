@@ -13,35 +13,13 @@
 #include "runtime/layer.h"
 #include "runtime/unpack.h"
 
-struct import {
-	enum unpack_kind kind;
-	int tree;
-};
-
-/* --- in the cell --- */
-
-static int say_opaque(const char *folder, void *data, struct error *err)
-{
-	(void)data;
-	return cell_say(folder, err);
-}
-
-static int unpack(int fd, void *data, struct error *err)
-{
-	const struct import *import = data;
-	struct unpack how = {.kind = import->kind, .opaque = say_opaque};
-	return unpack_tar(fd, &how, err);
-}
-
-/* --- outside --- */
-
 /* The one attribute that the cell cannot set. Its words are a tenant's: the folder is looked up
  * below the layer, through no link. */
 static int mark_opaque(const char *folder, void *data, struct error *err)
 {
-	const struct import *import = data;
-	_cleanup_close_ int fd = file_open_beneath(
-		import->tree, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, true, err);
+	const int *tree = data;
+	_cleanup_close_ int fd =
+		file_open_beneath(*tree, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, true, err);
 	if (fd < 0)
 		return -1;
 	if (fsetxattr(fd, "trusted.overlay.opaque", "y", 1, 0) < 0)
@@ -51,20 +29,14 @@ static int mark_opaque(const char *folder, void *data, struct error *err)
 
 static int unpack_into(uid_t base, int tree, int archive, enum unpack_kind kind, struct error *err)
 {
-	static const cap_value_t keep[] = {CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID,
-					   CAP_SETFCAP};
-	struct import import = {kind, tree};
-	struct cell cell = {.tree = tree,
+	struct cell cell = {.work = kind == UNPACK_LAYER ? "unpack-layer" : "unpack-root",
+			    .tree = tree,
 			    .uid = base,
 			    .gid = base,
 			    .count = INSTANCE_RANGE_SIZE,
 			    .fd = archive,
-			    .caps = keep,
-			    .n_caps = ARRAY_SIZE(keep),
-			    .prepare = unpack_prepare,
-			    .work = unpack,
 			    .heard = mark_opaque,
-			    .data = &import};
+			    .data = &tree};
 	return cell_run(&cell, err);
 }
 

@@ -4,26 +4,48 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <nftables/libnftables.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/strbuf.h"
+#include "runtime/library.h"
+
+#define SYMBOLS(X)                                                                                 \
+	X(nft_ctx_new)                                                                             \
+	X(nft_ctx_buffer_error)                                                                    \
+	X(nft_ctx_buffer_output)                                                                   \
+	X(nft_ctx_get_error_buffer)                                                                \
+	X(nft_run_cmd_from_buffer)
+
+#define MEMBER(name) __typeof__(name) *name;
+static struct {
+	SYMBOLS(MEMBER)
+} lib;
 
 /* Runs in the child: writes DONE, or what nft said. */
 #define DONE '\0'
+#define SYMBOL(name) {#name, &lib.name},
 static void run_child(const char *commands, int fd)
 {
-	struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
-	if (!nft || nft_ctx_buffer_error(nft) != 0 || nft_ctx_buffer_output(nft) != 0)
+	static const struct library_symbol symbols[] = {SYMBOLS(SYMBOL)};
+	struct error err = ERROR_INIT;
+	if (library_load("libnftables.so.1", "sets up the firewall", symbols, ARRAY_SIZE(symbols),
+			 &err) < 0) {
+		file_write_all(fd, err.message, strlen(err.message), NULL);
+		return;
+	}
+	struct nft_ctx *nft = lib.nft_ctx_new(NFT_CTX_DEFAULT);
+	if (!nft || lib.nft_ctx_buffer_error(nft) != 0 || lib.nft_ctx_buffer_output(nft) != 0)
 		return;
 	char done = DONE;
-	if (nft_run_cmd_from_buffer(nft, commands) == 0) {
+	if (lib.nft_run_cmd_from_buffer(nft, commands) == 0) {
 		file_write_all(fd, &done, 1, NULL);
 		return;
 	}
-	const char *said = nft_ctx_get_error_buffer(nft);
+	const char *said = lib.nft_ctx_get_error_buffer(nft);
 	if (said)
 		file_write_all(fd, said, strlen(said), NULL);
 }

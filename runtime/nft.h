@@ -5,8 +5,8 @@
 
 #include "base/error.h"
 
-/* Runs COMMANDS (nft(8)) as one transaction. It happens in a forked child, so that the memory that
- * the library takes does not stay with a daemon. */
+/* Runs COMMANDS (nft(8)) as one transaction. It happens in a forked child, which loads the
+ * library: neither its memory nor its mappings stay with a daemon. */
 int nft_run(const char *commands, struct error *err);
 
 #endif

@@ -6,7 +6,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <locale.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -15,57 +14,6 @@
 #include "base/cleanup.h"
 #include "base/strbuf.h"
 #include "base/strvec.h"
-#include "runtime/cell.h"
-#include "runtime/layer.h"
-
-#define MAX_DEPTH 512
-#define MAX_HIDING 100000u
-
-struct pack {
-	struct strvec hiding; /* folders that are opaque, "" for the root; sorted */
-};
-
-/* --- outside, as root: only what only root can read ----------------------------------------- */
-
-static bool is_opaque(int fd)
-{
-	char value;
-
-	return fgetxattr(fd, "trusted.overlay.opaque", &value, 1) == 1 && value == 'y';
-}
-
-/* Takes FD over. */
-static int find_hiding(int fd, const char *path, unsigned depth, struct strvec *out,
-		       struct error *err)
-{
-	DIR *dir = fdopendir(fd);
-	int result = 0;
-
-	if (!dir) {
-		error_set(err, ERROR_SYSTEM, errno, "read '%s'", path);
-		close(fd);
-		return -1;
-	}
-	if (is_opaque(fd))
-		strvec_push(out, path);
-	for (struct dirent *e; result == 0 && (e = readdir(dir));) {
-		if (e->d_type != DT_DIR || !strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
-			continue;
-		_cleanup_free_ char *sub = xasprintf("%s%s%s", path, *path ? "/" : "", e->d_name);
-		int next = depth < MAX_DEPTH && out->n < MAX_HIDING
-				   ? openat(fd, e->d_name,
-					    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-				   : -1;
-		if (next < 0)
-			result = error_set(err, ERROR_INVALID, errno, "read folder '%.200s'", sub);
-		else
-			result = find_hiding(next, sub, depth + 1, out, err);
-	}
-	closedir(dir);
-	return result;
-}
-
-/* --- in the cell ----------------------------------------------------------------------------- */
 
 /* Inodes that have been written and have further names. */
 struct link_entry {
@@ -76,7 +24,7 @@ struct link_entry {
 
 struct writer {
 	struct archive *out, *disk;
-	const struct pack *pack;
+	const struct strvec *hiding;
 	struct link_entry *links; /* open addressing; a power of two */
 	size_t n_links, links_size;
 };
@@ -260,9 +208,9 @@ static int put_folder(struct writer *w, int fd, const char *path, unsigned depth
 {
 	_cleanup_strvec_ struct strvec names = STRVEC_INIT;
 
-	if (depth > MAX_DEPTH)
+	if (depth > PACK_MAX_DEPTH)
 		return error_set(err, ERROR_INVALID, 0, "folders lie too deep: '%.200s'", path);
-	if (strvec_has(&w->pack->hiding, path) && put_whiteout(w, path, ".wh..wh..opq", err) < 0)
+	if (strvec_has(w->hiding, path) && put_whiteout(w, path, ".wh..wh..opq", err) < 0)
 		return -1;
 	if (list_sorted(fd, &names, err) < 0)
 		return -1;
@@ -272,15 +220,9 @@ static int put_folder(struct writer *w, int fd, const char *path, unsigned depth
 	return 0;
 }
 
-static void prepare(void)
+int pack_tree(int fd, const struct strvec *hiding, struct error *err)
 {
-	/* names of any bytes; no module is looked for below the new root */
-	setlocale(LC_ALL, "C.UTF-8");
-}
-
-static int work(int fd, void *data, struct error *err)
-{
-	struct writer w = {.pack = data, .out = archive_write_new()};
+	struct writer w = {.hiding = hiding, .out = archive_write_new()};
 	_cleanup_close_ int root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct stat st;
 
@@ -294,38 +236,4 @@ static int work(int fd, void *data, struct error *err)
 		return -1;
 	/* the process ends: nothing need be freed */
 	return archive_write_close(w.out) == ARCHIVE_OK ? 0 : broken(err, "", w.out);
-}
-
-/* --- the whole ------------------------------------------------------------------------------- */
-
-int pack_layer(const struct instance *inst, const char *ref, int fd, struct error *err)
-{
-	static const cap_value_t keep[] = {CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE};
-	struct pack pack = {STRVEC_INIT};
-	_cleanup_close_ int tree = -1;
-	uid_t base;
-	uint32_t count;
-
-	if (layer_open(inst, ref, &tree, &base, &count, err) < 0)
-		return -1;
-	bool source = count == 1;
-	struct cell cell = {.tree = tree,
-			    .read_only = true,
-			    .inside = source ? INSTANCE_APP_UID : 0,
-			    .uid = base,
-			    .gid = source ? inst->gid : base,
-			    .count = count,
-			    .fd = fd,
-			    .caps = keep,
-			    .n_caps = ARRAY_SIZE(keep),
-			    .prepare = prepare,
-			    .work = work,
-			    .data = &pack};
-	int walk = fcntl(tree, F_DUPFD_CLOEXEC, 3);
-	int result = walk < 0 ? error_set(err, ERROR_SYSTEM, errno, "open the layer")
-			      : find_hiding(walk, "", 0, &pack.hiding, err);
-	if (result == 0)
-		result = cell_run(&cell, err);
-	strvec_release(&pack.hiding);
-	return result < 0 ? error_wrap(err, "pack '%s'", ref) : 0;
 }

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Layers become archives: what import.h does, the other way. The tar is written by a confined
- * process (cell.h) that sees nothing but the layer, as its owner and read-only; names sorted, so
- * that the same layer gives the same bytes. Overlayfs's whiteouts become those of the image
- * specification: ".wh.NAME", and ".wh..wh..opq" in folders that hide what is below them, whose
- * marks only root can read and which are told to the process before it starts.
+ * Packing the root file system into a tar, in a cell (runtime/cell.h): names sorted, so that the
+ * same files give the same bytes. Overlayfs's whiteouts become those of the image specification:
+ * ".wh.NAME", and ".wh..wh..opq" in folders that hide what is below them.
  *
  * Left out: sockets and device nodes, attributes but user.* and security.capability. Holes of a
  * file are written as zeros: Docker and podman cannot save again what they loaded with sparse
@@ -14,9 +12,11 @@
 #define RUNTIME_PACK_H
 
 #include "base/error.h"
-#include "instance/instance.h"
+#include "base/strvec.h"
 
-/* Writes the tar of REF ("layer/ID" or "source/TREE") to FD, which stays the caller's. */
-int pack_layer(const struct instance *inst, const char *ref, int fd, struct error *err);
+#define PACK_MAX_DEPTH 512 /* of folders in folders */
+
+/* Writes the tar to FD. HIDING are the folders that hide, "" for the root; sorted. */
+int pack_tree(int fd, const struct strvec *hiding, struct error *err);
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "runtime/sdbus.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <string.h>
 #include <systemd/sd-bus.h>
@@ -9,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/strbuf.h"
+#include "runtime/library.h"
 
 #define LIBRARY "libsystemd.so.0"
 #define SERVICE "org.freedesktop.systemd1"
@@ -51,21 +51,15 @@ static struct {
 	SYMBOLS(MEMBER)
 } sd;
 
+#define SYMBOL(name) {#name, &sd.name},
 static int load(struct error *err)
 {
-	void *library = sd.loaded ? NULL : dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+	static const struct library_symbol symbols[] = {SYMBOLS(SYMBOL)};
 
 	if (sd.loaded)
 		return 0;
-	if (!library)
-		return error_set(err, ERROR_UNSUPPORTED, 0,
-				 "load '" LIBRARY "', which speaks to systemd: %s", dlerror());
-#define FIND(name)                                                                                 \
-	sd.name = (__typeof__(name) *)dlsym(library, #name);                                       \
-	if (!sd.name)                                                                              \
-		return error_set(err, ERROR_UNSUPPORTED, 0,                                        \
-				 "'" LIBRARY "' has no '" #name "': it is too old");
-	SYMBOLS(FIND)
+	if (library_load(LIBRARY, "speaks to systemd", symbols, ARRAY_SIZE(symbols), err) < 0)
+		return -1;
 	sd.loaded = true;
 	return 0;
 }

@@ -20,7 +20,7 @@
 #include "runtime/layer.h"
 #include "runtime/logfile.h"
 #include "runtime/network.h"
-#include "runtime/pack.h"
+#include "runtime/export.h"
 #include "runtime/roster.h"
 #include "runtime/shim.h"
 #include "runtime/specwire.h"
@@ -410,7 +410,7 @@ static int serve_layer_pack(const struct instance *inst, struct wire_frame *f,
 
 	if (!ref || !wire_reader_done(r) || f->nfds != 1)
 		return malformed(err);
-	return pack_layer(inst, ref, f->fds[0], err);
+	return export_layer(inst, ref, f->fds[0], err);
 }
 
 static int serve_log_remove(const struct instance *inst, struct wire_reader *r, struct error *err)

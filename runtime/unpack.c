@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <locale.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <unistd.h>
@@ -29,13 +28,6 @@ static void free_reader(struct archive **a)
 static void free_writer(struct archive **a)
 {
 	archive_write_free(*a);
-}
-
-void unpack_prepare(void)
-{
-	/* names in pax headers are UTF-8: with this locale they need no iconv module, which would
-	 * be looked for below the new root */
-	setlocale(LC_ALL, "C.UTF-8");
 }
 
 /* NAME for a message: one line, bounded. */

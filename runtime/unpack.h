@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Unpacking an archive into the current folder, for the confined child of import.c: it trusts
+ * Unpacking an archive into the current folder, in a cell (runtime/cell.h): it trusts
  * nothing in the archive, but relies on the folder being its root and on having no privilege that
  * matters outside.
  */
@@ -28,8 +28,6 @@ struct unpack {
 	void *data;
 };
 
-/* What libarchive would look up late, after the root has changed to the tenant's. */
-void unpack_prepare(void);
 /* Unpacks the tar that FD gives. Errors name the entry. */
 int unpack_tar(int fd, const struct unpack *how, struct error *err);
 

@@ -12,7 +12,7 @@ setup_file() {
 
 @test "programs, manuals, units and what they read are installed" {
 	local file
-	for file in bin/{berth,berthd,berth-runtime,berth-resolver,berth-web,berth-plugins} share/man/man8/berthd.8 \
+	for file in bin/{berth,berthd,berth-runtime,berth-cell,berth-resolver,berth-web,berth-plugins} share/man/man8/berthd.8 \
 		share/berth/router/lua/start.lua share/berth/buildpacks/driver/build \
 		share/berth-ssh/berth.conf lib/sysusers.d/berth.conf lib/tmpfiles.d/berth.conf; do
 		[ -s "$DEST/usr/local/$file" ]

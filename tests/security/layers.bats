@@ -119,8 +119,8 @@ add("opaque", DIR, mode=0o755, pax={"SCHILY.xattr.trusted.overlay.opaque": "y",
 # The process that unpacks, or nothing
 unpacker() {
 	local pid
-	for pid in $(pgrep -x berth-serve); do
-		if [[ $(readlink "/proc/$pid/exe") == "$BUILD/bin/"* ]] &&
+	for pid in $(pgrep -x berth-cell); do
+		if [ "$(readlink "/proc/$pid/exe")" = "$BUILD/bin/berth-cell" ] &&
 			[ "$(awk '/^NSpid:/ { print NF }' "/proc/$pid/status")" = 3 ]; then
 			echo "$pid"
 		fi
@@ -144,6 +144,8 @@ unpacker() {
 	cp "/proc/$pid/status" "$WORK/cell"
 	cp "/proc/$pid/limits" "$WORK/cell-limits"
 	cp "/proc/$server/status" "$WORK/server"
+	cp "/proc/$server/maps" "$WORK/server-maps"
+	cp "/proc/$pid/maps" "$WORK/cell-maps"
 	ls -l "/proc/$pid/ns" >"$WORK/cell-ns"
 	ls "/proc/$pid/root" >"$WORK/cell-root"
 	ls "/proc/$pid/fd" >"$WORK/cell-fds"
@@ -159,6 +161,10 @@ unpacker() {
 	done
 	[ "$(cat "$WORK/cell-root")" = f ]
 	has "$WORK/cell-limits" '^Max core file size +1 +1 '
+	# it is not a copy of root's memory, and what reads archives is in no other process
+	lacks "$WORK/cell-maps" berth-runtime
+	lacks "$WORK/server-maps" libarchive
+	has "$WORK/cell-maps" libarchive
 	# the control: who started it has all that
 	has "$WORK/server" '^Seccomp:[[:space:]]+0$' '^Uid:[[:space:]]+0'
 }

@@ -43,7 +43,7 @@ runtime_up() {
 	local i
 	# tests/run has built its own tree already
 	[ -n "${TEST_BUILD:-}" ] ||
-		make -s -C "$SOURCE" "B=$TREE" "$TREE/bin/berth-runtime" \
+		make -s -C "$SOURCE" "B=$TREE" "$TREE/bin/berth-runtime" "$TREE/bin/berth-cell" \
 		"$TREE/tests/container" "$TREE/tests/probe" "$TREE/tests/hog" "$TREE/tests/loader" >/dev/null
 	WORK=$(mktemp -d /var/tmp/berth-security.XXXXXX)
 	chmod 755 "$WORK"

@@ -21,7 +21,7 @@
 #include "base/file.h"
 #include "base/strvec.h"
 #include "runtime/layer.h"
-#include "runtime/pack.h"
+#include "runtime/export.h"
 #include "tests/unit/runtime/instance.h"
 
 static struct fixture fx;
@@ -470,7 +470,7 @@ static void packs_what_it_unpacked(void **state)
 			       {"l", S_IFLNK | 0777, "/etc/shadow", NULL, 0}),
 			 0);
 	assert_int_equal(layer_commit(&fx.inst, "it", &err), 0);
-	if (pack_layer(&fx.inst, "layer/it", one, &err) < 0)
+	if (export_layer(&fx.inst, "layer/it", one, &err) < 0)
 		fail_msg("%s", err.message);
 	names_of(one, &first);
 	assert_int_equal(first.n, ARRAY_SIZE(want));
@@ -484,14 +484,14 @@ static void packs_what_it_unpacked(void **state)
 		fail_msg("%s", err.message);
 	close(tree);
 	assert_int_equal(layer_commit(&fx.inst, "it", &err), 0);
-	assert_int_equal(pack_layer(&fx.inst, "layer/it", two, &err), 0);
+	assert_int_equal(export_layer(&fx.inst, "layer/it", two, &err), 0);
 	names_of(two, &second);
 	assert_int_equal(second.n, first.n);
 	for (size_t i = 0; i < first.n; i++)
 		assert_string_equal(second.v[i], first.v[i]);
-	assert_int_equal(pack_layer(&fx.inst, "layer/none", two, &err), -1);
+	assert_int_equal(export_layer(&fx.inst, "layer/none", two, &err), -1);
 	assert_int_equal(err.code, ERROR_NOT_FOUND);
-	assert_int_equal(pack_layer(&fx.inst, "layer/../it", two, &err), -1);
+	assert_int_equal(export_layer(&fx.inst, "layer/../it", two, &err), -1);
 	assert_int_equal(layer_remove(&fx.inst, "it", &err), 0);
 	assert_nothing_left();
 }
