@@ -630,11 +630,12 @@ processes() {
 	assert_equal "$(wc -l <followed)" 1
 	kill -TERM $pid
 	wait $pid || true
-	command ssh -F "$TEST_DIR/ssh_config" berth logs "$APP" -t -n 1 >followed 2>&1 </dev/null 3>&- &
+	# another file: the one before has a line in it until the shell empties it
+	command ssh -F "$TEST_DIR/ssh_config" berth logs "$APP" -t -n 1 >followed-ssh 2>&1 </dev/null 3>&- &
 	pid=$!
-	wait_for 10 test -s followed
+	wait_for 10 test -s followed-ssh
 	http "$host" /say/again >/dev/null
-	wait_for 20 grep -q "said again" followed || { cat followed; false; }
+	wait_for 20 grep -q "said again" followed-ssh || { cat followed-ssh; false; }
 	kill $pid
 	wait $pid || true
 	# nobody follows any more
