@@ -24,12 +24,15 @@ static void control_path(int folder, char out[PATH_SIZE])
 	snprintf(out, PATH_SIZE, "/proc/self/fd/%d/control", folder);
 }
 
+/* Without a status it is all but gone, or has only begun: which of both is seen in a moment. */
 static bool is_ending(const struct instance *inst, const char *id)
 {
 	struct container_status old;
+	struct error why = ERROR_INIT;
 
-	return status_read(inst, id, &old, NULL) == 0 && old.state == CONTAINER_EXITED &&
-	       status_shim_alive(&old);
+	if (status_read(inst, id, &old, &why) < 0)
+		return why.code == ERROR_NOT_FOUND;
+	return old.state == CONTAINER_EXITED && status_shim_alive(&old);
 }
 
 int folder_make(const struct instance *inst, const char *id, int *out_fd, struct error *err)

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* Ids are unique, and free again while the last one's folder is going. */
+#include "runtime/folder.h"
+
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "runtime/status.h"
+#include "tests/unit/runtime/instance.h"
+
+static struct fixture fx;
+
+static void put_status(int folder, enum container_state state)
+{
+	struct container_status s = {.id = "x", .state = state, .shim = getpid()};
+	struct error err = ERROR_INIT;
+	assert_int_equal(status_write(folder, &s, &err), 0);
+}
+
+static void one_at_a_time(void **state)
+{
+	_cleanup_close_ int folder = -1;
+	int second = -1;
+	struct error err = ERROR_INIT;
+	(void)state;
+	assert_int_equal(folder_make(&fx.inst, "x", &folder, &err), 0);
+	put_status(folder, CONTAINER_RUNNING);
+	assert_int_equal(folder_make(&fx.inst, "x", &second, &err), -1);
+	assert_int_equal(err.code, ERROR_EXISTS);
+	folder_remove(&fx.inst, "x", folder);
+}
+
+/* One that goes takes its status away before its folder. */
+static void one_that_goes_is_waited_for(void **state)
+{
+	_cleanup_close_ int folder = -1, next = -1;
+	struct error err = ERROR_INIT;
+	(void)state;
+	assert_int_equal(folder_make(&fx.inst, "x", &folder, &err), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		clock_sleep_ms(50);
+		folder_remove(&fx.inst, "x", folder);
+		_exit(0);
+	}
+	assert_int_equal(folder_make(&fx.inst, "x", &next, &err), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	folder_remove(&fx.inst, "x", next);
+}
+
+static int open_fixture(void **state)
+{
+	char path[128];
+	(void)state;
+	if (fixture_open(&fx) < 0)
+		return -1;
+	snprintf(path, sizeof(path), "%s/run/containers", fx.root);
+	return mkdir(path, 0755);
+}
+
+static int close_fixture(void **state)
+{
+	(void)state;
+	return fixture_close(&fx);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_at_a_time),
+		cmocka_unit_test(one_that_goes_is_waited_for),
+	};
+	return cmocka_run_group_tests_name("folder", tests, open_fixture, close_fixture);
+}
