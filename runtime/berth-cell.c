@@ -20,26 +20,16 @@
 #include "runtime/pack.h"
 #include "runtime/unpack.h"
 
-static int say_opaque(const char *folder, void *data, struct error *err)
-{
-	(void)data;
-	return confined_say(folder, err);
-}
-
 static int unpack_root(int fd, const struct strvec *told, struct error *err)
 {
-	const struct unpack how = {.kind = UNPACK_ROOT, .opaque = say_opaque};
-
 	(void)told;
-	return unpack_tar(fd, &how, err);
+	return unpack_tar(fd, UNPACK_ROOT, confined_say, err);
 }
 
 static int unpack_layer(int fd, const struct strvec *told, struct error *err)
 {
-	const struct unpack how = {.kind = UNPACK_LAYER, .opaque = say_opaque};
-
 	(void)told;
-	return unpack_tar(fd, &how, err);
+	return unpack_tar(fd, UNPACK_LAYER, confined_say, err);
 }
 
 static const cap_value_t writes[] = {CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID,

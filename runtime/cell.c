@@ -35,11 +35,6 @@ static void job_release(struct job *job)
 	close_fd(job->sync);
 }
 
-static int system_error(struct error *err, const char *what)
-{
-	return error_set(err, ERROR_SYSTEM, errno, "%s", what);
-}
-
 /* --- the child --- */
 
 static int arrange_descriptors(const struct cell *cell, int sync, int told, struct error *err)
@@ -50,16 +45,16 @@ static int arrange_descriptors(const struct cell *cell, int sync, int told, stru
 	/* first out of the way of the final numbers */
 	for (size_t i = 0; i < ARRAY_SIZE(given); i++)
 		if ((away[i] = fcntl(given[i], F_DUPFD_CLOEXEC, 16)) < 0)
-			return system_error(err, "arrange descriptors");
+			return error_set(err, ERROR_SYSTEM, errno, "arrange descriptors");
 	null = fcntl(null, F_DUPFD_CLOEXEC, 16);
 	for (int fd = 0; fd < 3; fd++)
 		if (dup2(null, fd) < 0)
-			return system_error(err, "arrange descriptors");
+			return error_set(err, ERROR_SYSTEM, errno, "arrange descriptors");
 	for (size_t i = 0; i < ARRAY_SIZE(given); i++)
 		if (dup2(away[i], CONFINED_WORK + (int)i) < 0)
-			return system_error(err, "arrange descriptors");
+			return error_set(err, ERROR_SYSTEM, errno, "arrange descriptors");
 	if (close_range(CONFINED_FIRST_CLOSED, ~0u, 0) < 0)
-		return system_error(err, "arrange descriptors");
+		return error_set(err, ERROR_SYSTEM, errno, "arrange descriptors");
 	return 0;
 }
 
@@ -93,13 +88,15 @@ static void start(const struct cell *cell, int sync, int told)
 static int write_told(const struct strvec *told, int *out_fd, struct error *err)
 {
 	_cleanup_close_ int fd = memfd_create("told", MFD_CLOEXEC);
+	_cleanup_strbuf_ struct strbuf words = STRBUF_INIT;
 	if (fd < 0)
-		return system_error(err, "memfd_create");
+		return error_set(err, ERROR_SYSTEM, errno, "memfd_create");
 	for (size_t i = 0; told && i < told->n; i++)
-		if (file_write_all(fd, told->v[i], strlen(told->v[i]) + 1, err) < 0)
-			return -1;
+		strbuf_add(&words, told->v[i], strlen(told->v[i]) + 1);
+	if (file_write_all(fd, words.data, words.len, err) < 0)
+		return -1;
 	if (lseek(fd, 0, SEEK_SET) < 0)
-		return system_error(err, "lseek");
+		return error_set(err, ERROR_SYSTEM, errno, "lseek");
 	*out_fd = TAKE_FD(fd);
 	return 0;
 }
@@ -175,12 +172,12 @@ int cell_run(const struct cell *cell, struct error *err)
 		return -1;
 	/* messages: one send is one receive */
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-		return system_error(err, "socketpair");
+		return error_set(err, ERROR_SYSTEM, errno, "socketpair");
 	_cleanup_(job_release) struct job job = {.pid = fork_alone(), .sync = ends[0]};
 	if (job.pid == 0)
 		start(cell, ends[1], told);
 	close(ends[1]);
 	if (job.pid < 0)
-		return system_error(err, "fork");
+		return error_set(err, ERROR_SYSTEM, errno, "fork");
 	return supervise(cell, &job, err);
 }

@@ -133,7 +133,7 @@ int confined_run(const struct confined *c, uid_t id)
 	_cleanup_strvec_ struct strvec told = STRVEC_INIT;
 	struct error err = ERROR_INIT;
 	char done = CONFINED_DONE;
-	if (hear_told(&told, &err) < 0 || seccomp_init_filters(&err) < 0 ||
+	if (hear_told(&told, &err) < 0 || seccomp_init_layer(&err) < 0 ||
 	    change_root(c->read_only, &err) < 0 || become_inside(id, &err) < 0 ||
 	    confine(c, &err) < 0 || c->work(CONFINED_WORK, &told, &err) < 0) {
 		file_write_all(CONFINED_SYNC, err.message, strlen(err.message), NULL);

@@ -507,18 +507,20 @@ static int build_arguments(struct sock_fprog *out, struct error *err)
 	return failed;
 }
 
+int seccomp_init_layer(struct error *err)
+{
+	if (build_calls(SPEC_LAYER, &filters[SPEC_LAYER].calls, err) < 0)
+		return -1;
+	return build_arguments(&filters[SPEC_LAYER].arguments, err);
+}
+
 int seccomp_init_filters(struct error *err)
 {
-	struct sock_fprog arguments;
-
-	if (build_calls(SPEC_APP, &filters[SPEC_APP].calls, err) < 0 ||
-	    build_calls(SPEC_LAYER, &filters[SPEC_LAYER].calls, err) < 0 ||
-	    build_arguments(&arguments, err) < 0)
+	if (seccomp_init_layer(err) < 0 || build_calls(SPEC_APP, &filters[SPEC_APP].calls, err) < 0)
 		return -1;
-	filters[SPEC_BUILD].calls = filters[SPEC_IMAGE].calls = filters[SPEC_APP].calls;
-	filters[SPEC_STEP].calls = filters[SPEC_LAYER].calls;
-	for (int p = SPEC_APP; p <= SPEC_STEP; p++)
-		filters[p].arguments = arguments;
+	filters[SPEC_APP].arguments = filters[SPEC_LAYER].arguments;
+	filters[SPEC_BUILD] = filters[SPEC_IMAGE] = filters[SPEC_APP];
+	filters[SPEC_STEP] = filters[SPEC_LAYER];
 	return 0;
 }
 

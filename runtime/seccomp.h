@@ -22,6 +22,8 @@ struct seccomp_filter {
 
 /* Compiles the programs of every profile. */
 int seccomp_init_filters(struct error *err);
+/* Those of SPEC_LAYER alone, in half the time (libseccomp takes milliseconds), for a cell. */
+int seccomp_init_layer(struct error *err);
 /* Puts this process, which has set no_new_privs, under those of PROFILE; nothing where they were
  * not compiled. */
 int seccomp_enter(enum spec_profile profile, struct error *err);

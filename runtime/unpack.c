@@ -282,7 +282,8 @@ static void drain(int fd)
 		total += (size_t)n;
 }
 
-static int finish(const struct unpack *how, struct whiteouts *w, struct error *err)
+static int finish(struct whiteouts *w, int (*opaque)(const char *folder, struct error *err),
+		  struct error *err)
 {
 	_cleanup_close_ int root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
@@ -290,15 +291,16 @@ static int finish(const struct unpack *how, struct whiteouts *w, struct error *e
 	if (whiteouts_apply(w, root, err) < 0)
 		return -1;
 	for (size_t i = 0; i < w->hiding.n; i++)
-		if (how->opaque(w->hiding.v[i], how->data, err) < 0)
+		if (opaque(w->hiding.v[i], err) < 0)
 			return -1;
 	return 0;
 }
 
-int unpack_tar(int fd, const struct unpack *how, struct error *err)
+int unpack_tar(int fd, enum unpack_kind kind, int (*opaque)(const char *folder, struct error *err),
+	       struct error *err)
 {
 	_cleanup_whiteouts_ struct whiteouts whiteouts = WHITEOUTS_INIT;
-	bool layer = how->kind == UNPACK_LAYER;
+	bool layer = kind == UNPACK_LAYER;
 	_cleanup_(free_reader) struct archive *in = archive_read_new();
 	_cleanup_(free_writer) struct archive *out = archive_write_disk_new();
 	struct totals totals = {0, 0};
@@ -337,7 +339,7 @@ int unpack_tar(int fd, const struct unpack *how, struct error *err)
 	if (archive_write_close(out) != ARCHIVE_OK)
 		return error_set(err, ERROR_INVALID, 0, "finish the folders: %s",
 				 archive_error_string(out));
-	if (layer && finish(how, &whiteouts, err) < 0)
+	if (layer && finish(&whiteouts, opaque, err) < 0)
 		return -1;
 	drain(fd);
 	return 0;

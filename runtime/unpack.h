@@ -21,14 +21,9 @@ enum unpack_kind {
 	UNPACK_LAYER = 2,
 };
 
-struct unpack {
-	enum unpack_kind kind;
-	/* Called at the end for each folder that hides what is below it: only root can mark it. */
-	int (*opaque)(const char *folder, void *data, struct error *err);
-	void *data;
-};
-
-/* Unpacks the tar that FD gives. Errors name the entry. */
-int unpack_tar(int fd, const struct unpack *how, struct error *err);
+/* Unpacks the tar that FD gives. Errors name the entry. OPAQUE is called at the end for each folder
+ * that hides what is below it: only root can mark it. */
+int unpack_tar(int fd, enum unpack_kind kind, int (*opaque)(const char *folder, struct error *err),
+	       struct error *err);
 
 #endif
