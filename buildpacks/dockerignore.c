@@ -31,34 +31,36 @@ static void clean(const char *s, size_t len, struct strbuf *out)
 	}
 }
 
+/* '!': what PATTERN fits is taken back. */
+static int take_mark(struct strbuf *pattern, unsigned line, bool *back, struct error *err)
+{
+	if (pattern->data[0] != '!')
+		return 0;
+	*back = true;
+	strbuf_consume(pattern, 1);
+	return pattern->len ? 0
+			    : error_set(err, ERROR_INVALID, 0, "line %u: '!' has no pattern", line);
+}
+
 static int add_line(struct dockerignore *ignore, const char *s, size_t len, unsigned line,
 		    struct error *err)
 {
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT, path = STRBUF_INIT;
+	bool back = false;
 
 	if (len > 0 && s[0] == '#')
 		return 0;
 	strbuf_add(&text, s, len);
 	strbuf_trim(&text);
-	bool back = text.data[0] == '!';
-	if (back) {
-		strbuf_consume(&text, 1);
-		strbuf_trim(&text);
-		if (text.len == 0)
-			return error_set(err, ERROR_INVALID, 0, "line %u: '!' has no pattern",
-					 line);
-	}
+	if (take_mark(&text, line, &back, err) < 0)
+		return -1;
+	strbuf_trim(&text);
 	clean(text.data, text.len, &path);
 	if (path.len == 0)
 		return 0;
 	/* Docker looks for it again in the cleaned pattern: "/!a" takes back too */
-	if (!back && path.data[0] == '!') {
-		back = true;
-		strbuf_consume(&path, 1);
-		if (path.len == 0)
-			return error_set(err, ERROR_INVALID, 0, "line %u: '!' has no pattern",
-					 line);
-	}
+	if (!back && take_mark(&path, line, &back, err) < 0)
+		return -1;
 	if (path.len > DOCKERIGNORE_PATTERN_MAX)
 		return error_set(err, ERROR_INVALID, 0, "line %u: is longer than %d bytes", line,
 				 DOCKERIGNORE_PATTERN_MAX);
