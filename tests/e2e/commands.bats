@@ -586,6 +586,10 @@ processes() {
 		cron:set timezone Europe/Berlin
 		network:set egress none
 	END
+	# when it counts: for an app that does not run there is nothing to say
+	assert_equal "$(berth ps:set "$BARE" stop-timeout-seconds 6 | wc -l)" 1
+	assert_contains "$(berth ps:set "$APP" stop-timeout-seconds 6)" "'ps:restart $APP' makes one"
+	berth ps:set "$APP" stop-timeout-seconds >/dev/null
 	assert_equal "$(berth builds:set --global retention 7)" "-----> Set retention to 7 globally"
 	assert_equal "$(berth builds:set --global retention)" "-----> Unset retention globally"
 	run berth ps:set "$BARE" restart-policy sometimes

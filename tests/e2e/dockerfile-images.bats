@@ -173,7 +173,7 @@ how() {
 	http "$(host_of "$app")"
 	how well
 	wait_for 30 health_is healthy
-	berth ps:set "$app" restart-unhealthy true
+	assert_contains "$(berth ps:set "$app" restart-unhealthy true)" "'ps:restart $app' makes one"
 	berth ps:restart "$app"
 	how ill
 	wait_for 30 eval '[ "$(health restarts)" = 1 ]'
