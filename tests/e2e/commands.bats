@@ -586,7 +586,8 @@ processes() {
 		cron:set timezone Europe/Berlin
 		network:set egress none
 	END
-	# when it counts: for an app that does not run there is nothing to say
+	# when it counts: for an app that has config and no code there is nothing to say
+	berth config:set "$BARE" KEPT=1 >/dev/null
 	assert_equal "$(berth ps:set "$BARE" stop-timeout-seconds 6 | wc -l)" 1
 	assert_contains "$(berth ps:set "$APP" stop-timeout-seconds 6)" "'ps:restart $APP' makes one"
 	berth ps:set "$APP" stop-timeout-seconds >/dev/null
@@ -601,6 +602,7 @@ processes() {
 	assert_usage "restart-policy, restart-unhealthy and stop-timeout-seconds"
 	berth ps:set "$BARE" restart-policy
 	berth ps:set "$BARE" stop-timeout-seconds
+	berth config:unset "$BARE" KEPT
 }
 
 # --- logs ---
