@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/printable.h"
 #include "base/strvec.h"
+#include "router/line.h"
 
 #define LINE_BYTES 256 /* to guess how far back N lines are */
 
@@ -21,6 +22,7 @@ struct source {
 	char *path;
 	int fd;
 	struct strbuf rest; /* a line that has no end yet */
+	bool router;        /* its lines are to be rendered */
 };
 
 struct stream {
@@ -61,7 +63,7 @@ static struct source *add_source(struct stream *s, const char *path)
 	if (fd < 0)
 		return NULL;
 	s->sources = xreallocarray(s->sources, s->n + 1, sizeof(*s->sources));
-	s->sources[s->n] = (struct source){xstrdup(path), fd, STRBUF_INIT};
+	s->sources[s->n] = (struct source){xstrdup(path), fd, STRBUF_INIT, false};
 	return &s->sources[s->n++];
 }
 
@@ -84,7 +86,9 @@ static void find_sources(struct context *c, const struct app *app, const struct 
 		closedir(dir);
 	if (!p || strcmp(p, "router") == 0) {
 		_cleanup_free_ char *path = instance_lib(c->inst, "router/logs/%s.log", app->name);
-		add_source(s, path);
+		struct source *src = add_source(s, path);
+		if (src)
+			src->router = true;
 	}
 	if (!p || strcmp(p, "api") == 0) {
 		_cleanup_free_ char *path = instance_lib(c->inst, "events/%s.log", app->name);
@@ -100,6 +104,14 @@ static void find_sources(struct context *c, const struct app *app, const struct 
 	}
 }
 
+static void take_line(struct stream *s, const struct source *src, const char *line)
+{
+	_cleanup_strbuf_ struct strbuf rendered = STRBUF_INIT;
+	if (src->router)
+		line_render(line, &rendered);
+	strvec_push(&s->lines, src->router ? rendered.data : line);
+}
+
 static void take_lines(struct stream *s, struct source *src)
 {
 	char chunk[65536];
@@ -109,7 +121,8 @@ static void take_lines(struct stream *s, struct source *src)
 		char *line = src->rest.data, *end;
 		while ((end = memchr(line, '\n',
 				     src->rest.len - (size_t)(line - src->rest.data)))) {
-			strvec_push_take(&s->lines, xstrndup(line, (size_t)(end - line)));
+			*end = '\0';
+			take_line(s, src, line);
 			line = end + 1;
 		}
 		strbuf_consume(&src->rest, (size_t)(line - src->rest.data));

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Which backend a request goes to, and what follows when that one fails.
+-- Which backend a request goes to, and what follows when that one fails. One whose host has no app
+-- that takes requests goes to none, and gets a page.
 --
 -- A request that was not sent is never lost: a backend that cannot be connected to is replaced by
 -- the next one, and when none is left the request goes through the hold socket (hold.lua), where it
@@ -61,19 +62,20 @@ local function pick(route, tried)
 end
 
 -- Picks and counts. The table may change in between: whoever changed it and then reads the count
--- of a backend must find this request in it, or this request must see the change.
+-- of a backend must find this request in it, or this request must see the change. Gives the
+-- backend, or nil, and the route of HOST, or nil.
 local function take(host, tried, wanted)
 	local route, seen = find(host)
 	if not route or not route.up then
-		return nil
+		return nil, route
 	end
 	local b = wanted or pick(route, tried)
 	if not b then
-		return nil
+		return nil, route
 	end
 	enter(b)
 	if is_current(seen) then
-		return b
+		return b, route
 	end
 	leave(b)
 	return take(host, tried)
@@ -87,7 +89,7 @@ end
 
 local function go_hold()
 	var.berth_backend = ""
-	var.berth_held = "1"
+	ngx.ctx.held = true
 	return set_current_peer(var.berth_hold)
 end
 
@@ -123,7 +125,7 @@ local function again(code)
 	elseif failed then
 		failed.bad = ngx.now() + BAD_SECONDS
 	end
-	if var.berth_held ~= "" then
+	if ctx.held then
 		return give_up("502")
 	end
 	local b = take(var.host, ctx.tried)
@@ -139,11 +141,16 @@ function M.front()
 	if state then
 		return again(code)
 	end
-	local b = take(var.host)
-	if not b then
+	local b, route = take(var.host)
+	if route then
+		var.berth_app = route.app
+	end
+	if b then
+		return go(b)
+	elseif route and route.up then
 		return go_hold()
 	end
-	return go(b)
+	return give_up("page")
 end
 
 -- balancer_by_lua behind the hold socket: one try, at the backend that was seen to answer
@@ -163,16 +170,13 @@ function M.held()
 	return set_current_peer(b.address, b.port)
 end
 
--- log phase: the request has left its backend. Gives the backend's id.
+-- log phase: the request has left its backend. Gives the backend, or nil.
 function M.done()
-	local id = var.berth_backend
-	if id ~= "" then
-		local b = flight.active(id)
-		if b then
-			leave(b)
-		end
+	local b = flight.active(var.berth_backend)
+	if b then
+		leave(b)
 	end
-	return id
+	return b
 end
 
 return M

@@ -1,6 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- Berth's own answers: one line of text for programs, a page for browsers.
 
+local routes = require "routes"
+
 local pages_folder = debug.getinfo(1, "S").source:match("^@(.*)lua/[^/]*$") .. "pages/"
 local custom_folder = ngx.config.prefix() .. "pages/"
 local PAGE_MAX = 1048576
@@ -98,9 +100,15 @@ function M.unready()
 	}
 end
 
--- error_page of the front: nginx could not get an answer.
+-- error_page of the front: nginx could not get an answer, or balance.lua wants none.
 function M.failed()
-	local status = tonumber(ngx.var.berth_fate) or ngx.status
+	local fate, host = ngx.var.berth_fate, ngx.var.host
+	local route = fate == "page" and routes.find(host)
+	if fate == "page" and not (route and route.up) then
+		return M.for_route(route, host)
+	end
+	-- one that came up in between can be asked again at once
+	local status = route and 503 or tonumber(fate) or ngx.status
 	if status == 503 then
 		return M.unready()
 	elseif status == 504 then

@@ -200,10 +200,10 @@ end
 local by_host, by_app, cached, gen = {}, {}, 0, nil
 local by_id = setmetatable({}, { __mode = "v" })
 
-local function backend(id, address, port)
+local function backend(app, id, address, port)
 	local b = by_id[id]
-	if not b or b.address ~= address or b.port ~= port then
-		b = { id = id, address = address, port = port, busy = 0, bad = 0, checked = 0, turn = 0 }
+	if not b or b.app ~= app or b.address ~= address or b.port ~= port then
+		b = { app = app, id = id, address = address, port = port, busy = 0, bad = 0, checked = 0 }
 		by_id[id] = b
 	end
 	return b
@@ -216,7 +216,7 @@ local function parse(app, raw)
 		page = entry.page, backends = {}, n = 0, turn = 0,
 	}
 	for i, b in ipairs(entry.backends) do
-		route.backends[i] = backend(b[1], b[2], b[3])
+		route.backends[i] = backend(app, b[1], b[2], b[3])
 		route.n = i
 	end
 	-- one that is up without a backend is being started: its requests are held

@@ -100,37 +100,14 @@ local function count(app, status, ms)
 	end
 end
 
-local stamp_at, stamp_second, stamp_day, stamp = -1, -1, "", ""
-
--- RFC 3339 in UTC. nginx's clock has milliseconds and stands still within a turn of its event loop,
--- so the text is often that of the request before.
-local function time_text()
-	local now = ngx.now()
-	if now ~= stamp_at then
-		local second = math.floor(now)
-		if second ~= stamp_second then
-			stamp_second, stamp_day = second, os.date("!%Y-%m-%dT%H:%M:%S.", second)
-		end
-		stamp_at = now
-		stamp = stamp_day .. string.format("%03d000Z", (now - second) * 1000)
-	end
-	return stamp
-end
-
--- log_by_lua of the front: what nginx then writes into the app's log (see config.c)
+-- log_by_lua of the front
 function M.log()
-	local id = balance.done()
-	local app = var.berth_app
-	if app == "" then
-		return
+	local b = balance.done()
+	local app = b and b.app or var.berth_app
+	if app ~= "" then
+		-- both are whole milliseconds
+		count(app, ngx.status, math.floor((ngx.now() - ngx.req.start_time()) * 1000 + 0.5))
 	end
-	-- both are whole milliseconds
-	local ms = math.floor((ngx.now() - ngx.req.start_time()) * 1000 + 0.5)
-	count(app, ngx.status, ms)
-	local connect = tonumber(var.upstream_connect_time)
-	var.berth_time = time_text()
-	var.berth_tail = string.format("dyno=%s connect=%dms service=%dms",
-		id ~= "" and id or "-", (connect or 0) * 1000, ms)
 end
 
 local function add(sum, c)

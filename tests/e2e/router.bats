@@ -320,11 +320,28 @@ soon() {
 	equal "$(status head.test / -H "X-Large: $value$value")" 400
 }
 
-@test "a line per request in the app's own log, in Heroku's shape; rotation loses none" {
+@test "a request that gets a page: its body is read away, its connection goes on, nothing is complained of" {
+	routes apply away maintenance away.test
+	head -c 20000 /dev/zero >"$ROUTER/body"
+	local before host
+	before=$(wc -l <"$ROUTER/nginx.log")
+	for host in nobody.test away.test; do
+		equal "$(curl -s -o "$ROUTER/page" -w '%{http_code} %{num_connects} ' --max-time 20 -H Expect: -H "Host: $host" \
+			--data-binary "@$ROUTER/body" "http://127.0.0.1:$PORT/" --next -s -o "$ROUTER/page" \
+			-w '%{http_code} %{num_connects}' -H "Host: $host" "http://127.0.0.1:$PORT/")" \
+			"$([ "$host" = nobody.test ] && echo '404 1 404 0' || echo '503 1 503 0')"
+	done
+	equal "$(status nobody.test) $(status away.test)" "404 503"
+	equal "$(get nobody.test / -X POST -H 'Transfer-Encoding: chunked' --data-binary "@$ROUTER/body" |
+		head -n 1)" "No such app: nothing is deployed at nobody.test"
+	equal "$(wc -l <"$ROUTER/nginx.log")" "$before"
+}
+
+@test "a line per request in the app's own log; rotation loses none" {
 	routes apply log up log.test "log.web.1=127.0.0.1:$A"
 	local log=$ROUTER/root/lib/router/logs/log.log
 	get log.test '/path?"x' --path-as-is >/dev/null
-	soon grep -qE '^[0-9T:.-]{26}Z berth\[router\]: method=GET path="/path\?\\x22x" host=log.test request_id=[0-9a-f]{32} fwd="127.0.0.1" dyno=log.web.1 connect=[0-9]+ms service=[0-9]+ms status=200 bytes=[0-9]+' "$log"
+	soon grep -qE '^[0-9]{10}\.[0-9]{3} method=GET path="/path\?\\x22x" host=log.test request_id=[0-9a-f]{32} fwd="127.0.0.1" dyno=log.web.1 connect=[0-9.]+ service=[0-9.]+ status=200 bytes=[0-9]+ protocol=http$' "$log"
 	routes rotate 10
 	[ -e "$log.1" ]
 	sleep 2.5
