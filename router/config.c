@@ -226,6 +226,7 @@ static const char http_text[] =
 	"\tproxy_send_timeout 60s;\n"
 	"\tproxy_read_timeout 60s;\n"
 	"\tproxy_socket_keepalive on;\n"
+	"\tproxy_redirect off;\n"
 	"\tproxy_next_upstream error timeout;\n"
 	"\t# an app's X-Accel-Redirect must not reach the router's own locations\n"
 	"\tproxy_ignore_headers X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate "
