@@ -187,7 +187,7 @@ static const char http_text[] =
 	"\treset_timedout_connection on;\n"
 	"\t# not idempotent, or has a body, or becomes a tunnel\n"
 	"\tmap \"$request_method$http_content_length$http_transfer_encoding$http_upgrade\" "
-	"$berth_once {\n"
+	"$berth_unrepeatable {\n"
 	"\t\tdefault 1;\n"
 	"\t\tGET 0;\n"
 	"\t\tHEAD 0;\n"
@@ -281,8 +281,7 @@ static const char front_text[] = "\t\tset $berth_app \"\";\n"
 				 "\t\taccess_log logs/$berth_app.log router if=$berth_app;\n"
 				 "\t\tlocation / {\n"
 				 "\t\t\tproxy_pass http://berth_kept;\n"
-				 "\t\t\tif ($berth_once) {\n"
-				 "\t\t\t\taccess_by_lua_block { require(\"gate\").access() }\n"
+				 "\t\t\tif ($berth_unrepeatable) {\n"
 				 "\t\t\t\tproxy_pass http://berth_once;\n"
 				 "\t\t\t}\n";
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "router/line.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"

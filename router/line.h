@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A line of the router's log of an app. nginx writes what it has at hand, which costs the request
- * least (times are seconds, of every backend that was tried):
+ * least (times are seconds; connect has one of every backend that was tried):
  *   1764288000.123 method=GET path="/" host=blog.test request_id=4fd1... fwd="127.0.0.1"
  *   dyno=blog.web.1 connect=0.000 service=0.012 status=200 bytes=180 protocol=http
  * in one line, and people read Heroku's shape:

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Which backend a request goes to, and what follows when that one fails. One whose host has no app
--- that takes requests goes to none, and gets a page.
+-- that takes requests goes to none, and gets a page: for nginx it has failed, so its connection
+-- ends with it ("Connection: close"), and those that do go to a backend have no phase before this.
 --
 -- A request that was not sent is never lost: a backend that cannot be connected to is replaced by
 -- the next one, and when none is left the request goes through the hold socket (hold.lua), where it
@@ -63,19 +64,19 @@ end
 
 -- Picks and counts. The table may change in between: whoever changed it and then reads the count
 -- of a backend must find this request in it, or this request must see the change. Gives the
--- backend, or nil, and the route of HOST, or nil.
+-- backend, or nil, and whether HOST has an app that takes requests.
 local function take(host, tried, wanted)
 	local route, seen = find(host)
 	if not route or not route.up then
-		return nil, route
+		return nil, false
 	end
 	local b = wanted or pick(route, tried)
 	if not b then
-		return nil, route
+		return nil, true
 	end
 	enter(b)
 	if is_current(seen) then
-		return b, route
+		return b, true
 	end
 	leave(b)
 	return take(host, tried)
@@ -141,13 +142,10 @@ function M.front()
 	if state then
 		return again(code)
 	end
-	local b, route = take(var.host)
-	if route then
-		var.berth_app = route.app
-	end
+	local b, up = take(var.host)
 	if b then
 		return go(b)
-	elseif route and route.up then
+	elseif up then
 		return go_hold()
 	end
 	return give_up("page")

@@ -32,22 +32,24 @@ local function probe(b)
 	return b.ready
 end
 
+-- Waits until the backend of ngx.ctx.ready answers, or gives the page to send and its route.
 local function wait(host)
 	local deadline = ngx.now() + HOLD_SECONDS
 	local step = 0.02
 	while true do
 		local route = routes.find(host)
 		if not route or not route.up then
-			return pages.for_route(route, host)
+			return pages.for_route, route
 		end
 		for _, b in ipairs(route.backends) do
-			if probe(b) then
+			-- a probe takes its time: the table may not name it any more
+			if probe(b) and routes.find(host) == route then
 				ngx.ctx.ready = b
 				return nil
 			end
 		end
 		if ngx.now() >= deadline then
-			return pages.unready(route)
+			return pages.unready
 		end
 		ngx.sleep(step)
 		step = math.min(step * 1.5, STEP_MAX)
@@ -58,13 +60,16 @@ end
 function M.access()
 	local host = ngx.var.host
 	if held >= HELD_MAX then
-		return pages.unready(routes.find(host))
+		return pages.unready()
 	end
 	held = held + 1
-	local ok, why = pcall(wait, host)
+	local ok, page, route = pcall(wait, host)
 	held = held - 1
 	if not ok then
-		error(why, 0)
+		error(page, 0)
+	elseif page then
+		-- only now: it ends this function, from inside (ngx.exit)
+		return page(route, host)
 	end
 end
 

@@ -100,15 +100,14 @@ function M.unready()
 	}
 end
 
--- error_page of the front: nginx could not get an answer, or balance.lua wants none.
+-- error_page of the front and of the hold server: nginx could not get an answer, or the balancer
+-- wants none.
 function M.failed()
 	local fate, host = ngx.var.berth_fate, ngx.var.host
-	local route = fate == "page" and routes.find(host)
-	if fate == "page" and not (route and route.up) then
-		return M.for_route(route, host)
+	if fate == "page" then
+		return M.for_route(routes.find(host), host)
 	end
-	-- one that came up in between can be asked again at once
-	local status = route and 503 or tonumber(fate) or ngx.status
+	local status = tonumber(fate) or ngx.status
 	if status == 503 then
 		return M.unready()
 	elseif status == 504 then

@@ -200,12 +200,14 @@ end
 local by_host, by_app, cached, gen = {}, {}, 0, nil
 local by_id = setmetatable({}, { __mode = "v" })
 
+-- One object per id for as long as a request is at it, which its count is with.
 local function backend(app, id, address, port)
 	local b = by_id[id]
-	if not b or b.app ~= app or b.address ~= address or b.port ~= port then
-		b = { app = app, id = id, address = address, port = port, busy = 0, bad = 0, checked = 0 }
+	if not b then
+		b = { id = id, busy = 0, bad = 0, checked = 0 }
 		by_id[id] = b
 	end
+	b.app, b.address, b.port = app, address, port
 	return b
 end
 

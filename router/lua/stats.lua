@@ -100,11 +100,13 @@ local function count(app, status, ms)
 	end
 end
 
--- log_by_lua of the front
+-- log_by_lua of the front. Who reached no backend counts for the app that has the host.
 function M.log()
 	local b = balance.done()
-	local app = b and b.app or var.berth_app
-	if app ~= "" then
+	local route = not b and routes.find(var.host or "")
+	local app = b and b.app or route and route.app
+	if app then
+		var.berth_app = app
 		-- both are whole milliseconds
 		count(app, ngx.status, math.floor((ngx.now() - ngx.req.start_time()) * 1000 + 0.5))
 	end

@@ -325,21 +325,59 @@ soon() {
 	equal "$(status head.test / -H "X-Large: $value$value")" 400
 }
 
-@test "a request that gets a page: its body is read away, its connection goes on, nothing is complained of" {
+@test "a request that gets a page: whole, whatever its body is, and nothing is complained of" {
 	routes apply away maintenance away.test
-	head -c 20000 /dev/zero >"$ROUTER/body"
-	local before host
+	head -c 3000000 /dev/zero >"$ROUTER/body"
+	local before more
 	before=$(wc -l <"$ROUTER/nginx.log")
-	for host in nobody.test away.test; do
-		equal "$(curl -s -o "$ROUTER/page" -w '%{http_code} %{num_connects} ' --max-time 20 -H Expect: -H "Host: $host" \
-			--data-binary "@$ROUTER/body" "http://127.0.0.1:$PORT/" --next -s -o "$ROUTER/page" \
-			-w '%{http_code} %{num_connects}' -H "Host: $host" "http://127.0.0.1:$PORT/")" \
-			"$([ "$host" = nobody.test ] && echo '404 1 404 0' || echo '503 1 503 0')"
+	for more in '-d short' "--data-binary @$ROUTER/body" "-H Transfer-Encoding:chunked -T $ROUTER/body" -I ''; do
+		# shellcheck disable=SC2086
+		equal "$(status nobody.test / $more) $(status away.test / $more)" "404 503"
 	done
-	equal "$(status nobody.test) $(status away.test)" "404 503"
-	equal "$(get nobody.test / -X POST -H 'Transfer-Encoding: chunked' --data-binary "@$ROUTER/body" |
-		head -n 1)" "No such app: nothing is deployed at nobody.test"
+	equal "$(get nobody.test / -d short)" "No such app: nothing is deployed at nobody.test"
+	# who keeps connections is told
+	get away.test / -i -d short | tr -d '\r' | grep -qix 'connection: close'
 	equal "$(wc -l <"$ROUTER/nginx.log")" "$before"
+}
+
+@test "what reaches no backend is the app's too: its log and its counters" {
+	routes apply none up none.test "none.web.1=127.0.0.1:$A"
+	printf 'POST / HTTP/1.1\r\nHost: none.test\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n' |
+		python3 "$TOOLS/client.py" raw "$PORT" | grep -q "^HTTP/1.1 400"
+	routes apply none maintenance none.test
+	equal "$(status none.test)" 503
+	local log=$ROUTER/root/lib/router/logs/none.log
+	soon grep -q 'method=POST .* dyno= .* status=400 ' "$log"
+	soon grep -q 'method=GET .* dyno= .* status=503 ' "$log"
+	soon eval '[ "$(routes stats | jq -c ".none.status | [.\"4xx\", .\"5xx\"]")" = "[1,1]" ]'
+}
+
+@test "held requests that end in a page make room for others" {
+	local lua=$ROUTER/usr/share/berth/router/lua/hold.lua pids=() i
+	cp "$lua" "$ROUTER/hold.lua"
+	sed -i 's/^local HELD_MAX = 1024/local HELD_MAX = 2/' "$lua"
+	grep -q 'HELD_MAX = 2' "$lua"
+	echo "workers = 1" >>"$ROUTER/root/etc/berth.conf"
+	kill "$(cat "$ROUTER/pid.nginx")"
+	soon eval '[ "$(status nobody.test)" = 000 ]'
+	start_router
+	routes apply room up room.test "room.web.1=127.0.0.1:$DEAD"
+	for i in 1 2; do
+		status room.test >"$ROUTER/held.$i" 3>&- &
+		pids+=($!)
+	done
+	wait "${pids[@]}"
+	equal "$(cat "$ROUTER/held.1") $(cat "$ROUTER/held.2")" "503 503"
+	get room.test >"$ROUTER/held.3" 3>&- &
+	sleep 0.5
+	routes apply room up room.test "room.web.2=127.0.0.1:$A"
+	wait $!
+	equal "$(cat "$ROUTER/held.3")" a
+	cp "$ROUTER/hold.lua" "$lua"
+	sed -i '/^workers = 1$/d' "$ROUTER/root/etc/berth.conf"
+	kill "$(cat "$ROUTER/pid.nginx")"
+	soon eval '[ "$(status nobody.test)" = 000 ]'
+	start_router
 }
 
 @test "a line per request in the app's own log; rotation loses none" {
