@@ -9,8 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define ETH0_LO_INDEX 1 /* the kernel's first two interfaces of a new namespace */
-#define ETH0_INDEX 2
+#define ETH0_LO_INDEX 1 /* the kernel's first interface of a new namespace */
+/* Not the next one: where the host has loaded sit, ipip, gre or vti, their fallback devices are in
+ * every new namespace too (net.core.fb_tunnels_only_for_init_net). */
+#define ETH0_INDEX 100
 
 /* For the container's first process, in its new network namespace with CAP_NET_ADMIN over it, after
  * veth_attach: loopback up, address and default route of eth0; with IPV6 an address of that too
