@@ -17,6 +17,7 @@
 
 #define MAX_ID 65535
 #define BLOCK (256u << 10)
+#define TAR_BLOCK 512
 /* What a feeder may still have to say after the end of the archive. */
 #define MAX_TRAILING (16u << 20)
 
@@ -273,6 +274,13 @@ static int unpack_entry(struct archive *in, struct archive *out, struct archive_
 	return 0;
 }
 
+/* An archive ends with an empty block. libarchive takes one that just stops where a header would be
+ * for whole, which a copy of a full disk or a killed tar is as often as not. */
+static bool has_end(struct archive *in)
+{
+	return archive_filter_bytes(in, 0) - archive_read_header_position(in) >= TAR_BLOCK;
+}
+
 static void drain(int fd)
 {
 	char rest[65536];
@@ -333,6 +341,9 @@ int unpack_tar(int fd, enum unpack_kind kind, int (*opaque)(const char *folder, 
 		if (unpack_entry(in, out, entry, &totals, layer ? &whiteouts : NULL, err) < 0)
 			return -1;
 	}
+	/* a layer is as whole as its digest says */
+	if (!layer && totals.entries > 0 && !has_end(in))
+		return error_set(err, ERROR_INVALID, 0, "the archive is cut short: it has no end");
 	/* a layer may change nothing, as that of an empty COPY */
 	if (totals.entries == 0 && !layer)
 		return error_set(err, ERROR_INVALID, 0, "the archive is empty");

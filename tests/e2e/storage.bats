@@ -233,6 +233,11 @@ archive() {
 	head -c 700 "$BATS_TEST_TMPDIR/good.tar" >"$BATS_TEST_TMPDIR/cut.tar"
 	run berth storage:restore "$VOLUME" --force <"$BATS_TEST_TMPDIR/cut.tar"
 	[ "$status" -ne 0 ]
+	# also where an entry ends and the next would begin
+	(cd "$BATS_TEST_TMPDIR" && echo a >a && echo b >b && tar --format=ustar -cf - a b | head -c 1024 >cut.tar)
+	run berth storage:restore "$VOLUME" --force <"$BATS_TEST_TMPDIR/cut.tar"
+	[ "$status" -ne 0 ]
+	assert_contains "$output" "the archive is cut short"
 	assert_equal "$(ls -A "$TEST_ROOT/lib/volumes/$VOLUME")" file
 	assert_equal "$(find "$TEST_ROOT/lib/volumes" -mindepth 1 -maxdepth 1 -name '.*')" ""
 	[ ! -e "$TEST_ROOT/lib/evil" ] && [ ! -e /evil ] && [ ! -e /var/tmp/evil ]
