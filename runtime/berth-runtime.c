@@ -33,6 +33,7 @@
 #include "runtime/cleanup.h"
 #include "runtime/kernel.h"
 #include "runtime/network.h"
+#include "runtime/owner.h"
 #include "runtime/roster.h"
 #include "runtime/seccomp.h"
 #include "runtime/server.h"
@@ -42,6 +43,7 @@
 
 /* The longest that a container may take to stop, and a little. */
 #define STOP_ALL_MS 90000
+#define REPAIR_MS 5000
 
 /* What a spare process needs to know. */
 struct post {
@@ -185,11 +187,30 @@ static void dismiss(pid_t spare, int taken)
 		clock_sleep_ms(10);
 }
 
+/* While the table is gone, nothing keeps containers apart and they know no names: a reload of the
+ * host's firewall flushes all tables. */
+static void repair_network(const struct instance *inst)
+{
+	struct error err = ERROR_INIT;
+
+	if (owner_check(inst) != -ENOENT)
+		return;
+	log_warning("table 'berth-%u' is gone, as when the host's tables are flushed: it is made "
+		    "again",
+		    inst->number);
+	if (fork() != 0)
+		return;
+	if (network_init(inst, &err) < 0)
+		log_error("%s", err.message);
+	_exit(0);
+}
+
 static int run(const struct instance *inst, char *title, size_t title_len, struct error *err)
 {
 	_cleanup_free_ char *path = instance_run(inst, "runtime.sock");
 	_cleanup_close_ int listener = -1, signals = -1, taken = -1;
 	struct post post;
+	int64_t repair_at = 0;
 	pid_t spare = -1;
 	sigset_t set;
 
@@ -219,8 +240,13 @@ static int run(const struct instance *inst, char *title, size_t title_len, struc
 		if (taken < 0 && make_spare(post, signals, &spare, &taken, err) < 0)
 			return -1;
 		fds[0].fd = taken;
-		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+		int ready = poll(fds, 2, REPAIR_MS);
+		if (ready < 0 && errno != EINTR)
 			return error_set(err, ERROR_SYSTEM, errno, "poll");
+		if (clock_ms() >= repair_at) {
+			repair_network(inst);
+			repair_at = clock_ms() + REPAIR_MS;
+		}
 		while (read(signals, &info, sizeof(info)) == sizeof(info)) {
 			/* Containers go on: their shims are processes of their own. */
 			if (info.ssi_signo != SIGCHLD) {

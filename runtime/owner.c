@@ -124,6 +124,23 @@ int owner_remove(const struct instance *inst, uint32_t addr)
 	return result == -ENOENT ? 0 : result;
 }
 
+int owner_check(const struct instance *inst)
+{
+	_Alignas(8) char buf[BATCH_BYTES];
+	char table[24];
+	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
+	if (fd < 0)
+		return -errno;
+	snprintf(table, sizeof(table), "berth-%u", inst->number);
+	struct nlmsghdr *m = put_header(buf, (NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETTABLE,
+					NLM_F_ACK, NFPROTO_INET, 0, SEQ_ELEMENT);
+	mnl_attr_put_strz(m, NFTA_TABLE_NAME, table);
+	if (sendto(fd, buf, m->nlmsg_len, 0, (struct sockaddr *)&kernel, sizeof(kernel)) < 0)
+		return -errno;
+	return read_answer(fd);
+}
+
 struct walk {
 	void (*each)(void *data, uint32_t addr);
 	void *data;

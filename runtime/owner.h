@@ -19,6 +19,9 @@ int owner_set(const struct instance *inst, uint32_t addr, unsigned range);
 /* The same; that there was none is no error. */
 int owner_remove(const struct instance *inst, uint32_t addr);
 
+/* 0, or -ENOENT when the table is not there, or another negative errno. */
+int owner_check(const struct instance *inst);
+
 /* Calls EACH with the address of every element. 0 or a negative errno. */
 int owner_each(const struct instance *inst, void (*each)(void *data, uint32_t addr), void *data);
 

@@ -372,6 +372,20 @@ with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as s
 	[[ $route == *"via fe80::9"* ]]
 }
 
+@test "9: a table that somebody flushed comes back by itself, with whose each address is" {
+	peer=$(container start --layer "$STACK" --net egress --range 8 sec-flushed -- /probe listen 8080)
+	# shellcheck disable=SC2086
+	element=$(printf '0x%x%02x%02x%02x' ${peer//./ })
+	nft list map inet "berth-$NUMBER" owners | grep -wF "$element"
+	nft delete table inet "berth-$NUMBER"
+	for ((i = 0; i < 200; i++)); do
+		! nft list map inet "berth-$NUMBER" owners 2>/dev/null | grep -qwF "$element" || break
+		sleep 0.1
+	done
+	nft list map inet "berth-$NUMBER" owners | grep -wF "$element"
+	container stop sec-flushed 0
+}
+
 @test "9: a container image's program is its app's, linked and closed as others" {
 	image=$(container start --layer "$STACK" --net egress --range 6 --profile image sec-image -- /probe listen 8080)
 	run probe --net egress --range 8 -- net "$GATEWAY:9" "$image:8080"
