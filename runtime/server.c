@@ -188,8 +188,16 @@ static int serve_stop(const struct instance *inst, struct wire_reader *r, struct
 	wire_put_u32(&sb, timeout);
 	if (folder_connect(inst, id, &shim, NULL) == 0 &&
 	    wire_send(shim, WIRE_STOP, &sb, NULL, 0, NULL) == 0 &&
-	    wire_recv(shim, &answer, NULL) == 0 && answer.type == WIRE_OK)
-		return 0;
+	    wire_recv(shim, &answer, NULL) == 0) {
+		if (answer.type == WIRE_OK)
+			return 0;
+		/* it lives, and has the time that the first to ask gave it */
+		if (answer.type == WIRE_ERROR)
+			return error_set(err, ERROR_BUSY, 0,
+					 "container '%s' is being stopped already, and as many as "
+					 "can be told when wait for it",
+					 id);
+	}
 	/* It has gone meanwhile, or is about to. */
 	for (int i = 0; i < 1000; i++) {
 		if (status_read(inst, id, &st, NULL) < 0 || !status_shim_alive(&st))
