@@ -13,7 +13,7 @@
 #include "base/strvec.h"
 
 #define ZONES "/usr/share/zoneinfo"
-#define YEARS_MAX 10
+#define YEARS_MAX 41 /* 29 February on a certain weekday, with 2100 in between */
 
 struct field {
 	const char *name;
