@@ -115,7 +115,7 @@ static int config_export(struct context *c, struct request *rq, struct error *er
 }
 
 /* A change of config under way: an app's lock is held from before the change is stored until it
- * runs, and BEFORE is what comes back when it does not. */
+ * runs, and BEFORE is what is stored meanwhile. */
 struct config_change {
 	int lock;
 	struct strvec before;
@@ -143,15 +143,12 @@ static int begin(struct context *c, struct request *rq, struct config_change *ch
 	return config_list(c, rq->app.id, &change->before, err);
 }
 
-/* Gives a deployed app, whose lock is held, a release with its new environment. */
-static int apply_to(struct context *c, struct app *app, const char *description, bool restart,
-		    struct error *err)
+/* Gives a deployed app, whose lock is held, a release with the environment MERGED. */
+static int apply_to(struct context *c, struct app *app, const struct strvec *merged,
+		    const char *description, bool restart, struct error *err)
 {
-	_cleanup_strvec_ struct strvec merged = STRVEC_INIT;
-	if (config_merged(c, app->id, &merged, err) < 0)
-		return -1;
 	struct deploy_change change = {
-		.config = &merged, .description = description, .keep_running = !restart};
+		.config = merged, .description = description, .keep_running = !restart};
 	if (restart && app->release && !app->stopped)
 		answer_step(c, "Restarting app %s", app->name);
 	if (deploy_change(c, app, &change, err) < 0)
@@ -175,13 +172,15 @@ static int apply_global(struct context *c, const char *description, bool restart
 	int result = 0;
 	for (size_t i = 0; i < names.n; i++) {
 		_cleanup_close_ int lock = -1;
+		_cleanup_strvec_ struct strvec merged = STRVEC_INIT;
 		struct app app;
 		struct error why = ERROR_INIT;
 		if (app_find(&c->db, names.v[i], &app, &why) < 0 || app.release == 0)
 			continue;
 		if (lock_take(c, &app, "config change", &lock, &why) < 0 ||
 		    app_find_id(&c->db, app.id, &app, &why) < 0 ||
-		    apply_to(c, &app, description, restart, &why) < 0 ||
+		    config_merged(c, app.id, &merged, &why) < 0 ||
+		    apply_to(c, &app, &merged, description, restart, &why) < 0 ||
 		    tell(c, &app, &lock, &why) < 0) {
 			answer_warning("%s: %s", names.v[i], why.message);
 			result = error_set(err, ERROR_FAILED, 0,
@@ -191,19 +190,30 @@ static int apply_global(struct context *c, const char *description, bool restart
 	return result;
 }
 
-/* What is stored takes effect; when the app does not survive it, it is as if it had not been. */
+/* What is stored takes effect, or is as if it had not been: it is taken back while the app is tried
+ * with it, so that a client that goes away or a machine that stops in the middle leaves nothing. */
 static int apply(struct context *c, struct request *rq, struct config_change *change,
 		 const char *description, struct error *err)
 {
+	_cleanup_strvec_ struct strvec own = STRVEC_INIT, merged = STRVEC_INIT;
 	struct error lost = ERROR_INIT;
 	bool restart = !request_has(rq, "--no-restart");
-	if (!rq->app.id)
+	int64_t id = rq->app.id, before = rq->app.release;
+	if (!id)
 		return apply_global(c, description, restart, err);
-	if (apply_to(c, &rq->app, description, restart, err) == 0)
+	if (config_list(c, id, &own, err) < 0 || config_merged(c, id, &merged, err) < 0 ||
+	    config_replace(c, id, &change->before, err) < 0)
+		return -1;
+	int result = apply_to(c, &rq->app, &merged, description, restart, err);
+	/* the current release may have it, and something after that failed */
+	bool taken = result == 0 || rq->app.release != before;
+	if (taken && config_replace(c, id, &own, &lost) < 0) {
+		answer_warning("the release has the change, but it is not kept for the next");
+		return result < 0 ? -1 : error_set(err, lost.code, 0, "%s", lost.message);
+	}
+	if (result == 0)
 		return tell(c, &rq->app, &change->lock, err);
-	if (config_replace(c, rq->app.id, &change->before, &lost) < 0)
-		answer_warning("%s", lost.message);
-	return error_wrap(err, "the config is as it was");
+	return taken ? -1 : error_wrap(err, "the config is as it was");
 }
 
 static int base64_value(int ch)

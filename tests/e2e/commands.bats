@@ -252,6 +252,63 @@ own_commands() {
 	assert_equal "$(http "$(host_of "$new")")" two
 }
 
+@test "config:set: cancelled while the app is tried with it, it leaves nothing" {
+	local pid
+	new_app cancel
+	echo 'web: [ -z "$BAD" ] || sleep 300; exec perl server.pl' >"$dir/Procfile"
+	push_app "$dir" "$app"
+	"$TEST_PREFIX/bin/berth" --root "$TEST_ROOT" config:set "$app" BAD=1 >set.out 2>&1 </dev/null 3>&- &
+	pid=$!
+	wait_for 20 eval '[ "$(containers_of "$app" | wc -l)" -ge 2 ]'
+	kill -TERM "$pid"
+	run wait "$pid"
+	[ "$status" -ne 0 ]
+	run berth config:get "$app" BAD
+	[ "$status" -ne 0 ]
+	assert_equal "$(http "$host")" one
+	wait_for 20 eval '[ "$(containers_of "$app" | wc -l)" -eq 1 ]'
+	push_app "$dir" "$app"
+	assert_equal "$(http "$host")" one
+}
+
+@test "apps: one whose new domain is another app's is renamed all the same" {
+	local new
+	new_app taken
+	push_app "$dir" "$app"
+	new=$app-new
+	echo "$new" >>"$BATS_TEST_TMPDIR/new-apps"
+	berth domains:add "$BARE" "$(host_of "$new")"
+	berth domains:add "$app" kept.test
+	run berth apps:rename "$app" "$new"
+	assert_equal "$status" 0
+	assert_contains "$output" "'$(host_of "$new")'"
+	echo two >"$dir/text"
+	push_app "$dir" "$new"
+	assert_equal "$(http kept.test)" two
+	berth domains:remove "$BARE" "$(host_of "$new")"
+	refute_contains "$(berth doctor)" "$app"
+}
+
+@test "apps: destroy at a prompt: not an app that took the name meanwhile" {
+	local pid
+	new_app prompt
+	push_app "$dir" "$app"
+	mkfifo answer
+	script -qefc "$TEST_PREFIX/bin/berth --root $TEST_ROOT apps:destroy $app" shown <answer >/dev/null 3>&- &
+	pid=$!
+	exec 7>answer
+	wait_for 10 grep -q "Type its name" shown
+	berth --force apps:destroy "$app"
+	push_app "$dir" "$app"
+	echo "$app" >&7
+	run wait "$pid"
+	exec 7>&-
+	[ "$status" -ne 0 ]
+	assert_contains "$(cat shown)" "the app is gone"
+	assert_equal "$(http "$host")" one
+	[ -e "$TEST_ROOT/lib/repos/$app.git/HEAD" ]
+}
+
 @test "repo: packed and purged, and the app can be pushed to as before" {
 	new_app tidy
 	push_app "$dir" "$app"
