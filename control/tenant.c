@@ -104,11 +104,26 @@ static void move_logs(struct context *c, const char *app, const char *to)
 	}
 }
 
+/* Takes APP's lock. While it was waited for, or a person was asked, APP may have got another name,
+ * and its own may have gone to another app: whose repository and routes are then named by it. */
+static int lock_by_name(struct context *c, const struct app *app, const char *what, int *out_lock,
+			struct error *err)
+{
+	struct app now;
+	if (lock_take(c, app, what, out_lock, err) < 0 ||
+	    app_find_id(&c->db, app->id, &now, err) < 0)
+		return -1;
+	if (strcmp(now.name, app->name) != 0)
+		return error_set(err, ERROR_NO_APP, 0, "app '%s' has become '%s' meanwhile",
+				 app->name, now.name);
+	return 0;
+}
+
 int tenant_destroy(struct context *c, const struct app *app, struct error *err)
 {
 	_cleanup_close_ int lock = -1;
 	if (trigger_run(c, app, "pre-delete", NULL, err) < 0 ||
-	    lock_take(c, app, "destruction", &lock, err) < 0)
+	    lock_by_name(c, app, "destruction", &lock, err) < 0)
 		return -1;
 	/* the route first, so that nobody is sent to a container that goes; the row last, so that
 	 * a destruction that was cut short can be repeated */
@@ -135,24 +150,27 @@ int tenant_rename(struct context *c, const struct app *app, const char *name, st
 	_cleanup_free_ char *old_domain = domain_default(c, app->name);
 	struct app renamed;
 	struct app taken;
-	if (lock_take(c, app, "renaming", &lock, err) < 0 || name_check_app(name, err) < 0)
+	if (lock_by_name(c, app, "renaming", &lock, err) < 0 || name_check_app(name, err) < 0)
 		return -1;
 	if (app_find(&c->db, name, &taken, &ignored) == 0)
 		return error_set(err, ERROR_EXISTS, 0, "app '%s' exists already", name);
 	/* noted first, so that whoever finds the repository under neither name can put it back */
 	if (setting_set(&c->db, app->id, RENAME_TO, name, err) < 0)
 		return -1;
-	if (repo_rename(c->inst, app->name, name, err) < 0)
+	if (repo_rename(c->inst, app->name, name, err) < 0) {
+		setting_set(&c->db, app->id, RENAME_TO, NULL, &ignored);
 		return -1;
+	}
 	if (app_rename(&c->db, app, name, err) < 0) {
 		tenant_mend(c, app, &ignored);
 		return -1;
 	}
 	if (app_find_id(&c->db, app->id, &renamed, err) < 0)
 		return -1;
+	/* it has its new name: what its own domain lacks must not leave it half renamed */
 	if (old_domain && domain_remove(c, app, old_domain, &ignored) == 0 &&
-	    add_default_domain(c, &renamed, err) < 0)
-		return -1;
+	    add_default_domain(c, &renamed, &ignored) < 0)
+		answer_warning("%s", ignored.message);
 	if (router_remove(c->inst, app->name, err) < 0 || names_remove(c->inst, app->name, err) < 0)
 		return -1;
 	move_logs(c, app->name, name);
