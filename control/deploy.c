@@ -460,7 +460,20 @@ int deploy_run_image(struct context *c, struct app *app, const struct deploy_ima
 	return -1;
 }
 
-/* The commit that runs when the app's turn has come: a push may have come first. */
+static int check_source(const struct app *app, const struct release *current, struct error *err)
+{
+	if (current->commit)
+		return 0;
+	if (current->image)
+		return error_set(err, ERROR_NOT_FOUND, 0,
+				 "app '%s' was deployed as an image, which is not built here: "
+				 "'git:from-image' gets it anew",
+				 app->name);
+	return error_set(err, ERROR_NOT_FOUND, 0, "app '%s' has no source yet: push to it first",
+			 app->name);
+}
+
+/* The commit that runs when the app's turn has come: a push may have come first, or an image. */
 static int wait_and_rebuild(struct context *c, struct app *app, struct error *err)
 {
 	_cleanup_release_ struct release current;
@@ -468,7 +481,7 @@ static int wait_and_rebuild(struct context *c, struct app *app, struct error *er
 	release_init(&current);
 	if (lock_take(c, app, "rebuild", &lock, err) < 0 ||
 	    app_find_id(&c->db, app->id, app, err) < 0 ||
-	    release_load(c, app, 0, &current, err) < 0)
+	    release_load(c, app, 0, &current, err) < 0 || check_source(app, &current, err) < 0)
 		return -1;
 	struct deploy d = {.commit = current.commit, .description = "Rebuild"};
 	return deploy_and_tell(c, app, &d, &lock, err);
@@ -479,16 +492,8 @@ int deploy_rebuild(struct context *c, struct app *app, struct error *err)
 	_cleanup_release_ struct release current;
 	struct error why = ERROR_INIT;
 	release_init(&current);
-	if (release_load(c, app, 0, &current, err) < 0)
+	if (release_load(c, app, 0, &current, err) < 0 || check_source(app, &current, err) < 0)
 		return -1;
-	if (!current.commit && current.image)
-		return error_set(err, ERROR_NOT_FOUND, 0,
-				 "app '%s' was deployed as an image, which is not built here: "
-				 "'git:from-image' gets it anew",
-				 app->name);
-	if (!current.commit)
-		return error_set(err, ERROR_NOT_FOUND, 0,
-				 "app '%s' has no source yet: push to it first", app->name);
 	if (build_begin(c, app, "rebuild", current.commit, err) < 0)
 		return -1;
 	if (wait_and_rebuild(c, app, &why) == 0) {

@@ -398,6 +398,8 @@ static bool take_dead(const struct watch *w)
 		if (!w->polls[i + 1].revents)
 			continue;
 		spawn_reconcile(w->inst, w->list[i].app, false);
+		/* it stays readable, also when berth-runtime cannot be asked for a new list */
+		w->polls[i + 1].fd = -1;
 		dead = true;
 	}
 	return dead;
