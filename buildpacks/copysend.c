@@ -23,11 +23,11 @@
 static struct {
 	int root;
 	bool digest, keep_owner, add, parents, unpack_local, unpack_remote;
-	const char *docs; /* the folder of the heredocs */
-	struct dockerignore ignore;
-	size_t pivot; /* parts of a path that --parents leaves out */
+	const char *docs;                    /* the folder of the heredocs */
+	struct dockerignore ignore, exclude; /* of the source; of this COPY */
+	size_t pivot;                        /* parts of a path that --parents leaves out */
 	struct copy_fetch fetch;
-} from = {.ignore = DOCKERIGNORE_INIT, .unpack_local = true};
+} from = {.ignore = DOCKERIGNORE_INIT, .exclude = DOCKERIGNORE_INIT, .unpack_local = true};
 
 static int open_in_root(const char *path, uint64_t flags)
 {
@@ -88,9 +88,17 @@ static int no_dots(const struct dirent *e)
 	return strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
 }
 
+/* One list does not take back what the other leaves out. */
 static bool left_out(const char *path)
 {
-	return *path && dockerignore_has(&from.ignore, path);
+	return *path &&
+	       (dockerignore_has(&from.ignore, path) || dockerignore_has(&from.exclude, path));
+}
+
+/* Something in a folder that is left out may not be. */
+static bool takes_back(void)
+{
+	return from.ignore.takes_back || from.exclude.takes_back;
 }
 
 static void send_folder(int fd, const char *name, const char *path, bool keep);
@@ -119,7 +127,7 @@ static void send_entry(int fd, const char *entry, const char *name, const char *
 	if (foreign && !S_ISDIR(st.st_mode))
 		return;
 	if (S_ISDIR(st.st_mode)) {
-		if (out && !from.ignore.takes_back)
+		if (out && !takes_back())
 			return;
 		_cleanup_close_ int sub =
 			openat(fd, entry, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -239,7 +247,7 @@ static bool send_source(const char *path)
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return false;
-	if (out && (!S_ISDIR(st.st_mode) || !from.ignore.takes_back))
+	if (out && (!S_ISDIR(st.st_mode) || !takes_back()))
 		return false;
 	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode)) {
 		errno = 0;
@@ -424,7 +432,7 @@ static void read_option(const char *option, const char **root, const char **igno
 	else if (str_equal(option, "--keep-git"))
 		from.fetch.keep_git = true;
 	else if ((value = str_skip(option, "--exclude=")) &&
-		 dockerignore_parse(&from.ignore, value, strlen(value), &err) < 0)
+		 dockerignore_parse(&from.exclude, value, strlen(value), &err) < 0)
 		copy_die("--exclude %s", err.message);
 }
 

@@ -179,7 +179,8 @@ built() {
 	echo c >"$src/x/y/z/c.txt"
 	echo d >"$src/x/y/z/d.md"
 	echo '*' >"$src/.dockerignore"
-	printf '**/*.md\n' >"$src/Dockerfile.dockerignore"
+	# what it takes back, --exclude still leaves out
+	printf '*\n!x\n**/*.md\n' >"$src/Dockerfile.dockerignore"
 	run -0 built /one /two /three /four /five <<-'END'
 		ARG WORD=hey
 		COPY --parents x/y/*.txt /one/
