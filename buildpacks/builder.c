@@ -464,9 +464,8 @@ static void add_name(struct strbuf *names, const char *name)
 /* The Procfile's processes, then the defaults that it does not name. */
 static int discover(struct work *w, struct image *im, struct error *err)
 {
-	const struct defaults *defaults = w->upper && w->report.defaults.types.n > 0
-						  ? &w->report.defaults
-						  : &w->outcome.defaults;
+	const struct defaults *own = &w->report.defaults, *inputs = &w->outcome.defaults;
+	const struct defaults *defaults = w->upper && own->types.n > 0 ? own : inputs;
 	const struct procfile *pf = w->report.has_procfile ? &w->report.procfile : &w->procfile;
 	const struct pack *last = &w->packs.v[w->packs.n - 1];
 	_cleanup_strbuf_ struct strbuf declared = STRBUF_INIT, added = STRBUF_INIT;
@@ -495,6 +494,9 @@ static int discover(struct work *w, struct image *im, struct error *err)
 		   declared.len > 0 ? declared.data : "(none)");
 	if (added.len > 0)
 		say_detail(w->b->out, "Default types for %s -> %s", last->title, added.data);
+	/* a release may have config vars and no types */
+	if (w->upper && own->env.n > 0)
+		defaults = own;
 	strvec_push_all(&im->env, defaults->env.v);
 	return 0;
 }

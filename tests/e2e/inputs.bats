@@ -161,19 +161,21 @@ fail() {
 	berth apps:create "$app"
 	berth buildpacks:set "$app" "file://$pack"
 	berth builds:set "$app" cache-size 64m
-	echo 'for name in old new; do mkdir -p $cache/$name; head -c 30M /dev/zero >$cache/$name/file; done
-		touch -d "2020-01-01" $cache/old/file; chmod 555 $cache/old' >"$dir/do"
+	echo 'for name in "old one" new; do mkdir -p "$cache/$name"; head -c 30M /dev/zero >"$cache/$name/file"; done
+		echo kept >$cache/secret
+		touch -d "2020-01-01" "$cache/old one/file" $cache/secret; chmod 555 "$cache/old one"' >"$dir/do"
 	run push_app "$dir" "$app"
 	[ "$status" -eq 0 ]
 	refute_contains "$output" "is gone"
 	echo 'ls $cache; head -c 20M /dev/zero >$cache/newest' >"$dir/do"
 	run push_app "$dir" "$app"
 	[ "$status" -eq 0 ]
-	assert_contains "$output" "Cache: old is gone (30 MB), since all of it was larger than 64 MB"
+	assert_contains "$output" "Cache: old one is gone (30 MB), since all of it was larger than 64 MB"
 	refute_contains "$output" "new is gone"
 	echo 'echo has $(ls $cache)' >"$dir/do"
 	run push_app "$dir" "$app"
-	assert_contains "$output" "has new newest"
+	# what lies beside the folders is no cache, and stays
+	assert_contains "$output" "has new newest secret"
 	run berth builds:set "$app" cache-size lots
 	[ "$status" -eq 1 ]
 	assert_contains "$output" "cache-size is a size from 64m"

@@ -112,6 +112,13 @@ teardown() {
 	run push_app "$dir" "$app"
 	assert_contains "$output" "Nothing to install: its dependencies are unchanged"
 	assert_equal "$(http "$host")" "greetings again in production"
+	# a Gemfile that reads another file and a config var
+	printf 'source ENV.fetch("GEMS")\neval_gemfile "more.rb"\n' >"$dir/Gemfile"
+	echo 'gem "greeting"' >"$dir/more.rb"
+	berth config:set --no-restart "$app" GEMS="$INDEX_URL"
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	assert_equal "$(http "$host")" "greetings again in production"
 	echo 2.7.8 >"$dir/.ruby-version"
 	run push_app "$dir" "$app"
 	[ "$status" -ne 0 ]
@@ -160,4 +167,14 @@ teardown() {
 	run push_app "$dir" "$app"
 	assert_contains "$output" "Nothing to install"
 	assert_contains "$(http "$host" /)" "greetings again"
+	# a class map that is the last word has the app's own classes
+	jq '.config["classmap-authoritative"] = true | .autoload = {"psr-4": {"App\\": "src/"}}' \
+		"$dir/composer.json" >composer.json
+	mv composer.json "$dir/"
+	mkdir "$dir/src"
+	printf '<?php\nnamespace App;\nclass Own { const WORD = "of its own"; }\n' >"$dir/src/Own.php"
+	sed -i 's/Greeting.Word::say()/App\\Own::WORD/' "$dir/public/index.php"
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	assert_contains "$(http "$host" /)" "of its own again"
 }

@@ -112,6 +112,18 @@ lines"
 	assert_contains "$output" "Changed for heroku-24"
 }
 
+@test "a release with config vars and no process types" {
+	simple vars Vars :
+	script vars bin/release <<'END'
+printf -- '---\nconfig_vars:\n  ONLY_VARS: here\n'
+END
+	new_app packs
+	berth apps:create "$app"
+	berth buildpacks:set "$app" "$PACKS/vars"
+	push_app "$dir" "$app"
+	assert_equal "$(berth run "$app" 'echo $ONLY_VARS')" here
+}
+
 @test "from git: a branch by name, fetched once, updated when asked" {
 	simple git Git 'echo "       version 1"'
 	tgit -C "$PACKS/git" init -q

@@ -144,3 +144,14 @@ END
 	assert_contains "$output" "Serving dist/"
 	assert_contains "$(http "$host")" "built by node"
 }
+
+@test "a site whose pages are in build/, by the pack that was chosen" {
+	rm -rf "${dir:?}"/*
+	mkdir "$dir/build"
+	echo 'built pages' >"$dir/build/index.html"
+	berth apps:create "$app"
+	berth buildpacks:set "$app" static
+	run push_app "$dir" "$app"
+	[ "$status" -eq 0 ]
+	assert_equal "$(http "$host")" "built pages"
+}

@@ -7,8 +7,10 @@ if (!is_array($c)) {
 	fwrite(STDERR, " !     composer.json: " . json_last_error_msg() . "\n");
 	exit(1);
 }
-// Autoloading that looks at files, scripts and packages inside the app need the rest of it.
+// Autoloading that looks at files, scripts and packages inside the app need the rest of it; so does a
+// class map that is the last word, which would else have none of the app's own classes.
 $source = isset($c['scripts']) || !empty($c['autoload']['classmap']) || !empty($c['autoload']['files'])
+	|| !empty($c['config']['classmap-authoritative'])
 	|| in_array('path', array_column($c['repositories'] ?? [], 'type'), true);
 $packages = array_filter(array_keys($c['require'] ?? []), fn($name) => str_contains($name, '/'));
 $root = $c['extra']['heroku']['document-root'] ?? '';
