@@ -12,14 +12,13 @@
 
 void appfile_init(struct appfile *f)
 {
-	*f = (struct appfile){.fresh = STRVEC_INIT};
+	*f = (struct appfile){.first = false};
 	appjson_init(&f->json);
 }
 
 void appfile_release(struct appfile *f)
 {
 	appjson_release(&f->json);
-	strvec_release(&f->fresh);
 }
 
 static int add_env(const struct app *app, const struct appjson_env *e, struct release *r,
@@ -46,6 +45,24 @@ static int add_env(const struct app *app, const struct appjson_env *e, struct re
 	return 0;
 }
 
+/* What app.json adds (defaults, generated secrets) becomes the app's own with the release. */
+static int bring_env(struct context *c, const struct app *app, const struct appjson *json,
+		     struct release *r, struct error *err)
+{
+	_cleanup_strvec_ struct strvec fresh = STRVEC_INIT;
+	_cleanup_trial_ struct config_trial trial = CONFIG_TRIAL_INIT;
+	for (size_t i = 0; i < json->n_env; i++)
+		if (add_env(app, &json->env[i], r, &fresh, err) < 0)
+			return -1;
+	if (fresh.n == 0)
+		return 0;
+	if (config_set(c, app->id, &fresh, &trial, err) < 0)
+		return -1;
+	strvec_push_all(&r->own, trial.own.v);
+	r->brings_config = true;
+	return 0;
+}
+
 int appfile_load(struct context *c, const struct app *app, struct release *r, bool first,
 		 struct appfile *out, struct error *err)
 {
@@ -58,11 +75,9 @@ int appfile_load(struct context *c, const struct app *app, struct release *r, bo
 		*err = missing;
 		return -1;
 	}
-	if (appjson_parse(&out->json, text.data, text.len, err) < 0)
+	if (appjson_parse(&out->json, text.data, text.len, err) < 0 ||
+	    bring_env(c, app, &out->json, r, err) < 0)
 		return -1;
-	for (size_t i = 0; i < out->json.n_env; i++)
-		if (add_env(app, &out->json.env[i], r, &out->fresh, err) < 0)
-			return -1;
 	for (size_t i = 0; first && i < out->json.n_formation; i++) {
 		const struct appjson_formation *f = &out->json.formation[i];
 		/* what was scaled by hand before the first push stays */
@@ -87,17 +102,14 @@ int appfile_predeploy(struct context *c, const struct app *app, const struct rel
 				 : 0;
 }
 
-int appfile_finish(struct context *c, const struct app *app, const struct release *r,
-		   const struct image *im, const struct appfile *f, struct error *err)
+void appfile_finish(struct context *c, const struct app *app, const struct release *r,
+		    const struct image *im, const struct appfile *f)
 {
 	struct error why = ERROR_INIT;
-	if (f->fresh.n && config_set(c, app->id, &f->fresh, err) < 0)
-		return -1;
 	if (f->json.dokku_postdeploy &&
 	    run_script(c, app, r, im, "postdeploy", f->json.dokku_postdeploy, &why) < 0)
 		answer_warning("%s", why.message);
 	if (f->first && f->json.postdeploy &&
 	    run_script(c, app, r, im, "postdeploy", f->json.postdeploy, &why) < 0)
 		answer_warning("%s", why.message);
-	return 0;
 }

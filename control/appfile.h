@@ -12,8 +12,7 @@
 
 struct appfile {
 	struct appjson json;
-	struct strvec fresh; /* config vars that it adds: defaults and generated secrets */
-	bool first;          /* no code ran before this deploy */
+	bool first; /* no code ran before this deploy */
 };
 
 void appfile_init(struct appfile *f);
@@ -21,7 +20,8 @@ void appfile_release(struct appfile *f);
 #define _cleanup_appfile_ _cleanup_(appfile_release)
 
 /* Reads app.json of R's tree, when there is one, and adds to R's config and formation what it asks
- * for. A required config var that is missing is an error that says how to set it. */
+ * for; R brings the config vars. A required config var that is missing is an error that says how to
+ * set it. */
 int appfile_load(struct context *c, const struct app *app, struct release *r, bool first,
 		 struct appfile *out, struct error *err);
 
@@ -29,9 +29,9 @@ int appfile_load(struct context *c, const struct app *app, struct release *r, bo
 int appfile_predeploy(struct context *c, const struct app *app, const struct release *r,
 		      const struct image *im, const struct appfile *f, struct error *err);
 
-/* After success: keeps the config vars, runs scripts.dokku.postdeploy, and scripts.postdeploy on
- * the first deploy. A script that fails is reported; the release stays. */
-int appfile_finish(struct context *c, const struct app *app, const struct release *r,
-		   const struct image *im, const struct appfile *f, struct error *err);
+/* After success: runs scripts.dokku.postdeploy, and scripts.postdeploy on the first deploy. A
+ * script that fails is reported; the release stays. */
+void appfile_finish(struct context *c, const struct app *app, const struct release *r,
+		    const struct image *im, const struct appfile *f);
 
 #endif

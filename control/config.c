@@ -56,7 +56,7 @@ int config_merged(struct context *c, int64_t app, struct strvec *out, struct err
 	return 0;
 }
 
-static int put(struct context *c, int64_t app, const struct strvec *pairs, struct error *err)
+static int add(struct context *c, int64_t app, const struct strvec *pairs, struct error *err)
 {
 	for (size_t i = 0; i < pairs->n; i++) {
 		const char *equals = strchr(pairs->v[i], '=');
@@ -91,50 +91,64 @@ static int check_all(const struct strvec *pairs, struct error *err)
 	return 0;
 }
 
-static int change(struct context *c, int64_t app, const struct strvec *pairs, bool replace,
+void config_trial_release(struct config_trial *t)
+{
+	strvec_release(&t->own);
+	strvec_release(&t->merged);
+}
+
+/* The end of a change's transaction, which FAILED or did not. */
+static int finish(struct context *c, int64_t app, int failed, struct config_trial *trial,
 		  struct error *err)
+{
+	if (!failed && !trial)
+		return db_commit(&c->db, err);
+	if (!failed)
+		failed = config_list(c, app, &trial->own, err) < 0 ||
+			 config_merged(c, app, &trial->merged, err) < 0;
+	db_rollback(&c->db);
+	return failed ? -1 : 0;
+}
+
+int config_put(struct context *c, int64_t app, const struct strvec *pairs, struct error *err)
+{
+	return db_run(&c->db, err, "DELETE FROM config WHERE app = ?", "i", app) < 0
+		       ? -1
+		       : add(c, app, pairs, err);
+}
+
+int config_set(struct context *c, int64_t app, const struct strvec *pairs,
+	       struct config_trial *trial, struct error *err)
 {
 	if (check_all(pairs, err) < 0 || db_begin(&c->db, err) < 0)
 		return -1;
-	if ((replace && db_run(&c->db, err, "DELETE FROM config WHERE app = ?", "i", app) < 0) ||
-	    put(c, app, pairs, err) < 0) {
-		db_rollback(&c->db);
+	return finish(c, app, add(c, app, pairs, err), trial, err);
+}
+
+int config_replace(struct context *c, int64_t app, const struct strvec *pairs,
+		   struct config_trial *trial, struct error *err)
+{
+	if (check_all(pairs, err) < 0 || db_begin(&c->db, err) < 0)
 		return -1;
-	}
-	return db_commit(&c->db, err);
-}
-
-int config_set(struct context *c, int64_t app, const struct strvec *pairs, struct error *err)
-{
-	return change(c, app, pairs, false, err);
-}
-
-int config_replace(struct context *c, int64_t app, const struct strvec *pairs, struct error *err)
-{
-	return change(c, app, pairs, true, err);
+	return finish(c, app, config_put(c, app, pairs, err), trial, err);
 }
 
 int config_unset(struct context *c, int64_t app, const struct strvec *keys, int *out_removed,
-		 struct error *err)
+		 struct config_trial *trial, struct error *err)
 {
-	int removed = 0;
+	int failed = 0, removed = 0;
 	for (size_t i = 0; i < keys->n; i++)
 		if (name_check_key(keys->v[i], err) < 0)
 			return -1;
 	if (db_begin(&c->db, err) < 0)
 		return -1;
-	for (size_t i = 0; i < keys->n; i++) {
-		if (db_run(&c->db, err, "DELETE FROM config WHERE app = ? AND key = ?", "is", app,
-			   keys->v[i]) < 0) {
-			db_rollback(&c->db);
-			return -1;
-		}
-		removed += db_changes(&c->db);
+	for (size_t i = 0; i < keys->n && !failed; i++) {
+		failed = db_run(&c->db, err, "DELETE FROM config WHERE app = ? AND key = ?", "is",
+				app, keys->v[i]);
+		removed += failed ? 0 : db_changes(&c->db);
 	}
-	if (db_commit(&c->db, err) < 0)
-		return -1;
 	*out_removed = removed;
-	return 0;
+	return finish(c, app, failed, trial, err);
 }
 
 /* JSON wants UTF-8 and values are any bytes but NUL, so the snapshot is the pairs, each ended by a

@@ -18,13 +18,32 @@
 int config_list(struct context *c, int64_t app, struct strvec *out, struct error *err);
 /* The same, over the instance's. */
 int config_merged(struct context *c, int64_t app, struct strvec *out, struct error *err);
-/* Sets every "KEY=VALUE" of PAIRS in one transaction, or none: each is checked first. */
-int config_set(struct context *c, int64_t app, const struct strvec *pairs, struct error *err);
+
+/* What a change would make of a config: for a release that brings it (release.h). */
+struct config_trial {
+	struct strvec own, merged;
+};
+#define CONFIG_TRIAL_INIT                                                                          \
+	{                                                                                          \
+		STRVEC_INIT, STRVEC_INIT                                                           \
+	}
+void config_trial_release(struct config_trial *t);
+#define _cleanup_trial_ _cleanup_(config_trial_release)
+
+/* Each of these is one transaction: all of it or nothing. With TRIAL, which is empty, nothing is
+ * stored, and it gets what would be. */
+/* Sets every "KEY=VALUE" of PAIRS; each is checked first. */
+int config_set(struct context *c, int64_t app, const struct strvec *pairs,
+	       struct config_trial *trial, struct error *err);
 /* Removes KEYS; *out_removed counts those that were there. */
 int config_unset(struct context *c, int64_t app, const struct strvec *keys, int *out_removed,
-		 struct error *err);
-/* Replaces all of APP's by PAIRS (rollback, config:import --replace). */
-int config_replace(struct context *c, int64_t app, const struct strvec *pairs, struct error *err);
+		 struct config_trial *trial, struct error *err);
+/* Replaces all of APP's by PAIRS. */
+int config_replace(struct context *c, int64_t app, const struct strvec *pairs,
+		   struct config_trial *trial, struct error *err);
+/* The same, in the caller's transaction. */
+int config_put(struct context *c, int64_t app, const struct strvec *pairs, struct error *err);
+
 /* Checks one pair: key, value without NUL and not too long. */
 int config_check(const char *pair, struct error *err);
 

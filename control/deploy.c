@@ -180,7 +180,8 @@ static int launch(struct context *c, struct app *app, struct release *r, const s
 	answer_step(c, "Launching");
 	if (rollout_release(c, app, r, err) < 0)
 		return -1;
-	return appfile_finish(c, app, r, im, f, err);
+	appfile_finish(c, app, r, im, f);
+	return 0;
 }
 
 static void report(struct context *c, const struct app *app, const struct release *r,
@@ -536,6 +537,8 @@ int deploy_change(struct context *c, struct app *app, const struct deploy_change
 	if (!change->config && app->release == 0 && config_merged(c, app->id, &r.config, err) < 0)
 		return -1;
 	replace_list(&r.config, change->config);
+	replace_list(&r.own, change->own);
+	r.brings_config = change->own;
 	replace_list(&r.formation, change->formation);
 	replace_string(&r.image, change->image);
 	/* what an image came from goes with it, and may be nothing */

@@ -39,6 +39,7 @@ int deploy_rebuild(struct context *c, struct app *app, struct error *err);
  * stays. NULL fields stay as they are. The caller holds the app's lock. */
 struct deploy_change {
 	const struct strvec *config;       /* the merged environment */
+	const struct strvec *own;          /* what of it becomes the app's own config */
 	const struct strvec *formation;    /* "TYPE=N" */
 	const char *image, *tree, *commit; /* rollback */
 	const char *description;

@@ -8,7 +8,7 @@
 
 void release_init(struct release *r)
 {
-	*r = (struct release){.config = STRVEC_INIT, .formation = STRVEC_INIT};
+	*r = (struct release){.config = STRVEC_INIT, .formation = STRVEC_INIT, .own = STRVEC_INIT};
 }
 
 void release_free(struct release *r)
@@ -21,6 +21,7 @@ void release_free(struct release *r)
 	free(r->status);
 	strvec_release(&r->config);
 	strvec_release(&r->formation);
+	strvec_release(&r->own);
 	release_init(r);
 }
 
@@ -155,6 +156,8 @@ static int make_current(struct context *c, const struct release *r, struct error
 		   "UPDATE releases SET status = 'succeeded' WHERE app = ? AND version = ?", "ii",
 		   r->app, r->version) < 0 ||
 	    db_run(&c->db, err, "DELETE FROM formation WHERE app = ?", "i", r->app) < 0)
+		return -1;
+	if (r->brings_config && config_put(c, r->app, &r->own, err) < 0)
 		return -1;
 	for (size_t i = 0; i < r->formation.n; i++) {
 		const char *equals = strchr(r->formation.v[i], '=');

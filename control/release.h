@@ -20,6 +20,10 @@ struct release {
 	char *commit;            /* 40 hex digits, or NULL */
 	struct strvec config;    /* "KEY=VALUE" */
 	struct strvec formation; /* "TYPE=N" */
+	/* with BRINGS_CONFIG, OWN becomes the app's own config at the moment when R becomes current
+	 */
+	bool brings_config;
+	struct strvec own;
 	char *description, *user, *status;
 	int64_t created_at;
 };
@@ -39,7 +43,8 @@ int release_load_image(struct context *c, const struct app *app, struct release 
  * formation are taken from R. */
 int release_create(struct context *c, const struct app *app, struct release *r,
 		   bool same_generation, struct error *err);
-/* Makes it the app's current release, with its formation, in one transaction. */
+/* Makes it the app's current release, with its formation and the config that it brings, in one
+ * transaction. */
 int release_succeed(struct context *c, struct app *app, const struct release *r, struct error *err);
 int release_fail(struct context *c, const struct release *r, struct error *err);
 /* Marks as failed what a deploy that died left pending. The caller holds the app's lock, so no

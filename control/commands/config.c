@@ -114,41 +114,44 @@ static int config_export(struct context *c, struct request *rq, struct error *er
 	return 0;
 }
 
-/* A change of config under way: an app's lock is held from before the change is stored until it
- * runs, and BEFORE is what is stored meanwhile. */
+/* A change of config under way. An app's is TRIAL, which the release brings that runs with it, and
+ * its lock is held; the instance's is stored at once. */
 struct config_change {
 	int lock;
-	struct strvec before;
+	struct config_trial trial;
 };
 
 static void config_change_release(struct config_change *change)
 {
 	close_fd(change->lock);
-	strvec_release(&change->before);
+	config_trial_release(&change->trial);
 }
 #define _cleanup_change_ _cleanup_(config_change_release)
 #define CONFIG_CHANGE_INIT                                                                         \
 	{                                                                                          \
-		.lock = -1, .before = STRVEC_INIT                                                  \
+		.lock = -1, .trial = CONFIG_TRIAL_INIT                                             \
 	}
 
+/* Gives in *out_trial where the change goes, NULL: into the database. */
 static int begin(struct context *c, struct request *rq, struct config_change *change,
-		 struct error *err)
+		 struct config_trial **out_trial, struct error *err)
 {
+	*out_trial = rq->app.id ? &change->trial : NULL;
 	if (!rq->app.id)
 		return 0;
-	if (lock_take(c, &rq->app, "config change", &change->lock, err) < 0 ||
-	    app_find_id(&c->db, rq->app.id, &rq->app, err) < 0)
-		return -1;
-	return config_list(c, rq->app.id, &change->before, err);
+	return lock_take(c, &rq->app, "config change", &change->lock, err) < 0
+		       ? -1
+		       : app_find_id(&c->db, rq->app.id, &rq->app, err);
 }
 
-/* Gives a deployed app, whose lock is held, a release with the environment MERGED. */
+/* Gives a deployed app, whose lock is held, a release with the environment MERGED, which brings OWN
+ * when that is not NULL. */
 static int apply_to(struct context *c, struct app *app, const struct strvec *merged,
-		    const char *description, bool restart, struct error *err)
+		    const struct strvec *own, const char *description, bool restart,
+		    struct error *err)
 {
 	struct deploy_change change = {
-		.config = merged, .description = description, .keep_running = !restart};
+		.config = merged, .own = own, .description = description, .keep_running = !restart};
 	if (restart && app->release && !app->stopped)
 		answer_step(c, "Restarting app %s", app->name);
 	if (deploy_change(c, app, &change, err) < 0)
@@ -180,7 +183,7 @@ static int apply_global(struct context *c, const char *description, bool restart
 		if (lock_take(c, &app, "config change", &lock, &why) < 0 ||
 		    app_find_id(&c->db, app.id, &app, &why) < 0 ||
 		    config_merged(c, app.id, &merged, &why) < 0 ||
-		    apply_to(c, &app, &merged, description, restart, &why) < 0 ||
+		    apply_to(c, &app, &merged, NULL, description, restart, &why) < 0 ||
 		    tell(c, &app, &lock, &why) < 0) {
 			answer_warning("%s: %s", names.v[i], why.message);
 			result = error_set(err, ERROR_FAILED, 0,
@@ -190,30 +193,18 @@ static int apply_global(struct context *c, const char *description, bool restart
 	return result;
 }
 
-/* What is stored takes effect, or is as if it had not been: it is taken back while the app is tried
- * with it, so that a client that goes away or a machine that stops in the middle leaves nothing. */
 static int apply(struct context *c, struct request *rq, struct config_change *change,
 		 const char *description, struct error *err)
 {
-	_cleanup_strvec_ struct strvec own = STRVEC_INIT, merged = STRVEC_INIT;
-	struct error lost = ERROR_INIT;
 	bool restart = !request_has(rq, "--no-restart");
-	int64_t id = rq->app.id, before = rq->app.release;
-	if (!id)
+	int64_t before = rq->app.release;
+	if (!rq->app.id)
 		return apply_global(c, description, restart, err);
-	if (config_list(c, id, &own, err) < 0 || config_merged(c, id, &merged, err) < 0 ||
-	    config_replace(c, id, &change->before, err) < 0)
-		return -1;
-	int result = apply_to(c, &rq->app, &merged, description, restart, err);
-	/* the current release may have it, and something after that failed */
-	bool taken = result == 0 || rq->app.release != before;
-	if (taken && config_replace(c, id, &own, &lost) < 0) {
-		answer_warning("the release has the change, but it is not kept for the next");
-		return result < 0 ? -1 : error_set(err, lost.code, 0, "%s", lost.message);
-	}
-	if (result == 0)
+	if (apply_to(c, &rq->app, &change->trial.merged, &change->trial.own, description, restart,
+		     err) == 0)
 		return tell(c, &rq->app, &change->lock, err);
-	return taken ? -1 : error_wrap(err, "the config is as it was");
+	/* a release that is current has it, whatever failed after that */
+	return rq->app.release != before ? -1 : error_wrap(err, "the config is as it was");
 }
 
 static int base64_value(int ch)
@@ -269,8 +260,9 @@ static int set_pairs(struct context *c, struct request *rq, const struct strvec 
 {
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 	_cleanup_change_ struct config_change change = CONFIG_CHANGE_INIT;
-	if (begin(c, rq, &change, err) < 0 ||
-	    (replace ? config_replace : config_set)(c, rq->app.id, pairs, err) < 0)
+	struct config_trial *trial;
+	if (begin(c, rq, &change, &trial, err) < 0 ||
+	    (replace ? config_replace : config_set)(c, rq->app.id, pairs, trial, err) < 0)
 		return -1;
 	answer_step(c, "Setting config vars");
 	for (size_t i = 0; i < pairs->n; i++)
@@ -294,9 +286,10 @@ static int config_unset_command(struct context *c, struct request *rq, struct er
 {
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 	_cleanup_change_ struct config_change change = CONFIG_CHANGE_INIT;
+	struct config_trial *trial;
 	int removed = 0;
-	if (begin(c, rq, &change, err) < 0 ||
-	    config_unset(c, rq->app.id, &rq->args, &removed, err) < 0)
+	if (begin(c, rq, &change, &trial, err) < 0 ||
+	    config_unset(c, rq->app.id, &rq->args, &removed, trial, err) < 0)
 		return -1;
 	if (removed == 0) {
 		answer_detail(c, "Nothing to unset");
@@ -311,7 +304,9 @@ static int config_clear(struct context *c, struct request *rq, struct error *err
 {
 	struct strvec none = STRVEC_INIT;
 	_cleanup_change_ struct config_change change = CONFIG_CHANGE_INIT;
-	if (begin(c, rq, &change, err) < 0 || config_replace(c, rq->app.id, &none, err) < 0)
+	struct config_trial *trial;
+	if (begin(c, rq, &change, &trial, err) < 0 ||
+	    config_replace(c, rq->app.id, &none, trial, err) < 0)
 		return -1;
 	answer_step(c, "Cleared all config vars");
 	return apply(c, rq, &change, "Clear config vars", err);

@@ -122,15 +122,6 @@ static int rollback(struct context *c, struct request *rq, struct error *err)
 	_cleanup_free_ char *description =
 		xasprintf("Rollback to v%lld", (long long)target.version);
 	answer_step(c, "Rolling back %s to v%lld", rq->app.name, (long long)target.version);
-	struct deploy_change change = {
-		.config = &target.config,
-		.image = target.image,
-		.tree = target.tree,
-		.commit = target.commit,
-		.description = description,
-	};
-	if (deploy_change(c, &rq->app, &change, err) < 0)
-		return -1;
 	/* the release's config becomes the app's, so that the next change starts from it */
 	_cleanup_strvec_ struct strvec global = STRVEC_INIT;
 	_cleanup_strvec_ struct strvec own = STRVEC_INIT;
@@ -139,7 +130,15 @@ static int rollback(struct context *c, struct request *rq, struct error *err)
 	for (size_t i = 0; i < target.config.n; i++)
 		if (!strvec_has(&global, target.config.v[i]))
 			strvec_push(&own, target.config.v[i]);
-	if (config_replace(c, rq->app.id, &own, err) < 0)
+	struct deploy_change change = {
+		.config = &target.config,
+		.own = &own,
+		.image = target.image,
+		.tree = target.tree,
+		.commit = target.commit,
+		.description = description,
+	};
+	if (deploy_change(c, &rq->app, &change, err) < 0)
 		return -1;
 	answer_step(c, "Released v%lld", (long long)rq->app.release);
 	return 0;

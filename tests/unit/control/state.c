@@ -109,19 +109,30 @@ static void test_config(void **state)
 	struct strvec pairs = STRVEC_INIT, all = STRVEC_INIT;
 	strvec_push(&pairs, "A=line one\nline 'two'\n\xff");
 	strvec_push(&pairs, "B=");
-	assert_int_equal(config_set(&f->c, 0, &pairs, &err), 0);
+	assert_int_equal(config_set(&f->c, 0, &pairs, NULL, &err), 0);
 	strvec_release(&pairs);
 	strvec_push(&pairs, "B=own");
-	assert_int_equal(config_set(&f->c, 5, &pairs, &err), 0);
+	assert_int_equal(config_set(&f->c, 5, &pairs, NULL, &err), 0);
 	assert_int_equal(config_merged(&f->c, 5, &all, &err), 0);
 	assert_int_equal(all.n, 2);
 	assert_string_equal(all.v[0], "A=line one\nline 'two'\n\xff");
 	assert_string_equal(all.v[1], "B=own");
 	strvec_release(&all);
+	/* a trial says what would be, and leaves what is */
+	_cleanup_trial_ struct config_trial trial = CONFIG_TRIAL_INIT;
+	strvec_release(&pairs);
+	strvec_push(&pairs, "E=new");
+	assert_int_equal(config_set(&f->c, 5, &pairs, &trial, &err), 0);
+	assert_int_equal(trial.own.n, 2);
+	assert_int_equal(trial.merged.n, 3);
+	assert_int_equal(config_list(&f->c, 5, &all, &err), 0);
+	assert_int_equal(all.n, 1);
+	strvec_release(&all);
+	strvec_release(&pairs);
 	/* one bad pair: none is set */
 	strvec_push(&pairs, "C=1");
 	strvec_push(&pairs, "1D=2");
-	assert_int_equal(config_set(&f->c, 5, &pairs, &err), -1);
+	assert_int_equal(config_set(&f->c, 5, &pairs, NULL, &err), -1);
 	assert_int_equal(config_list(&f->c, 5, &all, &err), 0);
 	assert_int_equal(all.n, 1);
 	strvec_release(&all);
@@ -137,14 +148,14 @@ static void test_config_limits(void **state)
 	memset(big, 'x', CONFIG_VALUE_MAX + 1);
 	big[CONFIG_VALUE_MAX + 1] = '\0';
 	strvec_pushf(&pairs, "BIG=%s", big);
-	assert_int_equal(config_set(&f->c, 1, &pairs, &err), -1);
+	assert_int_equal(config_set(&f->c, 1, &pairs, NULL, &err), -1);
 	assert_non_null(strstr(err.message, "'BIG'"));
 	strvec_release(&pairs);
 	/* each fits, together they do not */
 	big[CONFIG_VALUE_MAX - 1] = '\0';
 	for (int i = 0; i < 9; i++)
 		strvec_pushf(&pairs, "K%d=%s", i, big);
-	assert_int_equal(config_set(&f->c, 1, &pairs, &err), -1);
+	assert_int_equal(config_set(&f->c, 1, &pairs, NULL, &err), -1);
 	assert_non_null(strstr(err.message, "together"));
 	strvec_release(&pairs);
 	assert_int_equal(config_list(&f->c, 1, &pairs, &err), 0);
