@@ -2,6 +2,7 @@
 #include "base/sock.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -157,6 +158,14 @@ int sock_recv_all(int fd, void *data, size_t len, struct error *err)
 		len -= (size_t)n;
 	}
 	return 0;
+}
+
+bool sock_hung_up(int fd)
+{
+	/* no events asked for: only POLLHUP and POLLERR can come */
+	struct pollfd p = {fd, 0, 0};
+
+	return poll(&p, 1, 0) > 0;
 }
 
 int sock_peer(int fd, pid_t *out_pid, uid_t *out_uid, gid_t *out_gid, struct error *err)

@@ -6,6 +6,7 @@
 #ifndef BASE_SOCK_H
 #define BASE_SOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -29,6 +30,9 @@ ssize_t sock_recv(int fd, void *data, size_t len, int *fds, size_t *out_nfds, st
 
 /* Receives exactly LEN bytes; an end before that is an error. Descriptors are refused. */
 int sock_recv_all(int fd, void *data, size_t len, struct error *err);
+
+/* Whether the peer of a Unix socket has closed it, or has gone. */
+bool sock_hung_up(int fd);
 
 /* The peer's identity at connect time (SO_PEERCRED). */
 int sock_peer(int fd, pid_t *out_pid, uid_t *out_uid, gid_t *out_gid, struct error *err);

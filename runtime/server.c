@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -11,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/sock.h"
 #include "instance/name.h"
 #include "runtime/cgroup.h"
 #include "runtime/cleanup.h"
@@ -170,34 +172,67 @@ static int forget(const struct instance *inst, const char *id, struct error *err
 	return file_remove_tree(dir, id, err);
 }
 
-static int serve_stop(const struct instance *inst, struct wire_reader *r, struct error *err)
+/* Waits until SHIM says something, or the client of CONN has gone: then false. */
+static bool await_shim(int shim, int conn)
 {
-	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
-	_cleanup_frame_ struct wire_frame answer;
-	char id[NAME_ID_MAX + 1];
+	struct pollfd fds[] = {{shim, POLLIN, 0}, {conn, 0, 0}};
+
+	while (poll(fds, 2, -1) < 0 && errno == EINTR)
+		;
+	return fds[0].revents;
+}
+
+/* The same for the end of one whose shim has no place for another who waits. */
+static bool await_end(const struct instance *inst, const char *id, int conn)
+{
 	struct container_status st;
+
+	while (status_read(inst, id, &st, NULL) == 0 && status_shim_alive(&st)) {
+		if (sock_hung_up(conn))
+			return false;
+		usleep(20000);
+	}
+	return true;
+}
+
+/* Has the shim of ID stop it and waits for the end. 1: it has ended; 0: there was no shim, or it
+ * went without a word. When the client of CONN goes away, the order stands. */
+static int stop_by_shim(const struct instance *inst, const char *id, uint32_t timeout, int conn,
+			struct error *err)
+{
+	_cleanup_strbuf_ struct strbuf order = STRBUF_INIT;
+	_cleanup_frame_ struct wire_frame answer;
 	_cleanup_close_ int shim = -1;
 
 	wire_frame_init(&answer);
+	wire_put_str(&order, id);
+	wire_put_u32(&order, timeout);
+	if (folder_connect(inst, id, &shim, NULL) < 0 ||
+	    wire_send(shim, WIRE_STOP, &order, NULL, 0, NULL) < 0)
+		return 0;
+	if (!await_shim(shim, conn))
+		return error_set(err, ERROR_CANCELLED, 0, "the client went away");
+	if (wire_recv(shim, &answer, NULL) < 0)
+		return 0;
+	if (answer.type == WIRE_OK || await_end(inst, id, conn))
+		return 1;
+	return error_set(err, ERROR_CANCELLED, 0, "the client went away");
+}
+
+static int serve_stop(const struct instance *inst, int conn, struct wire_reader *r,
+		      struct error *err)
+{
+	char id[NAME_ID_MAX + 1];
+	struct container_status st;
+
 	if (take_id(r, id, err) < 0)
 		return -1;
 	uint32_t timeout = wire_get_u32(r);
 	if (!wire_reader_done(r))
 		return malformed(err);
-	wire_put_str(&sb, id);
-	wire_put_u32(&sb, timeout);
-	if (folder_connect(inst, id, &shim, NULL) == 0 &&
-	    wire_send(shim, WIRE_STOP, &sb, NULL, 0, NULL) == 0 &&
-	    wire_recv(shim, &answer, NULL) == 0) {
-		if (answer.type == WIRE_OK)
-			return 0;
-		/* it lives, and has the time that the first to ask gave it */
-		if (answer.type == WIRE_ERROR)
-			return error_set(err, ERROR_BUSY, 0,
-					 "container '%s' is being stopped already, and as many as "
-					 "can be told when wait for it",
-					 id);
-	}
+	int ended = stop_by_shim(inst, id, timeout, conn, err);
+	if (ended)
+		return ended < 0 ? -1 : 0;
 	/* It has gone meanwhile, or is about to. */
 	for (int i = 0; i < 1000; i++) {
 		if (status_read(inst, id, &st, NULL) < 0 || !status_shim_alive(&st))
@@ -380,7 +415,7 @@ static int serve_layer_rename(const struct instance *inst, struct wire_reader *r
 	return layer_rename(inst, id, to, err);
 }
 
-static int serve_volume_restore(const struct instance *inst, struct wire_frame *f,
+static int serve_volume_restore(const struct instance *inst, int conn, struct wire_frame *f,
 				struct wire_reader *r, struct error *err)
 {
 	char id[NAME_ID_MAX + 1];
@@ -392,7 +427,7 @@ static int serve_volume_restore(const struct instance *inst, struct wire_frame *
 		return malformed(err);
 	if (check_stdio(f, err) < 0)
 		return -1;
-	return volume_restore(inst, id, range, f->fds[0], err);
+	return volume_restore(inst, id, range, f->fds[0], conn, err);
 }
 
 static int serve_volume_size(const struct instance *inst, struct wire_reader *r, struct strbuf *out,
@@ -489,7 +524,7 @@ static int serve(const struct instance *inst, int conn, struct wire_frame *f, st
 	case WIRE_EXEC:
 		return serve_exec(inst, conn, f, err);
 	case WIRE_STOP:
-		return serve_stop(inst, &r, err);
+		return serve_stop(inst, conn, &r, err);
 	case WIRE_LIST:
 		return serve_list(inst, &r, out, err);
 	case WIRE_LAYER_UNPACK:
@@ -505,7 +540,7 @@ static int serve(const struct instance *inst, int conn, struct wire_frame *f, st
 	case WIRE_KEPT_LIST:
 		return serve_kept_list(inst, &r, out, err);
 	case WIRE_VOLUME_RESTORE:
-		return serve_volume_restore(inst, f, &r, err);
+		return serve_volume_restore(inst, conn, f, &r, err);
 	case WIRE_VOLUME_SIZE:
 		return serve_volume_size(inst, &r, out, err);
 	case WIRE_POLICY:

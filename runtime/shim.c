@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/sock.h"
 #include "runtime/shim.h"
 
 #include <errno.h>
@@ -384,6 +385,26 @@ static void serve_exec(struct shim *s, struct wire_frame *f, struct wire_reader 
 		answer_error(f->fds[0], ERROR_SYSTEM, "fork failed");
 }
 
+/* Keeps FD until the container has ended, in the place of one who went away when it must. An order
+ * counts also when there is no place. */
+static void take_stop(struct shim *s, int *fd, int timeout)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < s->n_stoppers; i++) {
+		if (sock_hung_up(s->stoppers[i]))
+			close(s->stoppers[i]);
+		else
+			s->stoppers[kept++] = s->stoppers[i];
+	}
+	s->n_stoppers = kept;
+	if (kept < STOPPERS)
+		s->stoppers[s->n_stoppers++] = TAKE_FD(*fd);
+	else
+		answer_error(*fd, ERROR_BUSY, "the container is being stopped");
+	begin_stop(s, timeout);
+}
+
 /* Only root reaches this socket, and berth-runtime has checked what it sends. */
 static void serve_control(struct shim *s)
 {
@@ -405,14 +426,7 @@ static void serve_control(struct shim *s)
 	} else if (f.type == WIRE_STOP) {
 		int timeout = (int)wire_get_u32(&r);
 
-		if (timeout < 0)
-			timeout = stop_ms(s->spec);
-		if (s->n_stoppers == STOPPERS) {
-			answer_error(fd, ERROR_BUSY, "the container is being stopped");
-			return;
-		}
-		s->stoppers[s->n_stoppers++] = TAKE_FD(fd);
-		begin_stop(s, timeout);
+		take_stop(s, &fd, timeout < 0 ? stop_ms(s->spec) : timeout);
 	}
 }
 

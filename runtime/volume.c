@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/sock.h"
 #include "base/strbuf.h"
 #include "instance/name.h"
 #include "runtime/import.h"
@@ -135,7 +136,7 @@ static int swap_in(int top, const char *name, const char *id, int fd, bool repla
 }
 
 int volume_restore(const struct instance *inst, const char *id, unsigned range, int archive,
-		   struct error *err)
+		   int client, struct error *err)
 {
 	_cleanup_close_ int top = -1, old = -1, fd = -1;
 	_cleanup_free_ char *name = xasprintf(NEW_PREFIX "%s.%d", id, getpid());
@@ -154,6 +155,9 @@ int volume_restore(const struct instance *inst, const char *id, unsigned range, 
 	int failed = make_new(inst, top, name, range, &fd, err);
 	if (!failed)
 		failed = import_into(inst, range, fd, archive, err);
+	/* an archive that is a file goes on when nobody waits for it any more */
+	if (!failed && sock_hung_up(client))
+		failed = error_set(err, ERROR_CANCELLED, 0, "cancelled");
 	if (!failed)
 		failed = swap_in(top, name, id, fd, old >= 0, err);
 	/* what it was before, or what did not become one; it goes with the next clean-up if not now

@@ -24,8 +24,9 @@ int volume_hold(const struct instance *inst, const char *id, int fd, struct erro
 int volume_remove(const struct instance *inst, const char *id, struct error *err);
 
 /* Replaces what is in ID by what the tar (plain, gzip, xz, zstd) that FD gives holds, unpacked as
- * import.h says; on failure it is as it was. A volume that is not there yet becomes RANGE's. */
-int volume_restore(const struct instance *inst, const char *id, unsigned range, int fd,
+ * import.h says; on failure it is as it was, and when CLIENT's peer has gone before all is
+ * unpacked (ERROR_CANCELLED). A volume that is not there yet becomes RANGE's. */
+int volume_restore(const struct instance *inst, const char *id, unsigned range, int fd, int client,
 		   struct error *err);
 
 /* The bytes that it takes on disk. ERROR_NOT_FOUND when nothing has mounted it yet. */

@@ -114,6 +114,24 @@ wait_state() {
 	hand stop s2
 }
 
+@test "stop: those who go away give no one less time, and an order is heard all the same" {
+	hand start --layer "$BB" many -- /bin/sh -c 'trap "" TERM; while :; do sleep 1; done'
+	sleep 0.3
+	local i pids=()
+	# more than the shim has places for: of gone ones, then of ones that wait
+	for i in {1..10}; do run timeout -s KILL 0.2 "$BUILD/tests/hand" --root "$ROOT" stop many 60000; done
+	for i in {1..10}; do
+		hand stop many 60000 3>&- &
+		pids+=($!)
+	done
+	# longer than a dead one's are waited for
+	sleep 6
+	[ "$(state many)" = running ]
+	hand stop many 0
+	for i in "${pids[@]}"; do wait "$i"; done
+	[ -z "$(hand list)" ]
+}
+
 @test "the machine goes down: every container ends as if stopped, and none comes back" {
 	hand start --layer "$BB" --log down/web.1 --restart always d1 -- /bin/sh -c \
 		'trap "echo ended; exit 0" TERM; echo run; while :; do sleep 0.1; done'

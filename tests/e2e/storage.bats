@@ -242,6 +242,21 @@ archive() {
 	assert_equal "$(find "$TEST_ROOT/lib/volumes" -mindepth 1 -maxdepth 1 -name '.*')" ""
 	[ ! -e "$TEST_ROOT/lib/evil" ] && [ ! -e /evil ] && [ ! -e /var/tmp/evil ]
 
+	# whose client goes away, while the archive goes on
+	mkfifo "$BATS_TEST_TMPDIR/pipe"
+	"$TEST_PREFIX/bin/berth" --root "$TEST_ROOT" storage:restore "$VOLUME" --force <"$BATS_TEST_TMPDIR/pipe" \
+		>/dev/null 2>&1 3>&- &
+	local pid=$!
+	exec 7>"$BATS_TEST_TMPDIR/pipe"
+	head -c 512 "$BATS_TEST_TMPDIR/good.tar" >&7
+	wait_for 10 eval '[ -n "$(find "$TEST_ROOT/lib/volumes" -mindepth 1 -maxdepth 1 -name ".*")" ]'
+	kill -TERM "$pid"
+	! wait "$pid" || return 1
+	tail -c +513 "$BATS_TEST_TMPDIR/good.tar" >&7
+	exec 7>&-
+	wait_for 10 eval '[ -z "$(find "$TEST_ROOT/lib/volumes" -mindepth 1 -maxdepth 1 -name ".*")" ]'
+	assert_equal "$(ls -A "$TEST_ROOT/lib/volumes/$VOLUME")" file
+
 	berth storage:restore "$VOLUME" --force <"$BATS_TEST_TMPDIR/good.tar"
 	berth ps:start "$APP"
 	assert_equal "$(in_web "$APP" 'ls -A /app/data; cat /app/data/new')" "$(printf 'new\nnew')"
