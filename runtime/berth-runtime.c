@@ -33,7 +33,6 @@
 #include "runtime/cleanup.h"
 #include "runtime/kernel.h"
 #include "runtime/network.h"
-#include "runtime/owner.h"
 #include "runtime/roster.h"
 #include "runtime/seccomp.h"
 #include "runtime/server.h"
@@ -187,13 +186,11 @@ static void dismiss(pid_t spare, int taken)
 		clock_sleep_ms(10);
 }
 
-/* While the table is gone, nothing keeps containers apart and they know no names: a reload of the
- * host's firewall flushes all tables. */
 static void repair_network(const struct instance *inst)
 {
 	struct error err = ERROR_INIT;
 
-	if (owner_check(inst) != -ENOENT)
+	if (!network_is_lost(inst))
 		return;
 	log_warning("table 'berth-%u' is gone, as when the host's tables are flushed: it is made "
 		    "again",
@@ -240,8 +237,7 @@ static int run(const struct instance *inst, char *title, size_t title_len, struc
 		if (taken < 0 && make_spare(post, signals, &spare, &taken, err) < 0)
 			return -1;
 		fds[0].fd = taken;
-		int ready = poll(fds, 2, REPAIR_MS);
-		if (ready < 0 && errno != EINTR)
+		if (poll(fds, 2, REPAIR_MS) < 0 && errno != EINTR)
 			return error_set(err, ERROR_SYSTEM, errno, "poll");
 		if (clock_ms() >= repair_at) {
 			repair_network(inst);

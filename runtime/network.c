@@ -460,6 +460,11 @@ int network_init(const struct instance *inst, struct error *err)
 	return forwarding_on(err);
 }
 
+bool network_is_lost(const struct instance *inst)
+{
+	return owner_check(inst) == -ENOENT;
+}
+
 int network_destroy(const struct instance *inst, struct error *err)
 {
 	uint32_t subnet;

@@ -49,6 +49,9 @@
  * (runtime/forwarding.h) and gives the gateway address to the loopback device. Running it again is
  * no error. */
 int network_init(const struct instance *inst, struct error *err);
+/* Somebody has taken the table away, as a reload of the host's firewall does (flush ruleset). Until
+ * network_init nothing keeps containers apart, and they know no names. */
+bool network_is_lost(const struct instance *inst);
 /* Removes the table, the gateway address and every interface of this instance. */
 int network_destroy(const struct instance *inst, struct error *err);
 

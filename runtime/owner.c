@@ -38,6 +38,28 @@ static void put_value(struct nlmsghdr *m, uint16_t attr, uint32_t value)
 	mnl_attr_nest_end(m, nest);
 }
 
+/* Names the table that a message is about. */
+static void put_table(struct nlmsghdr *m, uint16_t attr, const struct instance *inst)
+{
+	char table[24];
+	snprintf(table, sizeof(table), "berth-%u", inst->number);
+	mnl_attr_put_strz(m, attr, table);
+}
+
+/* Gives the socket on which the kernel answers, or a negative errno. */
+static int ask(const void *message, size_t len)
+{
+	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
+	ssize_t sent;
+	if (fd < 0)
+		return -errno;
+	do {
+		sent = sendto(fd, message, len, 0, (struct sockaddr *)&kernel, sizeof(kernel));
+	} while (sent < 0 && errno == EINTR);
+	return sent < 0 ? -errno : TAKE_FD(fd);
+}
+
 /* What the kernel says of the element: the first error of the batch. */
 static int read_answer(int fd)
 {
@@ -72,12 +94,6 @@ static void close_later(int *fd)
 static int change(const struct instance *inst, uint32_t addr, unsigned range)
 {
 	_Alignas(8) char batch[BATCH_BYTES];
-	char table[24];
-	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
-	if (fd < 0)
-		return -errno;
-	snprintf(table, sizeof(table), "berth-%u", inst->number);
 	size_t used = 0;
 	struct nlmsghdr *m = put_header(batch, NFNL_MSG_BATCH_BEGIN, 0, AF_UNSPEC,
 					NFNL_SUBSYS_NFTABLES, SEQ_BEGIN);
@@ -86,7 +102,7 @@ static int change(const struct instance *inst, uint32_t addr, unsigned range)
 		batch + used,
 		(NFNL_SUBSYS_NFTABLES << 8) | (range ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM),
 		(uint16_t)(NLM_F_ACK | (range ? NLM_F_CREATE : 0)), NFPROTO_INET, 0, SEQ_ELEMENT);
-	mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_TABLE, table);
+	put_table(m, NFTA_SET_ELEM_LIST_TABLE, inst);
 	mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_SET, "owners");
 	struct nlattr *elements = mnl_attr_nest_start(m, NFTA_SET_ELEM_LIST_ELEMENTS);
 	struct nlattr *element = mnl_attr_nest_start(m, NFTA_LIST_ELEM);
@@ -99,11 +115,8 @@ static int change(const struct instance *inst, uint32_t addr, unsigned range)
 	m = put_header(batch + used, NFNL_MSG_BATCH_END, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES,
 		       SEQ_END);
 	used += MNL_ALIGN(m->nlmsg_len);
-	ssize_t sent;
-	do {
-		sent = sendto(fd, batch, used, 0, (struct sockaddr *)&kernel, sizeof(kernel));
-	} while (sent < 0 && errno == EINTR);
-	int result = sent < 0 ? -errno : read_answer(fd);
+	_cleanup_close_ int fd = ask(batch, used);
+	int result = fd < 0 ? fd : read_answer(fd);
 	if (range == 0 && result == 0)
 		close_later(&fd);
 	return result;
@@ -127,18 +140,11 @@ int owner_remove(const struct instance *inst, uint32_t addr)
 int owner_check(const struct instance *inst)
 {
 	_Alignas(8) char buf[BATCH_BYTES];
-	char table[24];
-	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
-	if (fd < 0)
-		return -errno;
-	snprintf(table, sizeof(table), "berth-%u", inst->number);
 	struct nlmsghdr *m = put_header(buf, (NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETTABLE,
 					NLM_F_ACK, NFPROTO_INET, 0, SEQ_ELEMENT);
-	mnl_attr_put_strz(m, NFTA_TABLE_NAME, table);
-	if (sendto(fd, buf, m->nlmsg_len, 0, (struct sockaddr *)&kernel, sizeof(kernel)) < 0)
-		return -errno;
-	return read_answer(fd);
+	put_table(m, NFTA_TABLE_NAME, inst);
+	_cleanup_close_ int fd = ask(buf, m->nlmsg_len);
+	return fd < 0 ? fd : read_answer(fd);
 }
 
 struct walk {
@@ -183,19 +189,14 @@ static int walk_message(const struct nlmsghdr *m, void *data)
 int owner_each(const struct instance *inst, void (*each)(void *data, uint32_t addr), void *data)
 {
 	_Alignas(8) char buf[BATCH_BYTES], answer[32768];
-	char table[24];
 	struct walk w = {each, data};
-	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
-	if (fd < 0)
-		return -errno;
-	snprintf(table, sizeof(table), "berth-%u", inst->number);
 	struct nlmsghdr *m = put_header(buf, (NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETSETELEM,
 					NLM_F_DUMP, NFPROTO_INET, 0, SEQ_ELEMENT);
-	mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_TABLE, table);
+	put_table(m, NFTA_SET_ELEM_LIST_TABLE, inst);
 	mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_SET, "owners");
-	if (sendto(fd, buf, m->nlmsg_len, 0, (struct sockaddr *)&kernel, sizeof(kernel)) < 0)
-		return -errno;
+	_cleanup_close_ int fd = ask(buf, m->nlmsg_len);
+	if (fd < 0)
+		return fd;
 	for (;;) {
 		ssize_t n = recv(fd, answer, sizeof(answer), 0);
 		if (n < 0 && errno == EINTR)
