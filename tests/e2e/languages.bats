@@ -74,7 +74,7 @@ teardown() {
 @test "ruby: gems from the lock file, once; a version that is not there; no lock file" {
 	empty_app ruby
 	"$TEST_SOURCE/tests/tools/gem" "$WWW" greeting 1.0.0 'module Greeting; WORD = "greetings"; end'
-	printf 'source "%s"\ngem "greeting"\ngroup :test do\n  gem "greeting"\nend\n' "$INDEX_URL" >"$dir/Gemfile"
+	printf 'source "%s"\ngem "greeting", require: false\ngroup :test do\n  gem "greeting"\nend\n' "$INDEX_URL" >"$dir/Gemfile"
 	cat >"$dir/Gemfile.lock" <<-END
 		GEM
 		  remote: $INDEX_URL/
