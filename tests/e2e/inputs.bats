@@ -174,8 +174,14 @@ fail() {
 	refute_contains "$output" "new is gone"
 	echo 'echo has $(ls $cache)' >"$dir/do"
 	run push_app "$dir" "$app"
-	# what lies beside the folders is no cache, and stays
 	assert_contains "$output" "has new newest secret"
+	# a small file beside the folders is no cache and stays, a large one is
+	echo 'mkdir -p $cache/last; head -c 60M /dev/zero >$cache/last/file' >"$dir/do"
+	run push_app "$dir" "$app"
+	assert_contains "$output" "Cache: newest is gone (20 MB)"
+	echo 'echo has $(ls $cache)' >"$dir/do"
+	run push_app "$dir" "$app"
+	assert_contains "$output" "has last secret"
 	run berth builds:set "$app" cache-size lots
 	[ "$status" -eq 1 ]
 	assert_contains "$output" "cache-size is a size from 64m"
