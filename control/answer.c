@@ -8,8 +8,6 @@
 #include "base/colour.h"
 #include "base/printable.h"
 #include "base/strbuf.h"
-#include "control/app.h"
-#include "control/release.h"
 
 /* One write per line, so that lines of several writers do not mix. */
 static void print(FILE *to, const struct strbuf *text, enum colour_tone tone)
@@ -59,20 +57,6 @@ void answer_property(struct context *c, const char *app, const char *key, const 
 		answer_step(c, "Set %s to %s %s%s", key, value, all, app);
 	else
 		answer_step(c, "Unset %s %s%s", key, all, app);
-}
-
-void answer_next_start(struct context *c, const struct app *app)
-{
-	_cleanup_release_ struct release current;
-	struct error ignored = ERROR_INIT;
-
-	release_init(&current);
-	if (!app->id)
-		answer_detail(c, "It counts from the next start of each app");
-	/* config alone makes a release too, and starts nothing */
-	else if (!app->stopped && release_load(c, app, 0, &current, &ignored) == 0 && current.image)
-		answer_detail(c, "It counts from the next start: 'ps:restart %s' makes one",
-			      app->name);
 }
 
 void answer_header(struct context *c, const char *fmt, ...)

@@ -9,8 +9,6 @@
 
 #include "control/context.h"
 
-struct app;
-
 /* "-----> TEXT" */
 void answer_step(struct context *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* "=====> TEXT": a header, left out without a terminal or with --quiet */
@@ -20,8 +18,6 @@ void answer_detail(struct context *c, const char *fmt, ...) __attribute__((forma
 /* A property that was set, VALUE NULL: unset: "-----> Set KEY to VALUE for APP"; APP "": globally.
  */
 void answer_property(struct context *c, const char *app, const char *key, const char *value);
-/* When what was set counts: from the next start of APP, if it runs; of all, if it is none. */
-void answer_next_start(struct context *c, const struct app *app);
 /* "TEXT" */
 void answer_line(struct context *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* " !     TEXT" on stderr, each line of it marked */

@@ -106,10 +106,13 @@ static void find_sources(struct context *c, const struct app *app, const struct 
 
 static void take_line(struct stream *s, const struct source *src, const char *line)
 {
-	_cleanup_strbuf_ struct strbuf rendered = STRBUF_INIT;
-	if (src->router)
-		line_render(line, &rendered);
-	strvec_push(&s->lines, src->router ? rendered.data : line);
+	struct strbuf rendered = STRBUF_INIT;
+	if (!src->router) {
+		strvec_push(&s->lines, line);
+		return;
+	}
+	line_render(line, &rendered);
+	strvec_push_take(&s->lines, strbuf_detach(&rendered));
 }
 
 static void take_lines(struct stream *s, struct source *src)

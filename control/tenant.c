@@ -170,7 +170,8 @@ int tenant_rename(struct context *c, const struct app *app, const char *name, st
 	/* it has its new name: what its own domain lacks must not leave it half renamed */
 	if (old_domain && domain_remove(c, app, old_domain, &ignored) == 0 &&
 	    add_default_domain(c, &renamed, &ignored) < 0)
-		answer_warning("%s", ignored.message);
+		answer_warning("%s; then 'domains:add %s DOMAIN' routes it here", ignored.message,
+			       name);
 	if (router_remove(c->inst, app->name, err) < 0 || names_remove(c->inst, app->name, err) < 0)
 		return -1;
 	move_logs(c, app->name, name);

@@ -11,6 +11,7 @@
 #include "control/leaving.h"
 #include "control/listing.h"
 #include "control/lock.h"
+#include "control/release.h"
 #include "control/rollout.h"
 
 /* How long the processor's use is watched. */
@@ -345,7 +346,7 @@ static int ps_set(struct context *c, struct request *rq, struct error *err)
 	if (setting_set(&c->db, rq->app.id, key, value, err) < 0)
 		return -1;
 	answer_property(c, rq->app.name, key, value);
-	answer_next_start(c, &rq->app);
+	release_tell_next_start(c, &rq->app);
 	return 0;
 }
 

@@ -121,7 +121,7 @@ static void say_when(struct context *c, const struct request *rq, const char *ty
 	if (strcmp(type, RESOURCE_BUILD) == 0)
 		answer_detail(c, "It counts from the next build");
 	else
-		answer_next_start(c, &rq->app);
+		release_tell_next_start(c, &rq->app);
 }
 
 static int change(struct context *c, struct request *rq, enum resource_kind kind, struct error *err)

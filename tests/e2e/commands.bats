@@ -280,7 +280,7 @@ own_commands() {
 	berth domains:add "$app" kept.test
 	run berth apps:rename "$app" "$new"
 	assert_equal "$status" 0
-	assert_contains "$output" "'$(host_of "$new")'"
+	assert_contains "$output" "'domains:remove $BARE $(host_of "$new")'; then 'domains:add $new DOMAIN'"
 	echo two >"$dir/text"
 	push_app "$dir" "$new"
 	assert_equal "$(http kept.test)" two
