@@ -257,13 +257,18 @@ static int run(const struct instance *inst, char *title, size_t title_len, struc
 	}
 }
 
+static enum roster_claim nobody(const struct instance *inst, const char *id)
+{
+	(void)inst;
+	(void)id;
+	return ROSTER_NOTHING;
+}
+
 static int tear_down(const struct instance *inst, struct error *err)
 {
-	static const struct strvec nobody = STRVEC_INIT;
 	_cleanup_strvec_ struct strvec found = STRVEC_INIT;
 
-	if (cgroup_init(inst, err) < 0 ||
-	    cleanup_run(inst, &nobody, &nobody, false, &found, err) < 0 ||
+	if (cgroup_init(inst, err) < 0 || cleanup_run(inst, nobody, false, &found, err) < 0 ||
 	    network_destroy(inst, err) < 0)
 		return -1;
 	for (unsigned i = 0; *cgroup_root(i); i++)

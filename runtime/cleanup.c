@@ -25,12 +25,17 @@
 
 struct search {
 	const struct instance *inst;
-	const struct strvec *alive, *known;
+	cleanup_claim *claim;
 	bool dry;
 	struct strvec *out;
 	struct error *err;
 	int result;
 };
+
+static bool is_alive(const struct search *s, const char *id)
+{
+	return s->claim(s->inst, id) == ROSTER_ALIVE;
+}
 
 /* The error of the next step: the first failure is the one that is told. */
 static struct error *next_error(struct search *s)
@@ -72,8 +77,8 @@ static void find_cgroups(struct search *s)
 			/* a group's own files stand beside its groups; no id has their names */
 			_cleanup_free_ char *procs =
 				xasprintf("%s/%s/cgroup.procs", cgroup_root(i), id);
-			if (!name_is_id(id) || strvec_has(s->alive, id) || strvec_has(&seen, id) ||
-			    !file_exists(AT_FDCWD, procs))
+			if (!name_is_id(id) || strvec_has(&seen, id) ||
+			    !file_exists(AT_FDCWD, procs) || is_alive(s, id))
 				continue;
 			strvec_push(&seen, id);
 			strvec_pushf(s->out, "cgroup %s", id);
@@ -163,8 +168,7 @@ static void find_addresses(struct search *s)
 		char holder[NAME_ID_MAX + 16];
 		uint32_t addr;
 		if (network_parse(names.v[i], &addr) < 0 ||
-		    !address_holder(s, names.v[i], holder, sizeof(holder)) ||
-		    strvec_has(s->alive, holder))
+		    !address_holder(s, names.v[i], holder, sizeof(holder)) || is_alive(s, holder))
 			continue;
 		strvec_pushf(s->out, "address %s of %s", names.v[i], holder);
 		if (!s->dry)
@@ -210,10 +214,13 @@ static void find_elements(struct search *s)
 /* Of containers that have ended, whose folder is kept for the exit status. */
 static void find_sockets(struct search *s)
 {
-	for (size_t i = 0; i < s->known->n; i++) {
-		const char *id = s->known->v[i];
+	_cleanup_free_ char *folder = instance_run(s->inst, "containers");
+	_cleanup_strvec_ struct strvec ids = STRVEC_INIT;
+	list(s, folder, &ids);
+	for (size_t i = 0; i < ids.n; i++) {
+		const char *id = ids.v[i];
 		_cleanup_free_ char *path = instance_run(s->inst, "containers/%s/control", id);
-		if (strvec_has(s->alive, id) || !file_exists(AT_FDCWD, path))
+		if (!file_exists(AT_FDCWD, path) || s->claim(s->inst, id) != ROSTER_KEPT)
 			continue;
 		strvec_pushf(s->out, "socket of container %s", id);
 		if (!s->dry && unlink(path) < 0 && errno != ENOENT)
@@ -277,7 +284,7 @@ static void find_mounts(struct search *s)
 		if (!rest)
 			continue;
 		_cleanup_free_ char *id = xstrndup(rest, strcspn(rest, "/"));
-		if (!strvec_has(s->alive, id))
+		if (!is_alive(s, id))
 			strvec_push(&found, field);
 	}
 	/* what was mounted last is unmounted first */
@@ -296,7 +303,7 @@ static void find_folders(struct search *s)
 	list(s, path, &names);
 	_cleanup_close_ int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	for (size_t i = 0; dir >= 0 && i < names.n; i++) {
-		if (strvec_has(s->known, names.v[i]))
+		if (s->claim(s->inst, names.v[i]) != ROSTER_NOTHING)
 			continue;
 		strvec_pushf(s->out, "container %s", names.v[i]);
 		if (!s->dry)
@@ -304,10 +311,10 @@ static void find_folders(struct search *s)
 	}
 }
 
-int cleanup_run(const struct instance *inst, const struct strvec *alive, const struct strvec *known,
-		bool dry, struct strvec *out, struct error *err)
+int cleanup_run(const struct instance *inst, cleanup_claim *claim, bool dry, struct strvec *out,
+		struct error *err)
 {
-	struct search s = {inst, alive, known, dry, out, err, 0};
+	struct search s = {inst, claim, dry, out, err, 0};
 	/* processes first: they hold the rest */
 	find_cgroups(&s);
 	find_addresses(&s);

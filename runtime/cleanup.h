@@ -12,12 +12,16 @@
 #include "base/error.h"
 #include "base/strvec.h"
 #include "instance/instance.h"
+#include "runtime/roster.h"
 
-/* Everything of the instance that belongs to no container in ALIVE (their ids: those being started
- * included, so that nothing is taken from under them) is removed, or with DRY only named; the
- * folder of one in KNOWN stays too. One line per finding goes to OUT: "interface b0-0102", "cgroup
- * web.1", ... Goes on after a failure and reports the first one. */
-int cleanup_run(const struct instance *inst, const struct strvec *alive, const struct strvec *known,
-		bool dry, struct strvec *out, struct error *err);
+/* What the container ID may keep at this moment. It is asked anew before each removal, since some
+ * begin while others' remains are waited for. */
+typedef enum roster_claim cleanup_claim(const struct instance *inst, const char *id);
+
+/* Everything of the instance to which no container has a CLAIM is removed, or with DRY only named.
+ * One line per finding goes to OUT: "interface b0-0102", "cgroup web.1", ... Goes on after a
+ * failure and reports the first one. */
+int cleanup_run(const struct instance *inst, cleanup_claim *claim, bool dry, struct strvec *out,
+		struct error *err);
 
 #endif

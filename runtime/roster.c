@@ -30,15 +30,33 @@ bool roster_is_alive(const struct container_status *s)
 	return s->shim ? status_shim_alive(s) : s->state == CONTAINER_STARTING;
 }
 
-static void without_status(const char *top, const char *id, struct container_status *s)
+/* False when there is no container ID. */
+static bool look_at(const struct instance *inst, const char *id, struct container_status *s)
 {
-	_cleanup_free_ char *path = xasprintf("%s/%s", top, id);
 	struct stat st;
-	bool young = stat(path, &st) == 0 && st.st_mtime + YOUNG_S > time(NULL);
 
+	if (!name_is_id(id))
+		return false;
+	if (status_read(inst, id, s, NULL) == 0)
+		return true;
+	_cleanup_free_ char *path = instance_run(inst, "containers/%s", id);
+	if (lstat(path, &st) < 0)
+		return false;
 	memset(s, 0, sizeof(*s));
-	snprintf(s->id, sizeof(s->id), "%.*s", NAME_ID_MAX, id);
-	s->state = young ? CONTAINER_STARTING : CONTAINER_LOST;
+	snprintf(s->id, sizeof(s->id), "%s", id);
+	s->state = st.st_mtime + YOUNG_S > time(NULL) ? CONTAINER_STARTING : CONTAINER_LOST;
+	return true;
+}
+
+enum roster_claim roster_claim(const struct instance *inst, const char *id)
+{
+	struct container_status s;
+
+	if (!look_at(inst, id, &s))
+		return ROSTER_NOTHING;
+	if (roster_is_alive(&s))
+		return ROSTER_ALIVE;
+	return s.state == CONTAINER_EXITED ? ROSTER_KEPT : ROSTER_NOTHING;
 }
 
 int roster_each(const struct instance *inst, const char *prefix,
@@ -52,14 +70,9 @@ int roster_each(const struct instance *inst, const char *prefix,
 	for (struct dirent *e; (e = readdir(d));) {
 		struct container_status s;
 
-		if (!name_is_id(e->d_name) || !str_starts(e->d_name, prefix))
-			continue;
-		if (status_read(inst, e->d_name, &s, NULL) < 0) {
-			if (faccessat(dirfd(d), e->d_name, F_OK, 0) < 0)
-				continue; /* removed meanwhile */
-			without_status(top, e->d_name, &s);
-		}
-		each(&s, data);
+		/* some are removed meanwhile */
+		if (str_starts(e->d_name, prefix) && look_at(inst, e->d_name, &s))
+			each(&s, data);
 	}
 	closedir(d);
 	return 0;

@@ -17,6 +17,13 @@
 int roster_each(const struct instance *inst, const char *prefix,
 		void (*each)(struct container_status *s, void *data), void *data,
 		struct error *err);
+/* What a container may keep. */
+enum roster_claim {
+	ROSTER_NOTHING, /* there is none of that id, or its shim is lost */
+	ROSTER_KEPT,    /* its folder: it has ended, and somebody may ask for its exit status */
+	ROSTER_ALIVE,   /* all: it runs, or is being made */
+};
+enum roster_claim roster_claim(const struct instance *inst, const char *id);
 /* Its shim lives, or has not yet said who it is. */
 bool roster_is_alive(const struct container_status *s);
 /* Has every shim stop its container, with the container's own time to end, and waits for all of

@@ -290,39 +290,19 @@ static int serve_list(const struct instance *inst, struct wire_reader *r, struct
 	return failed;
 }
 
-struct owners {
-	struct strvec alive; /* theirs are mounts, groups, addresses */
-	struct strvec known; /* those, and what has ended and is kept for its exit status */
-};
-
-static void add_owner(struct container_status *s, void *data)
-{
-	struct owners *o = data;
-
-	if (roster_is_alive(s))
-		strvec_push(&o->alive, s->id);
-	if (roster_is_alive(s) || s->state == CONTAINER_EXITED)
-		strvec_push(&o->known, s->id);
-}
-
 static int serve_cleanup(const struct instance *inst, struct wire_reader *r, struct strbuf *out,
 			 struct error *err)
 {
 	_cleanup_strvec_ struct strvec found = STRVEC_INIT;
-	struct owners o = {STRVEC_INIT, STRVEC_INIT};
 	uint32_t dry = wire_get_u32(r);
 
 	if (!wire_reader_done(r) || dry > 1)
 		return malformed(err);
-	int failed = roster_each(inst, "", add_owner, &o, err);
-	if (!failed)
-		failed = cleanup_run(inst, &o.alive, &o.known, dry, &found, err);
+	int failed = cleanup_run(inst, roster_claim, dry, &found, err);
 	if (!failed)
 		failed = estate_cleanup(inst, dry, &found, err);
 	if (!failed)
 		wire_put_list(out, &found);
-	strvec_release(&o.alive);
-	strvec_release(&o.known);
 	return failed;
 }
 
