@@ -112,6 +112,14 @@ teardown() {
 	run push_app "$dir" "$app"
 	assert_contains "$output" "Nothing to install: its dependencies are unchanged"
 	assert_equal "$(http "$host")" "greetings again in production"
+	# and another app with the same lock file has them too
+	first=$app files=$dir
+	empty_app ruby2
+	cp "$files"/* "$dir/"
+	run push_app "$dir" "$app"
+	assert_contains "$output" "Nothing to install: its dependencies are unchanged"
+	assert_equal "$(http "$host")" "greetings again in production"
+	app=$first dir=$files host=$(host_of "$first")
 	# a Gemfile that reads another file and a config var
 	printf 'source ENV.fetch("GEMS")\neval_gemfile "more.rb"\n' >"$dir/Gemfile"
 	echo 'gem "greeting"' >"$dir/more.rb"
