@@ -46,7 +46,11 @@ struct birth {
 	const struct container_setup *setup;
 	struct pipes *pipes;
 	bool sibling; /* called by the helper, for its parent */
+	bool ahead;   /* the helper has made all of AHEAD already */
 };
+
+/* What the helper can make before the root is there. */
+#define AHEAD ((unsigned)(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS))
 
 /* What a user namespace uses of inotify, queued signals and message queues the kernel counts for
  * its maker too (user_namespaces(7) calls him the owner). Made by root, all containers and the host
@@ -69,6 +73,19 @@ static pid_t clone_owned(struct clone_args *args, uid_t owner)
 		abort();
 	errno = why;
 	return pid;
+}
+
+/* By the helper, which makes nothing else afterwards: it stays the owner. Linux lets it clone into
+ * a cgroup of root's as whom it opens files. */
+static int make_ahead(void *data)
+{
+	const struct birth *b = data;
+	uid_t owner = b->setup->owner;
+
+	if (owner && (syscall(SYS_setresuid, -1, owner, -1) < 0 || caps_raise() < 0))
+		return -1;
+	syscall(SYS_setfsuid, 0);
+	return unshare((int)(b->setup->namespaces & AHEAD));
 }
 
 /* A time namespace takes its offsets before the first process is in it: from a process whose
@@ -102,16 +119,17 @@ static pid_t clone_first(void *data)
 	args.flags = setup->namespaces & ~(unsigned)CLONE_NEWCGROUP;
 	if (setup->time_offsets)
 		args.flags &= ~(__u64)CLONE_NEWTIME;
-	if (b->sibling) {
+	if (b->ahead)
+		args.flags &= ~(__u64)AHEAD;
+	if (b->sibling)
 		args.flags |= CLONE_PARENT;
-	} else {
+	else
 		args.exit_signal = SIGCHLD;
-		if (setup->cgroup->v2) {
-			args.flags |= CLONE_INTO_CGROUP;
-			args.cgroup = (__u64)setup->cgroup->trees[0].dirfd;
-		}
+	if (setup->cgroup->v2 && !(b->sibling && setup->helper->inside)) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (__u64)setup->cgroup->trees[0].dirfd;
 	}
-	pid = clone_owned(&args, setup->owner);
+	pid = clone_owned(&args, b->ahead ? 0 : setup->owner);
 	if (pid == 0)
 		init_main(setup, b->pipes->sync[0], b->pipes->report[1], b->pipes->sync[1]);
 	return pid;
@@ -171,7 +189,7 @@ static int go_home(int *home, struct error *err)
 }
 
 /* Everything that the first process waits for: its ids, then what SERVE does. Leaving the mounts
- * that BUILD made waits for all processors (namespace_unlock, synchronize_rcu), milliseconds on a
+ * that ENTER made waits for all processors (namespace_unlock, synchronize_rcu), milliseconds on a
  * busy machine: that goes by while the first process, which has its copy, builds its root. */
 static int serve_first(const struct container_setup *setup, struct pipes *p, pid_t pid, int *home,
 		       struct error *err)
@@ -208,13 +226,26 @@ static void kill_and_reap(pid_t pid)
 		;
 }
 
+static bool can_go_ahead(const struct container_setup *setup)
+{
+	return setup->helper->pid && setup->enter && !setup->n_joins && !setup->time_offsets &&
+	       (setup->namespaces & CLONE_NEWUSER);
+}
+
 static int make_first(const struct container_setup *setup, struct pipes *p, pid_t *out_pid,
 		      struct error *err)
 {
-	struct birth birth = {setup, p, setup->helper->pid != 0};
-	pid_t pid = birth.sibling ? helper_clone(setup->helper, clone_first, &birth)
-				  : clone_first(&birth);
+	struct birth birth = {setup, p, setup->helper->pid != 0, can_go_ahead(setup)};
+	pid_t pid;
 
+	if (setup->enter && setup->enter(setup->data, err) < 0)
+		return -1;
+	if (birth.ahead && helper_go_ahead(setup->helper, make_ahead, &birth, err) < 0)
+		return -1;
+	if (setup->build && setup->build(setup->data, err) < 0)
+		return -1;
+	pid = birth.sibling ? helper_clone(setup->helper, clone_first, &birth)
+			    : clone_first(&birth);
 	if (pid < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "make the container's namespaces");
 	*out_pid = pid;
@@ -226,8 +257,6 @@ static int make_first(const struct container_setup *setup, struct pipes *p, pid_
 static int run(const struct container_setup *setup, struct pipes *p, int *home,
 	       struct container_run *out, struct error *err)
 {
-	if (setup->build && setup->build(setup->data, err) < 0)
-		return -1;
 	if (make_first(setup, p, &out->pid, err) < 0)
 		return -1;
 	out->pidfd = (int)syscall(SYS_pidfd_open, out->pid, 0);
@@ -256,7 +285,7 @@ int container_start(const struct container_setup *setup, struct container_run *o
 	int failed;
 	_cleanup_close_ int home = -1;
 
-	if (setup->build) {
+	if (setup->enter) {
 		home = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
 		if (home < 0)
 			return error_set(err, ERROR_SYSTEM, errno, "open '/proc/self/ns/mnt'");

@@ -3,7 +3,8 @@
  * One run of a container, of either kind: an app's or a build's (plan.h) and an OCI bundle's
  * (bundle.h). Both say what it is to be in the same words, and this is the one way to start it:
  *
- *   caller ── may build (part of) the root in a mount namespace of its own
+ *   caller ── may build (part of) the root in a mount namespace of its own, while a helper makes
+ *     │       the other namespaces
  *     └─ first process: made in the cgroup with its namespaces; takes its ids, builds the rest of
  *          the root, enters it, opens its terminal, leaves every privilege; then
  *          - with REAPER it stays as "init", pid 1 inside, forks the program, and exits as that
@@ -19,7 +20,8 @@
  * Where namespaces are joined, a time namespace has offsets, and on cgroup version 1 unless STAGED,
  * the first process is cloned by a helper that stands in the group already (helper.h). With STAGED
  * it is moved into the group while it builds its root, which costs less than waiting for the kernel
- * first.
+ * first. A helper that is there when the start begins makes the user, network, IPC and UTS
+ * namespaces ahead: a network namespace costs as much as half of the root.
  */
 #ifndef RUNTIME_CONTAINER_H
 #define RUNTIME_CONTAINER_H
@@ -72,12 +74,14 @@ struct container_setup {
 	unsigned long personality;      /* of personality(2), ~0: as it is */
 	int gate;                       /* a listening socket, or -1 */
 
-	/* Called with DATA, each may be NULL: BUILD before anything is made, in the caller, which
-	 * is back in its own mount namespace afterwards; SERVE when the ids are mapped and, with
+	/* Called with DATA, each may be NULL: ENTER before anything is made, in the caller: makes a
+	 * mount namespace, in which "." is the top of what BUILD fills; the caller is back in its
+	 * own afterwards; SERVE when the ids are mapped and, with
 	 * STAGED, the root is built; LINKED when eth0 is up, which waits for it; the other two in
 	 * the first process: INSIDE before the root changes, with whom it will become, BEFORE_EXEC
 	 * last of all while it has its privileges. They give 0 or the step that failed, with errno.
 	 */
+	int (*enter)(void *data, struct error *err);
 	int (*build)(void *data, struct error *err);
 	int (*serve)(void *data, pid_t pid, struct error *err);
 	bool staged;
@@ -95,7 +99,7 @@ struct container_run {
 /* Starts it: returns when the program has been executed, or waits at its gate, or with the step
  * that failed, and nothing is left then. The caller's mount namespace is as before, its working
  * folder is
- * "/" when there is a BUILD. */
+ * "/" when there is an ENTER. */
 int container_start(const struct container_setup *setup, struct container_run *out,
 		    struct error *err);
 /* For one with a reaper. Sends SIG (SIGTERM: to every process of the container; SIGKILL: likewise,

@@ -101,13 +101,26 @@ static uid_t range_base(const struct plan *plan)
 	return instance_range_base(plan->inst, plan->spec->range);
 }
 
+static struct rootfs_view view_of(const struct plan *plan)
+{
+	return (struct rootfs_view){range_base(plan), plan->limits.disk, plan->address_text,
+				    plan->resolv};
+}
+
+static int enter(void *data, struct error *err)
+{
+	const struct plan *plan = data;
+	struct rootfs_view view = view_of(plan);
+
+	return rootfs_enter(plan->inst, plan->spec, plan->rootfs, &view, err);
+}
+
 static int build(void *data, struct error *err)
 {
 	const struct plan *plan = data;
-	struct rootfs_view view = {range_base(plan), plan->limits.disk, plan->address_text,
-				   plan->resolv};
+	struct rootfs_view view = view_of(plan);
 
-	return rootfs_mount(plan->inst, plan->spec, plan->rootfs, &view, err);
+	return rootfs_build(plan->spec, plan->rootfs, &view, err);
 }
 
 static int serve(void *data, pid_t pid, struct error *err)
@@ -189,6 +202,7 @@ int plan_start(const struct plan *plan, struct container_run *out, int *out_cons
 		.console_to = -1,
 		.personality = ~0ul,
 		.gate = -1,
+		.enter = enter,
 		.build = build,
 		.serve = serve,
 		.inside = inside,

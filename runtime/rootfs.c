@@ -22,15 +22,35 @@
 #define CA_BUNDLE "/etc/ssl/certs/ca-certificates.crt"
 #define SAFE (MS_NOSUID | MS_NODEV)
 
+static void copies_init(struct rootfs_copies *c)
+{
+	memset(c, 0, sizeof(*c));
+	c->upper = c->ca = -1;
+}
+
+static void copies_release(struct rootfs_copies *c)
+{
+	for (unsigned i = 0; i < c->n_layers; i++)
+		c->layers[i] = close_fd(c->layers[i]);
+	for (unsigned i = 0; i < c->n_mounts; i++)
+		c->mounts[i] = close_fd(c->mounts[i]);
+	c->upper = close_fd(c->upper);
+	c->ca = close_fd(c->ca);
+	idmap_cache_release(&c->cache);
+	c->n_layers = c->n_mounts = 0;
+}
+
 void rootfs_init(struct rootfs *r, const struct container_spec *spec)
 {
 	memset(r, 0, sizeof(*r));
 	r->upper = r->work = r->ca = -1;
+	copies_init(&r->copies);
 	seeds_init(&r->seeds, spec);
 }
 
 void rootfs_close(struct rootfs *r)
 {
+	copies_release(&r->copies);
 	seeds_release(&r->seeds);
 	for (unsigned i = 0; i < r->n_layers; i++)
 		r->layers[i].fd = close_fd(r->layers[i].fd);
@@ -106,28 +126,8 @@ int rootfs_open(const struct instance *inst, const struct container_spec *spec, 
 
 /* --- building ------------------------------------------------------------------------------- */
 
-/* Detached copies of everything, made while still in the host's namespace: the kernel copies only
- * mounts of the caller's own. */
-struct copies {
-	int layers[SPEC_MAX_LAYERS], mounts[SPEC_MAX_MOUNTS];
-	int upper, ca;
-	unsigned n_layers, n_mounts;
-	struct idmap_cache cache;
-};
-
-static void copies_release(struct copies *c)
-{
-	for (unsigned i = 0; i < c->n_layers; i++)
-		c->layers[i] = close_fd(c->layers[i]);
-	for (unsigned i = 0; i < c->n_mounts; i++)
-		c->mounts[i] = close_fd(c->mounts[i]);
-	c->upper = close_fd(c->upper);
-	c->ca = close_fd(c->ca);
-	idmap_cache_release(&c->cache);
-}
-
-static int copy_sources(const struct container_spec *spec, const struct rootfs *r, struct copies *c,
-			struct error *err)
+static int copy_sources(const struct container_spec *spec, const struct rootfs *r,
+			struct rootfs_copies *c, struct error *err)
 {
 	for (unsigned i = 0; i < r->n_layers; i++) {
 		const struct bind *s = &r->layers[i];
@@ -193,7 +193,7 @@ static int mount_new_at(const char *fstype, int root, const char *dest, unsigned
 }
 
 static int mount_overlay(const struct container_spec *spec, const struct rootfs *r,
-			 struct copies *c, uid_t base, struct error *err)
+			 struct rootfs_copies *c, uid_t base, struct error *err)
 {
 	_cleanup_strbuf_ struct strbuf o = STRBUF_INIT;
 	char name[16];
@@ -395,7 +395,7 @@ static int check_places(const struct container_spec *spec, int root, uid_t base,
 }
 
 static int mount_kept(const struct container_spec *spec, int root, uid_t user, struct rootfs *r,
-		      struct copies *c, struct error *err)
+		      struct rootfs_copies *c, struct error *err)
 {
 	for (unsigned i = 0; i < c->n_mounts; i++) {
 		const char *dest = spec->mounts[i].dest;
@@ -409,7 +409,7 @@ static int mount_kept(const struct container_spec *spec, int root, uid_t user, s
 }
 
 static int mount_root(const struct container_spec *spec, struct rootfs *r,
-		      const struct rootfs_view *view, struct copies *c, struct error *err)
+		      const struct rootfs_view *view, struct rootfs_copies *c, struct error *err)
 {
 	struct mount_attr ro = {.attr_set = MOUNT_ATTR_RDONLY};
 	_cleanup_close_ int root = open("r", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -447,8 +447,7 @@ static int mount_root(const struct container_spec *spec, struct rootfs *r,
 	return 0;
 }
 
-static int build(const struct instance *inst, const struct container_spec *spec, struct rootfs *r,
-		 const struct rootfs_view *view, struct copies *c, struct error *err)
+static int enter(const struct instance *inst, const struct rootfs_view *view, struct error *err)
 {
 	_cleanup_free_ char *top = instance_run(inst, "containers");
 	char options[128];
@@ -461,26 +460,30 @@ static int build(const struct instance *inst, const struct container_spec *spec,
 		 (unsigned long long)view->disk, (unsigned long long)view->disk / 2048 + 1024);
 	if (mount("tmpfs", top, "tmpfs", SAFE, options) < 0)
 		return fail(err, "mount on", top);
-	if (chdir(top) < 0)
-		return fail(err, "enter", top);
-	if (mount_overlay(spec, r, c, view->base, err) < 0)
-		return -1;
-	return mount_root(spec, r, view, c, err);
+	return chdir(top) < 0 ? fail(err, "enter", top) : 0;
 }
 
-int rootfs_mount(const struct instance *inst, const struct container_spec *spec, struct rootfs *r,
+int rootfs_enter(const struct instance *inst, const struct container_spec *spec, struct rootfs *r,
 		 const struct rootfs_view *view, struct error *err)
 {
-	struct copies c;
 	mode_t mask = umask(0);
-	int failed;
+	int failed = copy_sources(spec, r, &r->copies, err);
 
-	memset(&c, 0, sizeof(c));
-	c.upper = c.ca = -1;
-	failed = copy_sources(spec, r, &c, err);
 	if (!failed)
-		failed = build(inst, spec, r, view, &c, err);
-	copies_release(&c);
+		failed = enter(inst, view, err);
+	umask(mask);
+	return failed;
+}
+
+int rootfs_build(const struct container_spec *spec, struct rootfs *r,
+		 const struct rootfs_view *view, struct error *err)
+{
+	mode_t mask = umask(0);
+	int failed = mount_overlay(spec, r, &r->copies, view->base, err);
+
+	if (!failed)
+		failed = mount_root(spec, r, view, &r->copies, err);
+	copies_release(&r->copies);
 	umask(mask);
 	return failed;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The root file system of a container. rootfs_open finds everything that a spec names and holds it
- * (layers stay locked while the descriptors are open); rootfs_mount builds the tree in a new mount
- * namespace that the caller enters, so that nothing is ever mounted on the host:
+ * (layers stay locked while the descriptors are open); rootfs_enter makes a mount namespace, so
+ * that nothing is ever mounted on the host, and rootfs_build the tree in it:
  *
  *   .    a tmpfs of limits.disk bytes: 0, 1, ... the lower layers, u and w the overlay's upper and
  *        work folders (or U, a kept layer), e an empty folder to mask with, r the root
@@ -19,8 +19,18 @@
 #include "base/error.h"
 #include "instance/instance.h"
 #include "runtime/bind.h"
+#include "runtime/idmap.h"
 #include "runtime/seed.h"
 #include "runtime/spec.h"
+
+/* Detached copies of everything, made while still in the host's namespace: the kernel copies only
+ * mounts of the caller's own. */
+struct rootfs_copies {
+	int layers[SPEC_MAX_LAYERS], mounts[SPEC_MAX_MOUNTS];
+	int upper, ca;
+	unsigned n_layers, n_mounts;
+	struct idmap_cache cache;
+};
 
 struct rootfs {
 	struct bind layers[SPEC_MAX_LAYERS];
@@ -30,7 +40,8 @@ struct rootfs {
 	int upper, work; /* -1: a scratch tmpfs */
 	int ca;          /* the host's CA bundle, or -1 */
 	bool made_upper;
-	struct seeds seeds; /* volumes that the first process fills */
+	struct seeds seeds;          /* volumes that the first process fills */
+	struct rootfs_copies copies; /* from rootfs_enter to rootfs_build */
 };
 
 /* The container's own user in the host's numbers; BASE is the first of its range. For an image the
@@ -50,8 +61,11 @@ struct rootfs_view {
 	const char *resolv;  /* text of /etc/resolv.conf */
 };
 
-/* Enters a new mount namespace, builds the tree in it and makes "." its top. */
-int rootfs_mount(const struct instance *inst, const struct container_spec *spec, struct rootfs *r,
+/* Enters a new mount namespace, where "." is the empty top of the tree. */
+int rootfs_enter(const struct instance *inst, const struct container_spec *spec, struct rootfs *r,
+		 const struct rootfs_view *view, struct error *err);
+/* Builds the tree there. */
+int rootfs_build(const struct container_spec *spec, struct rootfs *r,
 		 const struct rootfs_view *view, struct error *err);
 
 #endif

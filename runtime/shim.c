@@ -3,6 +3,7 @@
 #include "runtime/shim.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -58,6 +59,7 @@ struct shim {
 	int control; /* listening */
 	int signals; /* a signalfd: SIGTERM, which stops the container */
 	int console; /* with spec->tty, until it is handed over */
+	int mounts;  /* the program's namespace, or -1 */
 	char address[NETWORK_TEXT_MAX];
 	int64_t started_ms, kill_ms, time_ms, next_ms; /* clock_ms, 0: not set */
 	bool running, stopping, timed_out, disk_full, unwell, done;
@@ -152,6 +154,18 @@ static void watch_disk(struct shim *s)
 	}
 }
 
+/* To take the mounts down costs the kernel as much as all of a short program's run: with this that
+ * waits until the session has its answer. A layer that is kept must be free by then. */
+static void hold_mounts(struct shim *s)
+{
+	char path[64];
+
+	if (!s->attached || s->spec->upper)
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", s->run.pid);
+	s->mounts = open(path, O_RDONLY | O_CLOEXEC);
+}
+
 static int start_once(struct shim *s, struct error *err)
 {
 	uid_t user = rootfs_user(s->spec, instance_range_base(s->inst, s->spec->range));
@@ -179,6 +193,7 @@ static int start_once(struct shim *s, struct error *err)
 	if (s->has_log)
 		quota_watch(&s->quota, s->run.pid);
 	s->running = true;
+	hold_mounts(s);
 	s->started_ms = clock_ms();
 	health_begin(&s->health);
 	s->time_ms = s->setup.limits.time_ms ? s->started_ms + s->setup.limits.time_ms : 0;
@@ -218,6 +233,7 @@ static void finish(struct shim *s, bool forget)
 		session_send_result(s->conn, &result);
 		s->conn = close_fd(s->conn);
 	}
+	s->mounts = close_fd(s->mounts);
 	release(s);
 	if (forget)
 		folder_remove(s->inst, s->spec->id, s->folder);
@@ -603,7 +619,7 @@ int shim_main(const struct instance *inst, const struct container_spec *spec, in
 	strbuf_init(&s.resolv);
 	output_init(&s.output, stdio);
 	s.run = (struct container_run){-1, -1};
-	s.console = -1;
+	s.console = s.mounts = -1;
 	sigemptyset(&term);
 	sigaddset(&term, SIGTERM);
 	sigprocmask(SIG_BLOCK, &term, NULL);

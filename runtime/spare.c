@@ -17,7 +17,9 @@ void spare_warm_up(void)
 	snprintf(spare.name, sizeof(spare.name), CGROUP_SPARE "%d", getpid());
 	if (cgroup_is_v2() || cgroup_make(spare.name, &spare.cgroup, NULL) < 0)
 		spare.name[0] = '\0';
-	else if (helper_start(&spare.helper, &spare.cgroup, NULL) < 0)
+	if (cgroup_is_v2())
+		helper_start(&spare.helper, NULL, NULL);
+	else if (spare.name[0] && helper_start(&spare.helper, &spare.cgroup, NULL) < 0)
 		spare_cool_down();
 }
 
@@ -46,6 +48,8 @@ void spare_forget(void)
 
 void spare_take(const char *id)
 {
+	if (cgroup_is_v2())
+		return;
 	if (spare.name[0] && cgroup_rename(spare.name, id) == 0)
 		spare.name[0] = '\0'; /* its helper still reads the descriptors */
 	else

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a container needs and can be made before anybody asks for it, because it costs milliseconds
- * and depends on no container: on cgroup version 1, a cgroup without limits and a helper
- * (runtime/helper.h) that stands in it, since the first move into a cgroup waits for the kernel.
- * On version 2 there is none, and everything here does nothing.
+ * and depends on no container: a helper (runtime/helper.h), and on cgroup version 1 a cgroup
+ * without limits in which it stands, since the first move into a cgroup waits for the kernel.
  *
  * One per process: that which will become the next shim.
  */

@@ -36,6 +36,11 @@ instance_up() {
 	SSH_PORT=$(free_port)
 	export TEST_SOURCE TEST_DIR TEST_PREFIX TEST_ROOT HTTP_PORT SSH_PORT
 	unset BERTH_ROOT
+	# as /run is on a server
+	if [ -n "${TEST_RUN_IN_MEMORY:-}" ]; then
+		mkdir -p "$TEST_ROOT/run"
+		mount -t tmpfs -o mode=755 berth-test "$TEST_ROOT/run"
+	fi
 	# a copy, because the source tree may lie below a folder that only root can enter
 	make -s -C "$TEST_SOURCE" B="${TEST_BUILD:-build}" install PREFIX="$TEST_PREFIX" >/dev/null
 	local berth="$TEST_PREFIX/bin/berth"
@@ -88,6 +93,9 @@ instance_down() {
 	fi
 	if [ -x "$TEST_PREFIX/bin/berth" ] && [ -e "$TEST_ROOT/etc/berth.conf" ]; then
 		"$TEST_PREFIX/bin/berth" server down --root "$TEST_ROOT" || status=1
+	fi
+	if mountpoint -q "$TEST_ROOT/run"; then
+		umount "$TEST_ROOT/run" || status=1
 	fi
 	if [ -n "${TEST_NUMBER:-}" ]; then
 		left=$(left_behind)
