@@ -152,7 +152,8 @@ static int emit_lua(const struct instance *inst, struct strbuf *out, struct erro
 	if (config_quote(out, hold, err) < 0)
 		return -1;
 	strbuf_addstr(out, "}) }\n"
-			   "\tinit_worker_by_lua_block { require(\"start\").worker() }\n");
+			   "\tinit_worker_by_lua_block { require(\"start\").worker() }\n"
+			   "\texit_worker_by_lua_block { require(\"log\").flush() }\n");
 	_cleanup_free_ char *peer = xasprintf("unix:%s", hold);
 	strbuf_addstr(out, "\tmap \"\" $berth_hold {\n\t\tdefault ");
 	if (config_quote(out, peer, err) < 0)
@@ -202,16 +203,22 @@ static const char http_text[] =
 	"\t\tdefault upgrade;\n"
 	"\t\t\"\" \"\";\n"
 	"\t}\n"
+	"\t# nginx's own $request_id is of OpenSSL's random numbers: a tenth of what a request "
+	"costs\n"
 	"\tmap $http_x_request_id $berth_request_id {\n"
-	"\t\tdefault $request_id;\n"
+	"\t\tdefault $msec-$connection-$connection_requests;\n"
 	"\t\t\"~^[A-Za-z0-9._=-]{16,200}$\" $http_x_request_id;\n"
+	"\t}\n"
+	"\tmap \"\" $berth_backend {\n"
+	"\t\tdefault \"\";\n"
+	"\t}\n"
+	"\tmap \"\" $berth_line {\n"
+	"\t\tdefault \"" LINE_FORMAT "\";\n"
 	"\t}\n"
 	"\tmap $http_host $berth_host {\n"
 	"\t\tdefault $host;\n"
 	"\t\t\"~(:[0-9]{1,5})$\" $host$1;\n"
 	"\t}\n"
-	"\tlog_format router escape=default " LINE_FORMAT ";\n"
-	"\topen_log_file_cache max=1000 inactive=60s valid=2s min_uses=1;\n"
 	"\topen_file_cache max=16 inactive=300s;\n"
 	"\topen_file_cache_valid 300s;\n"
 	"\taccess_log off;\n"
@@ -273,12 +280,9 @@ static const char forward_text[] = "\t\t\tproxy_set_header Host $berth_host;\n"
 				   "\t\t\tproxy_set_header Proxy-Connection \"\";\n"
 				   "\t\t\tproxy_set_header Proxy \"\";\n";
 
-static const char front_text[] = "\t\tset $berth_app \"\";\n"
-				 "\t\tset $berth_backend \"\";\n"
-				 "\t\tset $berth_fate \"\";\n"
+static const char front_text[] = "\t\tset $berth_fate \"\";\n"
 				 "\t\terror_page 500 502 504 = @failed;\n"
-				 "\t\tlog_by_lua_block { require(\"stats\").log() }\n"
-				 "\t\taccess_log logs/$berth_app.log router if=$berth_app;\n"
+				 "\t\tlog_by_lua_block { require(\"log\").log() }\n"
 				 "\t\tlocation / {\n"
 				 "\t\t\tproxy_pass http://berth_kept;\n"
 				 "\t\t\tif ($berth_unrepeatable) {\n"
@@ -286,7 +290,6 @@ static const char front_text[] = "\t\tset $berth_app \"\";\n"
 				 "\t\t\t}\n";
 
 static const char held_text[] = "\tserver {\n"
-				"\t\tset $berth_backend \"\";\n"
 				"\t\tset $berth_fate \"\";\n"
 				"\t\terror_page 500 502 504 = @failed;\n"
 				"\t\tlog_by_lua_block { require(\"balance\").done() }\n"

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 
 #define SECONDS_MAX 9999999999ll /* ten digits: the year 2286 */
@@ -42,28 +43,54 @@ static int64_t read_last_ms(const char *text, const char *end)
 	return last;
 }
 
+/* Parts are the client's, who has neither a terminal of ours nor a quote. */
+static void add_escaped(struct strbuf *out, const char *text, size_t len, bool quoted)
+{
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+		if (c < ' ' || c > '~' || (quoted && (c == '"' || c == '\\')))
+			strbuf_addf(out, "\\x%02X", c);
+		else
+			strbuf_addch(out, text[i]);
+	}
+}
+
+/* Moves over FIELD and its value, which OUT gets quoted when QUOTED; false when TEXT has another.
+ */
+static bool take(const char **text, const char *field, bool quoted, struct strbuf *out)
+{
+	const char *value = str_skip(*text, field);
+
+	if (!value)
+		return false;
+	size_t len = strcspn(value, " ");
+	strbuf_addf(out, "%s%s", field, quoted ? "\"" : "");
+	add_escaped(out, len ? value : "-", len ? len : 1, true);
+	strbuf_addstr(out, quoted ? "\"" : "");
+	*text = value + len;
+	return true;
+}
+
 void line_render(const char *raw, struct strbuf *out)
 {
 	const char *text = raw, *end = raw;
 	int64_t at = read_ms(raw, &text), service;
-	/* behind the path, which is the client's and has no quote of its own */
-	const char *host = at < 0 ? NULL : strstr(text, "\" host=");
-	const char *dyno = host ? strstr(host, " dyno=") : NULL;
-	const char *connect = dyno ? strstr(dyno, " connect=") : NULL;
+	_cleanup_strbuf_ struct strbuf fields = STRBUF_INIT;
+	bool known = at >= 0 && take(&text, " method=", false, &fields) &&
+		     take(&text, " path=", true, &fields) &&
+		     take(&text, " host=", false, &fields) &&
+		     take(&text, " request_id=", false, &fields) &&
+		     take(&text, " fwd=", true, &fields) && take(&text, " dyno=", false, &fields);
+	const char *connect = known ? str_skip(text, " connect=") : NULL;
 	const char *served = connect ? strstr(connect, " service=") : NULL;
 	char stamp[CLOCK_TEXT_MAX];
 
 	service = served ? read_ms(served + strlen(" service="), &end) : -1;
 	if (service < 0) {
-		strbuf_addstr(out, raw);
+		add_escaped(out, raw, strlen(raw), false);
 		return;
 	}
 	clock_text(at * 1000, 6, stamp);
-	strbuf_addf(out, "%s berth[router]:", stamp);
-	strbuf_add(out, text, (size_t)(connect - text));
-	if (connect == dyno + strlen(" dyno="))
-		strbuf_addch(out, '-');
-	strbuf_addf(out, " connect=%lldms service=%lldms%s",
-		    (long long)read_last_ms(connect + strlen(" connect="), served),
-		    (long long)service, end);
+	strbuf_addf(out, "%s berth[router]:%s connect=%lldms service=%lldms%s", stamp, fields.data,
+		    (long long)read_last_ms(connect, served), (long long)service, end);
 }

@@ -15,26 +15,14 @@ static void close_folder(DIR **d)
 		closedir(*d);
 }
 
-/*
- * nginx looks again at most 2 s later (open_log_file_cache), sees another file at the name and
- * opens it; until then it writes on into the old one. The name must always exist, or the line for
- * which nginx looks is lost: so the old file gets a second name, and then a new one takes the
- * first.
- */
-static int rotate(const struct instance *inst, int folder, const char *name, struct error *err)
+/* The router opens a file anew for each write (lua/log.lua): the name is free for a new one. */
+static int rotate(int folder, const char *name, struct error *err)
 {
 	_cleanup_free_ char *older = xasprintf("%s.1", name);
-	_cleanup_free_ char *newer = xasprintf("%s.new", name);
-	_cleanup_close_ int fd = -1;
 
-	if (unlinkat(folder, older, 0) < 0 && errno != ENOENT)
-		return error_set(err, ERROR_SYSTEM, errno, "remove '%s'", older);
-	fd = openat(folder, newer, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (fd < 0 || (geteuid() == 0 && fchown(fd, inst->uid, inst->gid) < 0))
-		return error_set(err, ERROR_SYSTEM, errno, "make '%s'", newer);
-	if (linkat(folder, name, folder, older, 0) < 0 || renameat(folder, newer, folder, name) < 0)
-		return error_set(err, ERROR_SYSTEM, errno, "rotate '%s'", name);
-	return 0;
+	return renameat(folder, name, folder, older) < 0
+		       ? error_set(err, ERROR_SYSTEM, errno, "rotate '%s'", name)
+		       : 0;
 }
 
 int router_rotate_logs(const struct instance *inst, uint64_t max_bytes, struct error *err)
@@ -52,7 +40,7 @@ int router_rotate_logs(const struct instance *inst, uint64_t max_bytes, struct e
 		    fstatat(dirfd(folder), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 		    !S_ISREG(st.st_mode) || (uint64_t)st.st_size <= max_bytes)
 			continue;
-		if (rotate(inst, dirfd(folder), entry->d_name, err) < 0)
+		if (rotate(dirfd(folder), entry->d_name, err) < 0)
 			return error_wrap(err, "router logs in '%s'", path);
 	}
 	return 0;

@@ -48,6 +48,7 @@ function M.master(sockets)
 	require "balance"
 	require "hold"
 	require "stats"
+	require "log"
 	require "control"
 	-- on a reload (SIGHUP) the dictionary is kept, and so are the sockets
 	if not routes.is_loaded() then

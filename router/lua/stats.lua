@@ -1,15 +1,13 @@
 -- SPDX-License-Identifier: MIT
--- Counters per app, and the end of each request. A worker counts in its own tables and copies those
+-- Counters per app. A worker counts in its own tables and copies those
 -- that changed into the shared dictionary once a second, one short string per app and worker; a
 -- worker that takes over a slot goes on from what its predecessor left there.
 
-local balance = require "balance"
 local flight = require "flight"
 local routes = require "routes"
 local cjson = require "cjson.safe"
 
 local ngx = ngx
-local var = ngx.var
 local dict = ngx.shared.berth_stats
 
 local FLUSH_SECONDS = 1
@@ -80,15 +78,16 @@ local function bucket(ms)
 	return ms <= QUICK and quick[ms] or find_bucket(ms / 1000)
 end
 
-local function count(app, status, ms)
+-- One request of APP: it took MS milliseconds, and so many bytes went in and out.
+function M.count(app, status, ms, bytes_in, bytes_out)
 	local c = counts_of(app)
 	local class = CLASS + math.floor(status / 100)
 	c[1] = c[1] + 1
 	if class > CLASS and class <= CLASS + 5 then
 		c[class] = c[class] + 1
 	end
-	c[IN] = c[IN] + (tonumber(var.request_length) or 0)
-	c[OUT] = c[OUT] + (tonumber(var.bytes_sent) or 0)
+	c[IN] = c[IN] + bytes_in
+	c[OUT] = c[OUT] + bytes_out
 	if status ~= 101 then -- how long a websocket was open says nothing about the app
 		local i = HIST + bucket(ms)
 		c[i] = c[i] + 1
@@ -97,18 +96,6 @@ local function count(app, status, ms)
 	dirty[app] = c
 	if not armed then
 		armed = ngx.timer.at(FLUSH_SECONDS, flush) and true or false
-	end
-end
-
--- log_by_lua of the front. Who reached no backend counts for the app that has the host.
-function M.log()
-	local b = balance.done()
-	local route = not b and routes.find(var.host or "")
-	local app = b and b.app or route and route.app
-	if app then
-		var.berth_app = app
-		-- both are whole milliseconds
-		count(app, ngx.status, math.floor((ngx.now() - ngx.req.start_time()) * 1000 + 0.5))
 	end
 end
 

@@ -675,7 +675,7 @@ processes() {
 	wait_for 10 eval '[[ "$(berth logs "$APP" -p router)" == *"path=\"/say/word3\" host=$host"* ]]'
 	berth logs "$APP" -p router -n 1 >line
 	grep -qE "^[0-9]{4}-[0-9-]{5}T[0-9:.]{15}Z berth\[router\]: method=GET path=\"/say/word3\" host=$host \
-request_id=[0-9a-f]{32} fwd=\"[0-9.]+\" dyno=[^ ]+ connect=[0-9]+ms service=[0-9]+ms status=200 \
+request_id=[0-9.-]{18,} fwd=\"[0-9.]+\" dyno=[^ ]+ connect=[0-9]+ms service=[0-9]+ms status=200 \
 bytes=[0-9]+ protocol=http\$" line
 	assert_contains "$(berth logs "$APP" -p api)" "berth[api]: Release v"
 	# all of them in the order of time

@@ -266,7 +266,7 @@ soon() {
 	run get head.test:8080 /headers
 	[[ "$output" == *$'X-Forwarded-Host: head.test:8080\n'* ]]
 	run get head.test /headers -H 'X-Request-Id: x"y'
-	[[ "$output" =~ X-Request-Id:\ [0-9a-f]{32} ]]
+	[[ "$output" =~ X-Request-Id:\ [0-9]{10}\.[0-9]{3}-[0-9]+-[0-9]+ ]]
 }
 
 @test "paths pass through as they were sent" {
@@ -384,14 +384,23 @@ soon() {
 	routes apply log up log.test "log.web.1=127.0.0.1:$A"
 	local log=$ROUTER/root/lib/router/logs/log.log
 	get log.test '/path?"x' --path-as-is >/dev/null
-	soon grep -qE '^[0-9]{10}\.[0-9]{3} method=GET path="/path\?\\x22x" host=log.test request_id=[0-9a-f]{32} fwd="127.0.0.1" dyno=log.web.1 connect=[0-9.]+ service=[0-9.]+ status=200 bytes=[0-9]+ protocol=http$' "$log"
+	soon grep -qE '^[0-9]{10}\.[0-9]{3} method=GET path=/path\?"x host=log.test request_id=[0-9.-]{18,} fwd=127.0.0.1 dyno=log.web.1 connect=[0-9.]+ service=[0-9.]+ status=200 bytes=[0-9]+ protocol=http$' "$log"
 	routes rotate 10
 	[ -e "$log.1" ]
-	sleep 2.5
 	get log.test >/dev/null
 	get log.test >/dev/null
 	soon eval '[ "$(cat "$log" "$log.1" | wc -l)" = 3 ]'
 	equal "$(wc -l <"$log.1")" 1
+	# nor does the end of nginx, at once or when its requests are done
+	local signal lines=3
+	for signal in TERM QUIT; do
+		get log.test >/dev/null
+		kill -$signal "$(cat "$ROUTER/pid.nginx")"
+		soon eval '[ "$(status nobody.test)" = 000 ]'
+		lines=$((lines + 1))
+		equal "$(cat "$log" "$log.1" | wc -l)" "$lines"
+		start_router
+	done
 }
 
 @test "counters per app" {

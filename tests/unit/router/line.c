@@ -19,9 +19,8 @@ static void expect(const char *raw, const char *shown)
 }
 
 #define RAW(path, dyno, connect, service)                                                          \
-	"1764288000.123 method=GET path=\"" path                                                   \
-	"\" host=a.test request_id=4f fwd=\"::1\" dyno=" dyno " connect=" connect                  \
-	" service=" service " status=200 bytes=180 protocol=http"
+	"1764288000.123 method=GET path=" path " host=a.test request_id=4f fwd=::1 dyno=" dyno     \
+	" connect=" connect " service=" service " status=200 bytes=180 protocol=http"
 #define SHOWN(path, dyno, connect, service)                                                        \
 	"2025-11-28T00:00:00.123000Z berth[router]: method=GET path=\"" path                       \
 	"\" host=a.test request_id=4f fwd=\"::1\" dyno=" dyno " connect=" connect                  \
@@ -45,10 +44,13 @@ static void test_shown(void **state)
 static void test_forged(void **state)
 {
 	(void)state;
-	expect(RAW("/?\\x22 host=b dyno=c connect=9.999 service=9.999", "a.web.1", "0.000",
+	expect(RAW("/?\"\\\x9b&host=b&dyno=c&connect=9.999&service=9.999", "a.web.1", "0.000",
 		   "0.012"),
-	       SHOWN("/?\\x22 host=b dyno=c connect=9.999 service=9.999", "a.web.1", "0ms",
-		     "12ms"));
+	       SHOWN("/?\\x22\\x5C\\x9B&host=b&dyno=c&connect=9.999&service=9.999", "a.web.1",
+		     "0ms", "12ms"));
+	expect("\x1b[2Jnothing\xc2\x9b", "\\x1B[2Jnothing\\xC2\\x9B");
+	const char *split = "1764288000.123 method=GET path=/ dyno=c host=a.test request_id=4f";
+	expect(split, split);
 }
 
 static void test_left_alone(void **state)
@@ -57,8 +59,9 @@ static void test_left_alone(void **state)
 		"",
 		"1764288000",
 		"1764288000.12",
-		"1764288000.123 method=GET path=\"/",
-		"1764288000.123 method=GET path=\"/\" host=a dyno=b connect=0.000 service=-",
+		"1764288000.123 method=GET path=/",
+		"1764288000.123 method=GET path=/ host=a request_id=4f fwd=::1 dyno=b "
+		"connect=0.000 service=-",
 		"99999999999999999999.123 method=GET",
 		SHOWN("/", "a.web.1", "0ms", "12ms"),
 	};
