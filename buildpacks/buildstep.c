@@ -74,6 +74,11 @@ static char *more_than(uint64_t bytes, const char *what)
 			 what);
 }
 
+bool buildstep_went_well(const struct runtime_result *r)
+{
+	return r->exit_code == 0 && !r->timed_out && !r->disk_full;
+}
+
 char *buildstep_limit_hit(const struct build *b, const struct runtime_result *r)
 {
 	struct spec_limits l = buildstep_limits(b);
@@ -86,6 +91,8 @@ char *buildstep_limit_hit(const struct build *b, const struct runtime_result *r)
 		return more_than(l.disk, "disk");
 	if (r->oom_killed)
 		return more_than(l.memory, "memory");
+	if (r->pids_refused)
+		return xasprintf("wanted more than %u processes", l.pids);
 	return NULL;
 }
 
@@ -93,7 +100,7 @@ static int check_result(const struct build *b, const struct buildstep *step,
 			const struct runtime_result *result, const struct report *report,
 			struct error *err)
 {
-	if (result->exit_code == 0 && !report->failed_step && !result->timed_out)
+	if (buildstep_went_well(result) && !report->failed_step)
 		return 0;
 	_cleanup_free_ char *limit = buildstep_limit_hit(b, result);
 	if (limit)

@@ -24,6 +24,8 @@ struct buildstep {
 
 /* The caps of each container of a build. */
 struct spec_limits buildstep_limits(const struct build *b);
+/* It ended by itself with status 0, within its limits. */
+bool buildstep_went_well(const struct runtime_result *result);
 /* The limit that ended a container of B's, in words ("took longer than 30 minutes"), which the
  * caller frees; NULL when none did. */
 char *buildstep_limit_hit(const struct build *b, const struct runtime_result *result);

@@ -190,7 +190,7 @@ static int check(const struct build *b, struct end *e, struct error *err)
 
 	if (runtime_session_wait(&e->session, &result, err) < 0)
 		return -1;
-	if (result.exit_code == 0 && !result.timed_out)
+	if (buildstep_went_well(&result))
 		return 0;
 	_cleanup_free_ char *limit = buildstep_limit_hit(b, &result);
 	strbuf_trim(&e->said);

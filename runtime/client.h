@@ -98,6 +98,7 @@ struct runtime_result {
 	bool oom_killed;      /* the memory limit was hit */
 	bool timed_out;       /* limits.time_ms was reached */
 	bool disk_full;       /* limits.disk was reached */
+	bool pids_refused;    /* limits.pids was reached: some processes were not made */
 	uint64_t memory_peak; /* bytes */
 };
 /* Blocks until the end. For a loop of one's own: poll s->fd for POLLIN first. */

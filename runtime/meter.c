@@ -83,7 +83,7 @@ void meter_add(struct meter *m, int dirfd)
 	m->next_ms = clock_ms() + METER_EVERY_MS;
 }
 
-static bool is_too_large(const struct meter *m)
+bool meter_is_passed(const struct meter *m)
 {
 	for (unsigned i = 0; i < m->n; i++) {
 		if (measure(m->dirfds[i], METER_INODE, m->limit) > m->limit)
@@ -100,7 +100,7 @@ void meter_tick(struct meter *m)
 	m->pid = fork();
 	if (m->pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-		_exit(is_too_large(m));
+		_exit(meter_is_passed(m));
 	}
 	if (m->pid > 0)
 		m->pidfd = (int)syscall(SYS_pidfd_open, m->pid, 0);

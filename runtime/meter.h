@@ -34,6 +34,8 @@ void meter_add(struct meter *m, int dirfd);
 void meter_tick(struct meter *m);
 /* Call it when pidfd is readable: true when the limit is passed. */
 bool meter_take(struct meter *m);
+/* Walks now, in the caller; false when nothing is watched. */
+bool meter_is_passed(const struct meter *m);
 void meter_release(struct meter *m);
 
 /* The bytes below DIRFD, or UINT64_MAX when it is too deep. */

@@ -13,6 +13,7 @@ void session_send_result(int conn, const struct runtime_result *result)
 	wire_put_u32(&sb, result->timed_out);
 	wire_put_u32(&sb, result->disk_full);
 	wire_put_u64(&sb, result->memory_peak);
+	wire_put_u32(&sb, result->pids_refused);
 	wire_send(conn, WIRE_RESULT, &sb, NULL, 0, NULL);
 }
 

@@ -62,7 +62,7 @@ struct shim {
 	int mounts;  /* the program's namespace, or -1 */
 	char address[NETWORK_TEXT_MAX];
 	int64_t started_ms, kill_ms, time_ms, next_ms; /* clock_ms, 0: not set */
-	bool running, stopping, timed_out, disk_full, unwell, done;
+	bool running, stopping, timed_out, disk_full, pids_refused, unwell, done;
 	int stoppers[STOPPERS]; /* connections that wait for the end of a stop */
 	unsigned n_stoppers;
 };
@@ -229,6 +229,7 @@ static void finish(struct shim *s, bool forget)
 		result.oom_killed = s->status.oom_killed;
 		result.timed_out = s->timed_out;
 		result.disk_full = s->disk_full;
+		result.pids_refused = s->pids_refused;
 		result.memory_peak = usage.memory_peak;
 		session_send_result(s->conn, &result);
 		s->conn = close_fd(s->conn);
@@ -292,17 +293,22 @@ static void begin_stop(struct shim *s, int timeout_ms)
 static void ended(struct shim *s)
 {
 	int64_t lived = clock_ms() - s->started_ms, delay;
+	unsigned hit;
 	bool failed;
 
 	s->status.exit_code = container_reap(&s->run);
 	s->running = false;
 	health_end(&s->health);
+	/* what was written since the last walk counts too */
+	s->disk_full = s->disk_full || meter_is_passed(&s->meter);
 	meter_release(&s->meter);
 	drain(s, true);
 	if (s->has_log)
 		logfile_finish(&s->log);
 	output_close(&s->output);
-	tell_quota(s, quota_look(&s->quota));
+	hit = quota_look(&s->quota);
+	s->pids_refused = hit & QUOTA_PIDS;
+	tell_quota(s, hit);
 	s->status.oom_killed = quota_end(&s->quota);
 	failed = s->status.exit_code != 0 || s->status.oom_killed || s->unwell;
 	s->unwell = false;

@@ -212,7 +212,17 @@ kill_sessions() {
 	echo 'head -c 200000000 /dev/zero >"$build/big"; sleep 20' >"$dir/do"
 	run push_app "$dir" "$app"
 	assert_contains "$output" "Build used more than 64 MB of disk"
+	# also at once, before anybody has looked
+	echo 'head -c 200000000 /dev/zero >"$build/big"' >"$dir/do"
+	run push_app "$dir" "$app"
+	[ "$status" -ne 0 ]
+	assert_contains "$output" "Build used more than 64 MB of disk"
 	berth builds:set "$app" disk
+	berth builds:set "$app" pids 32
+	echo 'exec dash -c "for i in \$(seq 50); do sleep 3 & done; wait"' >"$dir/do"
+	run push_app "$dir" "$app"
+	assert_contains "$output" "Build wanted more than 32 processes"
+	berth builds:set "$app" pids
 	berth builds:set "$app" time 10
 	echo 'sleep 40' >"$dir/do"
 	run push_app "$dir" "$app"
