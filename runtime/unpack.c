@@ -135,7 +135,8 @@ static int check_entry(struct archive_entry *entry, const char **out_name, struc
 	return 0;
 }
 
-static bool is_wanted(struct archive_entry *entry)
+/* Devices never; a pipe where somebody's files come back as they were. */
+static bool is_wanted(struct archive_entry *entry, bool layer)
 {
 	if (archive_entry_hardlink(entry))
 		return true;
@@ -144,6 +145,8 @@ static bool is_wanted(struct archive_entry *entry)
 	case AE_IFDIR:
 	case AE_IFLNK:
 		return true;
+	case AE_IFIFO:
+		return !layer;
 	default:
 		return false;
 	}
@@ -259,7 +262,7 @@ static int unpack_entry(struct archive *in, struct archive *out, struct archive_
 	if (archive_entry_size(entry) < 0 ||
 	    (uint64_t)archive_entry_size(entry) > IMPORT_MAX_BYTES - t->bytes)
 		return refuse(err, name, "the archive unpacks to more than 16 GiB");
-	if (!wanted || !is_wanted(entry)) {
+	if (!wanted || !is_wanted(entry, w != NULL)) {
 		/* what is passed over has to be unpacked all the same */
 		t->bytes += (uint64_t)archive_entry_size(entry);
 		return 0;
@@ -304,6 +307,20 @@ static int finish(struct whiteouts *w, int (*opaque)(const char *folder, struct 
 	return 0;
 }
 
+/* What libarchive has to say; of some cut archives that is nothing. */
+static const char *why_not(struct archive *a)
+{
+	const char *why = archive_error_string(a);
+	return why ? why : "it is cut short";
+}
+
+/* A warning is a failure, since what is half understood is not unpacked; but for names that are not
+ * UTF-8, which are bytes here as they are for Linux, and are kept. */
+static bool is_only_charset(struct archive *in, int result)
+{
+	return result == ARCHIVE_WARN && strstr(why_not(in), "can't be converted from UTF-8");
+}
+
 int unpack_tar(int fd, enum unpack_kind kind, int (*opaque)(const char *folder, struct error *err),
 	       struct error *err)
 {
@@ -327,17 +344,15 @@ int unpack_tar(int fd, enum unpack_kind kind, int (*opaque)(const char *folder, 
 						    ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS |
 						    (layer ? ARCHIVE_EXTRACT_SPARSE : 0));
 	if (archive_read_open_fd(in, fd, BLOCK) != ARCHIVE_OK)
-		return error_set(err, ERROR_INVALID, 0, "read the archive: %s",
-				 archive_error_string(in));
+		return error_set(err, ERROR_INVALID, 0, "read the archive: %s", why_not(in));
 	for (;;) {
 		struct archive_entry *entry;
 		int r = archive_read_next_header(in, &entry);
 		if (r == ARCHIVE_EOF)
 			break;
-		/* a warning too: what is half understood is not unpacked */
-		if (r != ARCHIVE_OK)
+		if (r != ARCHIVE_OK && !is_only_charset(in, r))
 			return error_set(err, ERROR_INVALID, 0, "read the archive: %s",
-					 archive_error_string(in));
+					 why_not(in));
 		if (unpack_entry(in, out, entry, &totals, layer ? &whiteouts : NULL, err) < 0)
 			return -1;
 	}

@@ -55,13 +55,21 @@ static bool is_same(int top, const char *id, int fd)
 	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
+/* Somebody else's lock is no failure of the system's. */
+static int not_locked(struct error *err, const char *id, const char *state)
+{
+	bool busy = errno == EWOULDBLOCK;
+
+	return error_set(err, busy ? ERROR_BUSY : ERROR_SYSTEM, busy ? 0 : errno, "volume '%s' %s",
+			 id, state);
+}
+
 int volume_hold(const struct instance *inst, const char *id, int fd, struct error *err)
 {
 	_cleanup_close_ int top = -1;
 
 	if (flock(fd, LOCK_SH | LOCK_NB) < 0)
-		return error_set(err, errno == EWOULDBLOCK ? ERROR_BUSY : ERROR_SYSTEM, errno,
-				 "volume '%s' is being restored or removed", id);
+		return not_locked(err, id, "is being restored or removed");
 	if (open_top(inst, &top, err) < 0)
 		return -1;
 	return is_same(top, id, fd) ? 0 : 1;
@@ -75,8 +83,7 @@ static int take(int top, const char *id, int *out_fd, struct error *err)
 	if (open_volume(top, id, &fd, err) < 0)
 		return -1;
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return error_set(err, errno == EWOULDBLOCK ? ERROR_BUSY : ERROR_SYSTEM, errno,
-				 "volume '%s' is in use by a process", id);
+		return not_locked(err, id, "is in use by a process");
 	if (!is_same(top, id, fd))
 		return error_set(err, ERROR_BUSY, 0, "volume '%s' is being replaced", id);
 	*out_fd = TAKE_FD(fd);
