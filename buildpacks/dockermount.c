@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "buildpacks/dockermount.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/strbuf.h"
@@ -33,6 +34,43 @@ static int read_type(const char *value, enum docker_mount_type *out, struct erro
 			 value);
 }
 
+static int read_sharing(const char *value, enum docker_mount_sharing *out, struct error *err)
+{
+	static const char *const names[] = {[DOCKER_SHARED] = "shared",
+					    [DOCKER_PRIVATE] = "private",
+					    [DOCKER_LOCKED] = "locked"};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+		if (str_equal(value, names[i])) {
+			*out = (enum docker_mount_sharing)i;
+			return 0;
+		}
+	}
+	return error_set(err, ERROR_INVALID, 0, "sharing is shared, private or locked, not '%.40s'",
+			 value);
+}
+
+/* uid, gid and mode; variables are known only when they are. */
+static int read_number(struct docker_mount *m, const char *key, const char *value, bool *out_known,
+		       struct error *err)
+{
+	bool mode = str_equal(key, "mode");
+	unsigned *to = str_equal(key, "uid") ? &m->uid : str_equal(key, "gid") ? &m->gid : NULL;
+	char *end = NULL;
+	unsigned long n;
+
+	*out_known = mode || to;
+	if (!*out_known || strchr(value, '$'))
+		return 0;
+	n = strtoul(value, &end, mode ? 8 : 10);
+	if (*value < '0' || *value > '9' || *end || n > (mode ? 07777 : 65535))
+		return error_set(err, ERROR_INVALID, 0, "%s is a number%s, not '%.40s'", key,
+				 mode ? " such as 0755" : " from 0 to 65535", value);
+	*(to ? to : &m->mode) = (unsigned)n;
+	m->owned = true;
+	return 0;
+}
+
 static bool is_true(const char *value)
 {
 	return str_equal(value, "") || str_equal(value, "true") || str_equal(value, "1");
@@ -46,6 +84,7 @@ static int read_field(struct docker_mount *m, const char *key, const char *value
 	} texts[] = {{"id", &m->id},      {"from", &m->from},         {"source", &m->source},
 		     {"src", &m->source}, {"env", &m->env},           {"target", &m->target},
 		     {"dst", &m->target}, {"destination", &m->target}};
+	bool known;
 
 	if (str_equal(key, "type"))
 		return read_type(value, &m->type, err);
@@ -60,17 +99,20 @@ static int read_field(struct docker_mount *m, const char *key, const char *value
 		m->required = is_true(value);
 		return 0;
 	}
-	/* what holds here anyway, or makes no difference to one build at a time */
-	if (str_equal(key, "ro") || str_equal(key, "readonly") || str_equal(key, "rw") ||
-	    str_equal(key, "readwrite") || str_equal(key, "sharing") || str_equal(key, "size") ||
-	    str_equal(key, "uid") || str_equal(key, "gid") || str_equal(key, "mode"))
+	if (str_equal(key, "sharing") && !strchr(value, '$'))
+		return read_sharing(value, &m->sharing, err);
+	if (read_number(m, key, value, &known, err) < 0)
+		return -1;
+	/* what holds here anyway, and a limit that is the build's */
+	if (known || str_equal(key, "ro") || str_equal(key, "readonly") || str_equal(key, "rw") ||
+	    str_equal(key, "readwrite") || str_equal(key, "sharing") || str_equal(key, "size"))
 		return 0;
 	return error_set(err, ERROR_INVALID, 0, "--mount knows no '%.40s'", key);
 }
 
 int docker_mount_parse(struct docker_mount *m, const char *text, struct error *err)
 {
-	*m = (struct docker_mount){.type = DOCKER_MOUNT_BIND};
+	*m = (struct docker_mount){.type = DOCKER_MOUNT_BIND, .mode = DOCKER_MODE_NONE};
 	for (const char *s = text; *s;) {
 		size_t len = strcspn(s, ",");
 		_cleanup_free_ char *field = xstrndup(s, len);
@@ -81,8 +123,13 @@ int docker_mount_parse(struct docker_mount *m, const char *text, struct error *e
 			return -1;
 		s += len + (s[len] == ',');
 	}
+	if (m->type == DOCKER_MOUNT_CACHE && (m->from || m->source))
+		return error_set(err, ERROR_INVALID, 0,
+				 "--mount=type=cache begins empty: from and source are not done");
 	if (m->type == DOCKER_MOUNT_SECRET && !m->id && m->source)
 		m->id = xstrdup(m->source);
+	if (m->type == DOCKER_MOUNT_SECRET && !m->id && m->target)
+		m->id = xstrdup(strrchr(m->target, '/') ? strrchr(m->target, '/') + 1 : m->target);
 	if (m->type == DOCKER_MOUNT_SECRET && !m->id)
 		return error_set(err, ERROR_INVALID, 0, "--mount=type=secret needs id=NAME");
 	if (m->type != DOCKER_MOUNT_SECRET && !m->target)

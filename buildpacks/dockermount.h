@@ -9,6 +9,7 @@
 #include "base/error.h"
 
 #define DOCKER_MOUNTS_MAX 16
+#define DOCKER_MODE_NONE ~0u
 
 /* Values are not yet expanded. */
 struct docker_mount {
@@ -20,6 +21,13 @@ struct docker_mount {
 	} type;
 	char *id, *from, *source, *target, *env; /* NULL: not said */
 	bool required;
+	enum docker_mount_sharing {
+		DOCKER_SHARED,  /* a cache that several steps have at a time */
+		DOCKER_PRIVATE, /* each has one of its own */
+		DOCKER_LOCKED,  /* one has it, the others wait */
+	} sharing;
+	bool owned;              /* one of the following was said */
+	unsigned uid, gid, mode; /* mode: DOCKER_MODE_NONE when it was not */
 };
 
 /* TEXT is what `mount=` has. */

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
@@ -29,10 +30,13 @@ struct run {
 	struct strvec lower;   /* layers that --mount=type=bind puts above the image's */
 	struct strvec binds;   /* their ids, removed after */
 	struct strvec scratch; /* caches of --mount=type=tmpfs, likewise */
+	struct strvec locked;  /* caches that this step has alone */
+	struct strvec private; /* or has another of, when somebody has them */
 	struct spec_mount mounts[DOCKER_MOUNTS_MAX];
 	size_t n_mounts;
-	struct stage secrets;
-	struct stage apt; /* its settings */
+	struct stage secrets; /* for /run/secrets */
+	struct stage files;   /* those for other places */
+	struct stage apt;     /* its settings */
 	bool network;
 };
 
@@ -45,28 +49,49 @@ static void release_run(const struct build *b, struct run *r)
 	for (size_t i = 0; i < r->n_mounts; i++) {
 		free(r->mounts[i].id);
 		free(r->mounts[i].dest);
+		free(r->mounts[i].file);
 	}
 	strvec_release(&r->argv);
 	strvec_release(&r->env);
 	strvec_release(&r->lower);
 	strvec_release(&r->binds);
 	strvec_release(&r->scratch);
+	strvec_release(&r->locked);
+	strvec_release(&r->private);
 	stage_release(&r->secrets);
+	stage_release(&r->files);
 	stage_release(&r->apt);
 }
 
-static void add_mount(struct run *r, enum spec_mount_kind kind, const char *id, const char *dest)
+static struct spec_mount *add_mount(struct run *r, enum spec_mount_kind kind, const char *id,
+				    const char *dest)
 {
-	r->mounts[r->n_mounts++] =
-		(struct spec_mount){kind, xstrdup(id), xstrdup(dest), kind == SPEC_MOUNT_STAGE};
+	struct spec_mount *m = &r->mounts[r->n_mounts++];
+
+	*m = (struct spec_mount){.kind = kind,
+				 .id = xstrdup(id),
+				 .dest = xstrdup(dest),
+				 .read_only = kind == SPEC_MOUNT_STAGE};
+	return m;
 }
 
-/* The app's config var ID, as a file below /run/secrets or as a variable. */
+static void give_away(struct spec_mount *to, const struct docker_mount *m, unsigned mode)
+{
+	to->owned = true;
+	to->uid = m->uid;
+	to->gid = m->gid;
+	to->mode = m->mode == DOCKER_MODE_NONE ? mode : m->mode;
+}
+
+/* The app's config var ID, as a file or as a variable. Those right below /run/secrets are in one
+ * folder, which is gone afterwards. */
 static int add_secret(const struct imagework *w, struct run *r, const struct docker_mount *m,
 		      struct error *err)
 {
 	const char *value = w->b->config ? strvec_getenv(w->b->config, m->id) : NULL;
-	const char *name = m->target ? str_skip(m->target, "/run/secrets/") : m->id;
+	_cleanup_free_ char *to = m->target ? dockerconfig_path(r->stage->im.config.cwd, m->target)
+					    : xasprintf("/run/secrets/%s", m->id);
+	const char *below = str_skip(to, "/run/secrets/"), *name = strrchr(to, '/') + 1;
 
 	if (!value && m->required)
 		return error_set(err, ERROR_NOT_FOUND, 0,
@@ -77,15 +102,20 @@ static int add_secret(const struct imagework *w, struct run *r, const struct doc
 		strvec_setenv(&r->env, m->env, value);
 	if (m->env && !m->target)
 		return 0;
-	if (!name || !*name || strchr(name, '/') || str_equal(name, ".."))
-		return error_set(err, ERROR_INVALID, 0,
-				 "a secret's target lies right below /run/secrets");
-	if (!r->secrets.id) {
-		if (stage_make(w->b->inst, &r->secrets, err) < 0)
-			return -1;
-		add_mount(r, SPEC_MOUNT_STAGE, r->secrets.id, "/run/secrets");
-	}
-	return stage_add(&r->secrets, name, value, strlen(value), err);
+	bool own = !below || strchr(below, '/');
+	if (!*name || str_equal(name, ".."))
+		return error_set(err, ERROR_INVALID, 0, "a secret's target is a file, not '%.200s'",
+				 to);
+	struct stage *stage = own ? &r->files : &r->secrets;
+	bool first = !stage->id;
+	if (first && stage_make(w->b->inst, stage, err) < 0)
+		return -1;
+	_cleanup_free_ char *file = own ? xasprintf("%zu", r->n_mounts) : xstrdup(name);
+	if (own)
+		add_mount(r, SPEC_MOUNT_STAGE, stage->id, to)->file = xstrdup(file);
+	else if (first)
+		add_mount(r, SPEC_MOUNT_STAGE, stage->id, "/run/secrets");
+	return stage_add(stage, file, value, strlen(value), err);
 }
 
 /* A layer that has the bound files at the target: dropped again, it never becomes part of the
@@ -153,7 +183,7 @@ static int add_one_mount(struct imagework *w, size_t n, struct run *r, const str
 		random_hex(random, 16);
 		_cleanup_free_ char *id = xasprintf("build-%s", random);
 		strvec_push(&r->scratch, id);
-		add_mount(r, SPEC_MOUNT_CACHE, id, to);
+		give_away(add_mount(r, SPEC_MOUNT_CACHE, id, to), m, 01777);
 		return 0;
 	}
 	hash_init(&h, "cache");
@@ -163,7 +193,11 @@ static int add_one_mount(struct imagework *w, size_t n, struct run *r, const str
 	_cleanup_free_ char *line = xasprintf(IMAGEKEPT_CACHE "%s", id);
 	if (!strvec_has(&w->used, line))
 		strvec_push(&w->used, line);
-	add_mount(r, SPEC_MOUNT_CACHE, id, to);
+	if (m->sharing != DOCKER_SHARED)
+		strvec_push(m->sharing == DOCKER_LOCKED ? &r->locked : &r->private, id);
+	struct spec_mount *cache = add_mount(r, SPEC_MOUNT_CACHE, id, to);
+	if (m->owned)
+		give_away(cache, m, 0755);
 	return 0;
 }
 
@@ -185,6 +219,17 @@ static int add_mounts(struct imagework *w, size_t n, struct run *r, const struct
 	return 0;
 }
 
+static void add_to_spec(struct container_spec *spec, const struct spec_mount *m)
+{
+	container_spec_add_mount(spec, m->kind, m->id, m->dest, m->read_only);
+	struct spec_mount *added = &spec->mounts[spec->n_mounts - 1];
+	added->file = m->file ? xstrdup(m->file) : NULL;
+	added->owned = m->owned;
+	added->uid = m->uid;
+	added->gid = m->gid;
+	added->mode = m->mode;
+}
+
 /* The last line that was printed, for the error. */
 static char *last_line(struct strbuf *tail)
 {
@@ -193,8 +238,68 @@ static char *last_line(struct strbuf *tail)
 	return xasprintf("%.300s", newline ? newline + 1 : tail->data);
 }
 
+struct locks {
+	int fds[DOCKER_MOUNTS_MAX];
+	size_t n;
+};
+
+static void locks_release(struct locks *l)
+{
+	while (l->n > 0)
+		close(l->fds[--l->n]);
+}
+
+static int lock_cache(const struct build *b, const char *id, bool wait, struct locks *l,
+		      struct error *err)
+{
+	_cleanup_free_ char *path = instance_run(b->inst, "locks/cache-%s", id);
+
+	if (file_lock(path, wait, &l->fds[l->n], err) < 0)
+		return -1;
+	l->n++;
+	return 0;
+}
+
+/* A cache for this step alone. */
+static void use_another(struct run *r, const char *id)
+{
+	char random[17];
+
+	random_hex(random, 16);
+	_cleanup_free_ char *own = xasprintf("build-%s", random);
+	strvec_push(&r->scratch, own);
+	for (size_t i = 0; i < r->n_mounts; i++) {
+		struct spec_mount *m = &r->mounts[i];
+		if (m->kind != SPEC_MOUNT_CACHE || strcmp(m->id, id) != 0)
+			continue;
+		free(m->id);
+		m->id = xstrdup(own);
+	}
+}
+
+/* Steps of stages that are built at the same time meet in the app's caches. */
+static int lock_caches(const struct build *b, struct run *r, struct locks *l, struct error *err)
+{
+	/* in one order, or two steps would wait for each other; and each once */
+	strvec_sort(&r->locked);
+	for (size_t i = 0; i < r->locked.n; i++)
+		if ((i == 0 || strcmp(r->locked.v[i - 1], r->locked.v[i]) != 0) &&
+		    lock_cache(b, r->locked.v[i], true, l, err) < 0)
+			return -1;
+	for (size_t i = 0; i < r->private.n; i++) {
+		struct error why = ERROR_INIT;
+		if (lock_cache(b, r->private.v[i], false, l, &why) == 0)
+			continue;
+		if (why.code != ERROR_BUSY)
+			return error_set(err, why.code, why.sys, "%s", why.message);
+		use_another(r, r->private.v[i]);
+	}
+	return 0;
+}
+
 static int make_run(struct imagework *w, const char *upper, void *data, struct error *err)
 {
+	_cleanup_(locks_release) struct locks locks = {.n = 0};
 	struct run *r = data;
 	const struct build *b = w->b;
 	const struct image *im = &r->stage->im;
@@ -209,6 +314,8 @@ static int make_run(struct imagework *w, const char *upper, void *data, struct e
 			    .alive = b->out};
 	struct runtime_result result;
 
+	if (lock_caches(b, r, &locks, err) < 0)
+		return -1;
 	strvec_push_all(&layers, r->lower.v);
 	if (imagework_layers(w, im, &layers, err) < 0)
 		return -1;
@@ -225,11 +332,10 @@ static int make_run(struct imagework *w, const char *upper, void *data, struct e
 	}
 	strvec_push_all(&spec.argv, r->argv.v);
 	for (size_t i = 0; i < r->n_mounts; i++)
-		container_spec_add_mount(&spec, r->mounts[i].kind, r->mounts[i].id,
-					 r->mounts[i].dest, r->mounts[i].read_only);
+		add_to_spec(&spec, &r->mounts[i]);
 	if (pump_run(b->inst, &spec, &pump, &result, err) < 0)
 		return -1;
-	if (result.exit_code == 0 && !result.timed_out)
+	if (buildstep_went_well(&result))
 		return 0;
 	_cleanup_free_ char *limit = buildstep_limit_hit(b, &result);
 	if (limit)
@@ -325,7 +431,10 @@ int imagerun_do(struct imagework *w, size_t n, const struct docker_step *step, b
 			.lower = STRVEC_INIT,
 			.binds = STRVEC_INIT,
 			.scratch = STRVEC_INIT,
+			.locked = STRVEC_INIT,
+			.private = STRVEC_INIT,
 			.secrets = STAGE_INIT,
+			.files = STAGE_INIT,
 			.apt = STAGE_INIT,
 			.network = !str_equal(network, "none")};
 	struct hash key;

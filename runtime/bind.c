@@ -46,9 +46,10 @@ static int make_kept(int dir, const char *id, uid_t user, bool marked)
 
 /* lib/cache/ID and lib/volumes/ID: made when missing. One that another range left is mapped, so
  * that an app that got a new range finds its files its own. */
-static int open_kept(const struct instance *inst, const char *folder, const char *id, uid_t base,
-		     uid_t user, struct bind *out, struct error *err)
+static int open_kept(const struct instance *inst, const char *folder, const struct spec_mount *m,
+		     uid_t base, uid_t user, struct bind *out, struct error *err)
 {
+	const char *id = m->id;
 	_cleanup_free_ char *path = instance_lib(inst, "%s", folder);
 	_cleanup_close_ int dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
@@ -63,6 +64,8 @@ static int open_kept(const struct instance *inst, const char *folder, const char
 	if (fstat(fd, &st) < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "look at '%s/%s'", path, id);
 	uid_t owner = st.st_uid & ~(INSTANCE_RANGE_SIZE - 1);
+	if (m->owned && (fchown(fd, owner + m->uid, owner + m->gid) < 0 || fchmod(fd, m->mode) < 0))
+		return error_set(err, ERROR_SYSTEM, errno, "give '%s/%s' away", path, id);
 	if (owner != base) {
 		out->mapped = true;
 		out->map = (struct idmap){owner, owner, base, INSTANCE_RANGE_SIZE};
@@ -71,16 +74,16 @@ static int open_kept(const struct instance *inst, const char *folder, const char
 	return 0;
 }
 
-static int open_volume(const struct instance *inst, const char *id, uid_t base, uid_t user,
-		       struct bind *out, struct error *err)
+static int open_volume(const struct instance *inst, const struct spec_mount *m, uid_t base,
+		       uid_t user, struct bind *out, struct error *err)
 {
 	for (int i = 0; i < VOLUME_TRIES; i++) {
 		struct bind s = {.fd = -1};
 
-		if (open_kept(inst, "volumes", id, base, user, &s, err) < 0)
+		if (open_kept(inst, "volumes", m, base, user, &s, err) < 0)
 			return -1;
 		_cleanup_close_ int fd = s.fd;
-		int held = volume_hold(inst, id, fd, err);
+		int held = volume_hold(inst, m->id, fd, err);
 		if (held < 0)
 			return -1;
 		if (held == 0) {
@@ -89,7 +92,24 @@ static int open_volume(const struct instance *inst, const char *id, uid_t base, 
 			return 0;
 		}
 	}
-	return error_set(err, ERROR_BUSY, 0, "volume '%s' is being restored or removed", id);
+	return error_set(err, ERROR_BUSY, 0, "volume '%s' is being restored or removed", m->id);
+}
+
+/* Only the file NAME of the folder FD. */
+static int narrow(struct bind *b, const char *name, struct error *err)
+{
+	struct stat st;
+	int fd = openat(b->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		close_fd(fd);
+		b->fd = close_fd(b->fd);
+		return error_set(err, ERROR_NOT_FOUND, 0, "mount '%s': there is no such file",
+				 name);
+	}
+	close(b->fd);
+	b->fd = fd;
+	return 0;
 }
 
 /* A folder that user berth filled: seen as the container user's own. */
@@ -116,11 +136,13 @@ int bind_open(const struct instance *inst, const struct spec_mount *m, uid_t bas
 {
 	switch (m->kind) {
 	case SPEC_MOUNT_CACHE:
-		return open_kept(inst, "cache", m->id, base, user, out, err);
+		return open_kept(inst, "cache", m, base, user, out, err);
 	case SPEC_MOUNT_VOLUME:
-		return open_volume(inst, m->id, base, user, out, err);
+		return open_volume(inst, m, base, user, out, err);
 	case SPEC_MOUNT_STAGE:
-		return open_given(inst, instance_lib(inst, "stage"), m->id, true, user, out, err);
+		if (open_given(inst, instance_lib(inst, "stage"), m->id, true, user, out, err) < 0)
+			return -1;
+		return m->file ? narrow(out, m->file, err) : 0;
 	case SPEC_MOUNT_PACKS:
 		if (!strcmp(m->id, "bundled"))
 			return open_given(inst, xasprintf("%s/buildpacks", inst->share), NULL,

@@ -401,7 +401,8 @@ static int mount_kept(const struct container_spec *spec, int root, uid_t user, s
 		const char *dest = spec->mounts[i].dest;
 
 		seeds_before(&r->seeds, i, root, dest);
-		if (place_mount(c->mounts[i], root, dest, false, user, err) < 0 ||
+		if (place_mount(c->mounts[i], root, dest, spec->mounts[i].file != NULL, user, err) <
+			    0 ||
 		    seeds_after(&r->seeds, i, c->mounts[i], err) < 0)
 			return -1;
 	}

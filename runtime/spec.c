@@ -38,6 +38,7 @@ void container_spec_release(struct container_spec *spec)
 	for (size_t i = 0; i < spec->n_mounts; i++) {
 		free(spec->mounts[i].id);
 		free(spec->mounts[i].dest);
+		free(spec->mounts[i].file);
 	}
 	free(spec->mounts);
 	strvec_release(&spec->layers);
@@ -51,7 +52,8 @@ void container_spec_release(struct container_spec *spec)
 void container_spec_add_mount(struct container_spec *spec, enum spec_mount_kind kind,
 			      const char *id, const char *dest, bool read_only)
 {
-	struct spec_mount m = {kind, xstrdup(id), xstrdup(dest), read_only};
+	struct spec_mount m = {
+		.kind = kind, .id = xstrdup(id), .dest = xstrdup(dest), .read_only = read_only};
 
 	spec->mounts = xreallocarray(spec->mounts, spec->n_mounts + 1, sizeof(m));
 	spec->mounts[spec->n_mounts++] = m;
@@ -122,6 +124,12 @@ static int check_mounts(const struct container_spec *spec, struct error *err)
 			return invalid(err, "mount id", m->id);
 		if (!is_path_inside(m->dest) || !m->dest[1])
 			return invalid(err, "mount destination", m->dest);
+		if (m->file && (m->kind != SPEC_MOUNT_STAGE || !*m->file || strchr(m->file, '/') ||
+				str_equal(m->file, ".") || str_equal(m->file, "..")))
+			return invalid(err, "mount file", m->file);
+		if (m->owned && (m->kind != SPEC_MOUNT_CACHE || m->uid >= INSTANCE_RANGE_SIZE ||
+				 m->gid >= INSTANCE_RANGE_SIZE || m->mode > 07777))
+			return invalid(err, "mount owner", m->dest);
 	}
 	return 0;
 }

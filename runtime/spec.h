@@ -57,6 +57,10 @@ struct spec_mount {
 	char *id;
 	char *dest; /* absolute path inside, made when missing; no ".." */
 	bool read_only;
+	char *file; /* of a stage: only the file of this name in it, on a file; NULL: all of it */
+	/* of a cache: whose it is from now on, in the container's numbers, and its mode */
+	bool owned;
+	uint32_t uid, gid, mode;
 };
 
 enum spec_restart {

@@ -114,6 +114,11 @@ static void put_mount(struct strbuf *out, const struct spec_mount *m)
 	wire_put_u32(&v, m->read_only);
 	wire_put_str(&v, m->id);
 	wire_put_str(&v, m->dest);
+	wire_put_str(&v, m->file ? m->file : "");
+	wire_put_u32(&v, m->owned);
+	wire_put_u32(&v, m->uid);
+	wire_put_u32(&v, m->gid);
+	wire_put_u32(&v, m->mode);
 	put_field(out, TAG_MOUNT, &v);
 }
 
@@ -223,11 +228,26 @@ static void get_mount(struct wire_reader *r, struct container_spec *spec)
 	bool read_only = get_bool(r);
 	_cleanup_free_ char *id = wire_get_str(r, NAME_ID_MAX);
 	_cleanup_free_ char *dest = wire_get_str(r, SPEC_PATH_MAX);
+	/* a berthd from before an upgrade says no more */
+	bool more = !wire_reader_done(r);
+	_cleanup_free_ char *file = more ? wire_get_str(r, SPEC_PATH_MAX) : NULL;
+	bool owned = more && get_bool(r);
+	uint32_t uid = more ? wire_get_u32(r) : 0;
+	uint32_t gid = more ? wire_get_u32(r) : 0;
+	uint32_t mode = more ? wire_get_u32(r) : 0;
 
 	if (spec->n_mounts >= SPEC_MAX_MOUNTS)
 		r->bad = true;
-	if (!r->bad)
-		container_spec_add_mount(spec, kind, id, dest, read_only);
+	if (r->bad)
+		return;
+	container_spec_add_mount(spec, kind, id, dest, read_only);
+	struct spec_mount *m = &spec->mounts[spec->n_mounts - 1];
+	if (file && *file)
+		m->file = TAKE_PTR(file);
+	m->owned = owned;
+	m->uid = uid;
+	m->gid = gid;
+	m->mode = mode;
 }
 
 static void get_health(struct wire_reader *r, struct spec_health *h)

@@ -37,6 +37,29 @@ meeting() {
 	END
 }
 
+@test "caches of stages that run at one time: locked, private, and of an owner and mode" {
+	local step
+	for step in a b; do
+		cat <<-END
+			FROM debian-12 AS $step
+			RUN --mount=type=cache,id=m,target=/m touch /m/$step; for i in \$(seq 600); do [ -e /m/a ] && [ -e /m/b ] && break; sleep 0.1; done
+			RUN --mount=type=cache,target=/l,sharing=locked mkdir /l/mine && sleep 2 && rmdir /l/mine && touch /$step
+			RUN --mount=type=cache,target=/p,sharing=private mkdir /p/mine && sleep 2 && rmdir /p/mine
+		END
+	done >"$src/Dockerfile"
+	cat >>"$src/Dockerfile" <<-END
+		FROM debian-12
+		RUN --mount=type=cache,target=/c,uid=1234,gid=77,mode=0750 --mount=type=tmpfs,target=/t stat -c '%u %g %a' /c /t >/owners
+		RUN --mount=type=cache,target=/c ls -ld /c
+		COPY --from=a /a /
+		COPY --from=b /b /
+		$serve
+	END
+	run -0 push_app "$src" "$app"
+	run -0 berth run "$app" cat /owners
+	assert_equal "$output" $'1234 77 750\n0 0 1777'
+}
+
 @test "stages that do not need each other run at one time, and say which they are" {
 	meeting
 	echo words >"$src/words"

@@ -110,6 +110,8 @@ END
 FROM debian-12 AS build
 RUN --mount=type=cache,target=/cache echo run >>/cache/n; wc -l </cache/n >/lines
 RUN --mount=type=secret,id=TOKEN,required cat /run/secrets/TOKEN >/token
+RUN --mount=type=secret,id=TOKEN,target=/root/.npmrc --mount=type=secret,id=TOKEN,target=/run/secrets/token test "$(cat /root/.npmrc)" = "$(cat /run/secrets/token)" && test "$(ls /run/secrets)" = token
+RUN test ! -s /root/.npmrc
 RUN --mount=source=input,target=/in/file cat /in/file >/bound
 RUN --mount=type=bind,target=/ctx ls /ctx >/listing
 FROM scratch

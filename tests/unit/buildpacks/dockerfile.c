@@ -305,6 +305,27 @@ static void test_mounts(void **state)
 	docker_mount_release(&m);
 	assert_int_equal(docker_mount_parse(&m, "target=/b,bogus=1", &err), -1);
 	assert_string_equal(err.message, "--mount knows no 'bogus'");
+	docker_mount_release(&m);
+	assert_int_equal(
+		docker_mount_parse(&m, "type=cache,target=/c,sharing=locked,uid=10,gid=0,mode=0700",
+				   &err),
+		0);
+	assert_int_equal(m.sharing, DOCKER_LOCKED);
+	assert_true(m.owned);
+	assert_int_equal(m.uid, 10);
+	assert_int_equal(m.mode, 0700);
+	docker_mount_release(&m);
+	assert_int_equal(docker_mount_parse(&m, "type=secret,target=/root/.npmrc", &err), 0);
+	assert_string_equal(m.id, ".npmrc");
+	static const char *const bad[] = {
+		"type=cache,target=/c,sharing=some",  "type=cache,target=/c,uid=-1",
+		"type=cache,target=/c,gid=65536",     "type=cache,target=/c,mode=08",
+		"type=cache,target=/c,mode=10000",    "type=cache,target=/c,uid=",
+		"type=cache,target=/c,from=debian-12"};
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		docker_mount_release(&m);
+		assert_int_equal(docker_mount_parse(&m, bad[i], &err), -1);
+	}
 }
 
 static void test_patterns(void **state)

@@ -42,7 +42,13 @@ static void fill(struct container_spec *s)
 					 .net_from = 1ull << 33,
 					 .time_ms = 60000};
 	container_spec_add_mount(s, SPEC_MOUNT_CACHE, "cache-1", "/cache", false);
+	s->mounts[0].owned = true;
+	s->mounts[0].uid = 1000;
+	s->mounts[0].gid = 65535;
+	s->mounts[0].mode = 01777;
 	container_spec_add_mount(s, SPEC_MOUNT_PACKS, "bundled", "/packs/a", true);
+	container_spec_add_mount(s, SPEC_MOUNT_STAGE, "stage-1", "/root/.npmrc", true);
+	s->mounts[2].file = xstrdup("7");
 	s->tty = true;
 	s->rows = 33;
 	s->columns = 65535;
@@ -72,7 +78,13 @@ static void test_round_trip(void **state)
 	assert_string_equal(b.id, a.id);
 	assert_string_equal(b.label, a.label);
 	assert_string_equal(b.argv.v[2], "two\nlines");
-	assert_int_equal(b.n_mounts, 2);
+	assert_int_equal(b.n_mounts, 3);
+	assert_true(b.mounts[0].owned);
+	assert_int_equal(b.mounts[0].uid, 1000);
+	assert_int_equal(b.mounts[0].gid, 65535);
+	assert_int_equal(b.mounts[0].mode, 01777);
+	assert_null(b.mounts[1].file);
+	assert_string_equal(b.mounts[2].file, "7");
 	assert_string_equal(b.user, "app:1000");
 	assert_int_equal(b.stop_signal, 3);
 	assert_int_equal(b.folders.n, 2);
