@@ -49,7 +49,8 @@ int quantity_parse(const struct quantity *q, const char *what, const char *value
 	unsigned long long n;
 	int parsed = q->unit == QUANTITY_CORES ? parse_millis(value, q->max, &n)
 					       : parse_size(value, q->unit, &n);
-	if (parsed < 0 || n < q->min || n > q->max)
+	bool idle = parsed == 0 && n == 0 && q->unit == QUANTITY_CORES;
+	if (parsed < 0 || (n < q->min && !idle) || n > q->max)
 		return error_set(err, ERROR_INVALID, 0, "%s is %s, not '%.40s'", what, q->form,
 				 value);
 	*out = n;

@@ -14,7 +14,8 @@
 struct quantity {
 	const char *form; /* what a value looks like, for the error */
 	unsigned long long min, max;
-	unsigned long long unit; /* of a bare number: QUANTITY_MIB, QUANTITY_CORES, or 1 */
+	/* of a bare number: QUANTITY_MIB, QUANTITY_CORES (0 too: all that are idle), or 1 */
+	unsigned long long unit;
 };
 
 /* VALUE in the smallest unit: bytes, thousandths of a core, pieces. The error calls it WHAT. */

@@ -15,7 +15,8 @@
 
 const struct resource_row resource_rows[] = {
 	{"cpu",
-	 {"a number of cores from 0.01 to 1024, such as 2 or 0.5", 10, 1024000, QUANTITY_CORES},
+	 {"a number of cores from 0.01 to 1024, such as 2 or 0.5, or 0 for all that are idle", 10,
+	  1024000, QUANTITY_CORES},
 	 true},
 	{"memory", {SIZE, 4 * QUANTITY_MIB, TERA, QUANTITY_MIB}, true},
 	{"memory-swap", {SIZE, 4 * QUANTITY_MIB, TERA, QUANTITY_MIB}, false},

@@ -58,8 +58,10 @@ static bool is_below(const char *path, const char *top)
 static int check_place(const char *path, struct error *err)
 {
 	static const char *const whole[] = {"/proc", "/sys", "/dev"};
-	static const char *const itself[] = {"/",    "/app",  "/etc", "/usr",
-					     "/bin", "/sbin", "/lib", "/lib64"};
+	static const char *const itself[] = {
+		"/",        "/app",       "/etc",       "/usr",          "/bin",
+		"/sbin",    "/lib",       "/lib64",     "/usr/bin",      "/usr/sbin",
+		"/usr/lib", "/usr/lib64", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf"};
 	for (size_t i = 0; i < ARRAY_SIZE(whole); i++)
 		if (is_below(path, whole[i]))
 			return error_set(err, ERROR_INVALID, 0,
@@ -186,8 +188,9 @@ static int explain_busy(const char *name, struct error *err)
 {
 	if (err && err->code == ERROR_BUSY)
 		return error_set(err, ERROR_BUSY, 0,
-				 "volume '%s' is in use: stop what mounted it, with 'ps:stop APP' "
-				 "or, when it does so no more, 'ps:restart APP'",
+				 "volume '%s' is in use: stop what mounted it, with 'ps:stop APP', "
+				 "'run:stop APP --all' or, when the app mounts it no more, "
+				 "'ps:restart APP'; or wait for the end of a restore",
 				 name);
 	return -1;
 }

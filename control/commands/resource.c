@@ -84,12 +84,14 @@ static int check_whole(struct context *c, const struct request *rq, const char *
 		       struct error *err)
 {
 	struct spec_limits l = {0};
-	const char *swap = request_value(rq, "--memory-swap");
+	_cleanup_free_ char *swap = NULL;
 	unsigned long long total = 0;
-	if (resource_limits(c, rq->app.id, type, &l, err) < 0)
-		return -1;
-	if (swap && strcmp(swap, CLEAR) != 0 &&
-	    quantity_parse(&resource_rows[1].quantity, "memory-swap", swap, &total, err) < 0)
+	const struct resource_row *row = resource_rows;
+	while (strcmp(row->key, "memory-swap") != 0)
+		row++;
+	if (resource_limits(c, rq->app.id, type, &l, err) < 0 ||
+	    resource_own(c, rq->app.id, RESOURCE_LIMIT, type, row, &swap, err) < 0 ||
+	    (swap && quantity_parse(&row->quantity, row->key, swap, &total, err) < 0))
 		return -1;
 	if (total && total < l.memory)
 		return error_set(err, ERROR_INVALID, 0,

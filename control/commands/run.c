@@ -2,10 +2,12 @@
 /* run..., enter: commands in containers. */
 #include "control/commands/tables.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/quote.h"
 #include "base/random.h"
 #include "control/answer.h"
@@ -56,7 +58,7 @@ static int collect_env(const struct request *rq, struct strvec *out, struct erro
 		const char *pair = str_skip(rq->given.v[i], "--env=");
 		if (!pair)
 			continue;
-		if (!strchr(pair, '='))
+		if (!strchr(pair, '=') || pair[0] == '=')
 			return error_set(err, ERROR_USAGE, 0,
 					 "expected --env KEY=VALUE, not '%.80s'", pair);
 		strvec_push(out, pair);
@@ -177,14 +179,41 @@ static int run_list(struct context *c, struct request *rq, struct error *err)
 	return 0;
 }
 
+static bool is_oneoff(const char *name)
+{
+	return str_starts(name, "run.") || str_starts(name, "cron.");
+}
+
+/* One that is there, or whose log is. */
+static int check_name(struct context *c, const struct request *rq, const char *name,
+		      struct error *err)
+{
+	_cleanup_free_ struct detached *all = NULL;
+	_cleanup_free_ char *id = app_text_id(&rq->app);
+	_cleanup_free_ char *log = instance_lib(c->inst, "logs/%s/%s.log", id, name);
+	size_t n = 0;
+	if (detached_list(c->inst, rq->app.id, &all, &n, err) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(all[i].name, name) == 0)
+			return 0;
+	if (file_exists(AT_FDCWD, log))
+		return 0;
+	return error_set(err, ERROR_NOT_FOUND, 0,
+			 "app '%s' has no one-off '%.80s': 'run:list %s' shows them", rq->app.name,
+			 name, rq->app.name);
+}
+
 static int run_logs(struct context *c, struct request *rq, struct error *err)
 {
 	const char *name = rq->args.n ? rq->args.v[0] : NULL;
 	/* "run" is all of them, "run.12ab" and "cron.12ab34cd" are one */
-	if (name && !str_starts(name, "run.") && !str_starts(name, "cron."))
+	if (name && !is_oneoff(name))
 		return error_set(err, ERROR_USAGE, 0,
 				 "'%.80s' is not the name of a one-off: 'run:list %s' shows them",
 				 name, rq->app.name);
+	if (name && check_name(c, rq, name, err) < 0)
+		return -1;
 	return logview_command(c, rq, name ? name : "run", err);
 }
 
@@ -250,8 +279,9 @@ static int enter(struct context *c, struct request *rq, struct error *err)
 			found = &all[i];
 	}
 	if (!found)
-		return error_set(err, ERROR_NOT_FOUND, 0, "app '%s' has no running process '%.80s'",
-				 rq->app.name, want);
+		return error_set(err, ERROR_NOT_FOUND, 0,
+				 "app '%s' has no running process '%.80s'%s", rq->app.name, want,
+				 is_oneoff(want) ? ": a one-off cannot be entered" : "");
 	if (rq->args.n > 1)
 		strvec_push_all(&argv, rq->args.v + 1);
 	else

@@ -224,6 +224,13 @@ inside() {
 	assert_equal "$status" 137
 	run bssh enter "$APP" web "sh -c 'exit 44'"
 	assert_equal "$status" 44
+	run berth enter "$APP" run.12ab
+	assert_contains "$output" "has no running process 'run.12ab': a one-off cannot be entered"
+	run berth run:logs "$APP" run.12ab
+	[ "$status" -ne 0 ]
+	assert_contains "$output" "has no one-off 'run.12ab'"
+	run berth run -e =b "$APP" env
+	[ "$status" -eq 2 ]
 	run berth enter "$APP" web nosuchprogram
 	assert_contains "$output" "'nosuchprogram': No such file"
 	assert_equal "$(berth enter "$APP" web sh -c 'echo out; echo err >&2' 2>/dev/null)" out

@@ -85,11 +85,17 @@ cgroup_file() {
 	berth resource:limit "$APP" --memory 256
 	local words
 	for words in "--memory much" "--memory 1k" "--cpu -1" "--pids 2" "--memory 512 --memory-swap 300" \
-		"--memory 64m --disk 9999999g" "--process-type a/b --memory 64"; do
+		"--cpu 0.005" "--memory 64m --disk 9999999g" "--process-type a/b --memory 64"; do
 		# shellcheck disable=SC2086
 		run berth resource:limit "$APP" $words
 		[ "$status" -ne 0 ]
 	done
+	# whichever of two that belong together was said before
+	berth resource:limit "$APP" --memory-swap 300
+	run berth resource:limit "$APP" --memory 400
+	[ "$status" -ne 0 ]
+	assert_contains "$output" "at least the memory of 400 MB, not '300'"
+	berth resource:limit "$APP" --memory-swap clear
 	run berth resource:reserve "$APP" --memory 300
 	assert_contains "$output" "the limit is 256 MB"
 	run berth resource:reserve "$APP" --pids 100
@@ -119,6 +125,13 @@ cgroup_file() {
 }
 
 @test "the instance's values hold for apps without their own" {
+	# an app may have all that is idle where others may not
+	berth resource:limit --global --cpu 1
+	berth resource:limit "$APP" --cpu 0
+	berth ps:restart "$APP"
+	assert_equal "$(ps_field web.1 cpu_limit)" null
+	berth resource:limit --global --cpu clear
+	berth resource:limit "$APP" --cpu clear
 	berth resource:limit --global --pids 77
 	berth resource:limit "$APP" --process-type spin --pids 88
 	berth ps:scale "$APP" parent=1 spin=1
