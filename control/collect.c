@@ -49,17 +49,22 @@ struct kept {
 		STRVEC_INIT, STRVEC_INIT, STRVEC_INIT, STRVEC_INIT                                 \
 	}
 
-/* The newest releases that have an image, and always the current one. */
+/* The newest images of each app, by the last release that had them (a release that scales or
+ * configures has its predecessor's), and always the current one. */
 static int load_kept(struct context *c, struct kept *k, struct error *err)
 {
 	_cleanup_stmt_ sqlite3_stmt *stmt = NULL;
 	unsigned long long keep;
 	if (instance_setting_u64(c->inst, "releases", "keep", 1, 1000, KEEP, &keep, err) < 0 ||
 	    db_query(&c->db, &stmt, err,
-		     "SELECT image, tree FROM (SELECT r.*, a.release AS current, row_number() OVER"
-		     " (PARTITION BY r.app ORDER BY r.version DESC) AS place FROM releases r"
-		     " JOIN apps a ON a.id = r.app WHERE r.image IS NOT NULL"
-		     " AND r.status <> 'failed') WHERE place <= ? OR version = current",
+		     "WITH good AS (SELECT app, image, tree, version FROM releases"
+		     " WHERE image IS NOT NULL AND status <> 'failed'),"
+		     " ranked AS (SELECT app, image, row_number() OVER"
+		     " (PARTITION BY app ORDER BY max(version) DESC) AS place FROM good"
+		     " GROUP BY app, image)"
+		     " SELECT DISTINCT g.image, g.tree FROM good g"
+		     " JOIN ranked k ON k.app = g.app AND k.image = g.image"
+		     " JOIN apps a ON a.id = g.app WHERE k.place <= ? OR g.version = a.release",
 		     "i", (int64_t)keep) < 0)
 		return -1;
 	int got;

@@ -163,6 +163,27 @@ end_other() {
 	ip link show "$far" >/dev/null
 }
 
+@test "images are kept for rollback by how many there are, not by releases" {
+	local first i
+	new_app keeps
+	push_app "$dir" "$app"
+	first=$(query "SELECT image FROM releases WHERE app = (SELECT id FROM apps WHERE name = '$app') AND image IS NOT NULL")
+	for i in $(seq 12); do berth config:set "$app" "N=$i"; done
+	echo "# two" >>"$dir/Procfile"
+	push_app "$dir" "$app"
+	berth cleanup
+	[ -e "$TEST_ROOT/lib/images/$first.json" ]
+	berth rollback "$app" v1
+	for i in $(seq 10); do
+		echo "# $i" >>"$dir/Procfile"
+		push_app "$dir" "$app"
+	done
+	berth cleanup
+	[ ! -e "$TEST_ROOT/lib/images/$first.json" ]
+	run -1 berth rollback "$app" v1
+	assert_contains "$output" "v1"
+}
+
 @test "an app that is destroyed while another builds: its image, layers and source are left, then go" {
 	local id image layer source other builds
 	new_app stays
