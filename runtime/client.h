@@ -66,6 +66,10 @@ struct container_status {
 	uint32_t health_failures; /* in a row, those of the start period left out */
 	int health_exit;          /* of the last check: 0 to 255 or HEALTH_TIMED_OUT */
 	char health_text[160];    /* the last line that it printed, without control characters */
+	uint64_t disk; /* bytes written now: of its root or of /tmp, which has more; 0: not known */
+	uint64_t disk_limit;       /* of each */
+	uint64_t net_to, net_from; /* bytes that came to and from it; by the list only */
+	uint64_t net_to_limit, net_from_limit; /* a second; 0: none */
 };
 
 /* Starts a detached container: returns when its program has been executed, or with the error of

@@ -27,17 +27,37 @@ void quota_begin(struct quota *q, const struct cgroup *cgroup)
 	q->last = q->before;
 }
 
-void quota_watch(struct quota *q, pid_t init)
+/* The root tells of the folder that its overlay writes to; both are mounts, which no tenant can
+ * replace. */
+static int open_disk(pid_t init, size_t i)
 {
 	static const char *const places[] = {".", "tmp"};
 	char path[64];
 
-	/* the root tells of the folder that its overlay writes to; both are mounts, which no tenant
-	 * can replace */
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		snprintf(path, sizeof(path), "/proc/%d/root/%s", init, places[i]);
-		q->disks[i] = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	snprintf(path, sizeof(path), "/proc/%d/root/%s", init, places[i]);
+	return open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+uint64_t quota_disk_use(pid_t init)
+{
+	uint64_t most = 0;
+
+	for (size_t i = 0; i < QUOTA_DISKS; i++) {
+		_cleanup_close_ int fd = open_disk(init, i);
+		struct statfs fs;
+
+		if (fd < 0 || fstatfs(fd, &fs) < 0)
+			continue;
+		uint64_t use = (uint64_t)(fs.f_blocks - fs.f_bfree) * (uint64_t)fs.f_bsize;
+		most = use > most ? use : most;
 	}
+	return most;
+}
+
+void quota_watch(struct quota *q, pid_t init)
+{
+	for (size_t i = 0; i < QUOTA_DISKS; i++)
+		q->disks[i] = open_disk(init, i);
 	q->next_ms = clock_ms() + QUOTA_EVERY_MS;
 }
 

@@ -26,11 +26,12 @@ enum quota_hit {
 	QUOTA_LOG = 1 << 3, /* of pace.h */
 };
 #define QUOTA_KINDS 4
+#define QUOTA_DISKS 2
 
 struct quota {
 	const struct cgroup *cgroup;
 	struct cgroup_hits before, last; /* at the start of the run, and at the last look */
-	int disks[2];                    /* the root and /tmp, held for statfs; -1: none */
+	int disks[QUOTA_DISKS];          /* the root and /tmp, held for statfs; -1: none */
 	int64_t next_ms;                 /* clock_ms of the next look; 0: only at the end */
 	int64_t told_ms[QUOTA_KINDS];
 };
@@ -38,6 +39,9 @@ struct quota {
 void quota_init(struct quota *q);
 /* Before a run in CGROUP, which outlives Q. */
 void quota_begin(struct quota *q, const struct cgroup *cgroup);
+/* The bytes that are written where the container with INIT may write: its root or /tmp, which has
+ * more. */
+uint64_t quota_disk_use(pid_t init);
 /* Looks from now on, at the disks of INIT too: a child of the caller that is not reaped. */
 void quota_watch(struct quota *q, pid_t init);
 /* What was hit since the last look and is to be told: enum quota_hit. */

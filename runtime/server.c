@@ -22,6 +22,8 @@
 #include "runtime/layer.h"
 #include "runtime/logfile.h"
 #include "runtime/network.h"
+#include "runtime/quota.h"
+#include "runtime/veth.h"
 #include "runtime/export.h"
 #include "runtime/roster.h"
 #include "runtime/shim.h"
@@ -242,8 +244,9 @@ static int serve_stop(const struct instance *inst, int conn, struct wire_reader 
 	return forget(inst, id, err);
 }
 
-static void fill_usage(struct container_status *s)
+static void fill_usage(const struct instance *inst, struct container_status *s)
 {
+	uint32_t address;
 	struct cgroup cg = CGROUP_INIT;
 	struct cgroup_usage u;
 
@@ -256,9 +259,13 @@ static void fill_usage(struct container_status *s)
 	s->memory = u.memory;
 	s->cpu_us = u.cpu_us;
 	s->pids = u.pids;
+	s->disk = quota_disk_use(s->pid);
+	if (s->address[0] && network_parse(s->address, &address) == 0)
+		veth_traffic(inst, address, &s->net_to, &s->net_from);
 }
 
 struct listing {
+	const struct instance *inst;
 	struct strbuf items;
 	uint32_t n;
 };
@@ -267,7 +274,7 @@ static void add_status(struct container_status *s, void *data)
 {
 	struct listing *l = data;
 
-	fill_usage(s);
+	fill_usage(l->inst, s);
 	status_encode(s, &l->items);
 	l->n++;
 }
@@ -275,7 +282,7 @@ static void add_status(struct container_status *s, void *data)
 static int serve_list(const struct instance *inst, struct wire_reader *r, struct strbuf *out,
 		      struct error *err)
 {
-	struct listing l = {STRBUF_INIT, 0};
+	struct listing l = {inst, STRBUF_INIT, 0};
 	_cleanup_free_ char *prefix = wire_get_str(r, NAME_ID_MAX);
 
 	if (!prefix || !wire_reader_done(r))

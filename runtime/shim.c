@@ -126,6 +126,9 @@ static int prepare(struct shim *s, struct error *err)
 	s->status.memory_limit = s->setup.limits.memory;
 	s->status.cpu_millis = s->setup.limits.cpu_millis;
 	s->status.pids_limit = s->setup.limits.pids;
+	s->status.disk_limit = s->setup.limits.disk;
+	s->status.net_to_limit = s->setup.limits.net_to;
+	s->status.net_from_limit = s->setup.limits.net_from;
 	restart_init(&s->restart, s->spec);
 	if (s->spec->log_app && !s->attached) {
 		_cleanup_free_ char *logs = instance_lib(s->inst, "logs");

@@ -159,6 +159,12 @@ void status_encode(const struct container_status *s, struct strbuf *out)
 	wire_put_u32(out, s->health_failures);
 	wire_put_u32(out, (uint32_t)s->health_exit);
 	wire_put_str(out, s->health_text);
+	wire_put_u64(out, s->disk);
+	wire_put_u64(out, s->disk_limit);
+	wire_put_u64(out, s->net_to);
+	wire_put_u64(out, s->net_from);
+	wire_put_u64(out, s->net_to_limit);
+	wire_put_u64(out, s->net_from_limit);
 }
 
 static void get_text(struct wire_reader *r, char *out, size_t size)
@@ -194,4 +200,10 @@ void status_decode(struct wire_reader *r, struct container_status *out)
 	out->health_failures = wire_get_u32(r);
 	out->health_exit = (int)wire_get_u32(r);
 	get_text(r, out->health_text, sizeof(out->health_text));
+	out->disk = wire_get_u64(r);
+	out->disk_limit = wire_get_u64(r);
+	out->net_to = wire_get_u64(r);
+	out->net_from = wire_get_u64(r);
+	out->net_to_limit = wire_get_u64(r);
+	out->net_from_limit = wire_get_u64(r);
 }

@@ -10,6 +10,7 @@
 #include <linux/veth.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -97,6 +98,30 @@ static void each_link(void *data, int index, const char *name, uint32_t group)
 	(void)group;
 	if (str_starts(name, s->prefix))
 		strvec_push(s->names, name);
+}
+
+static uint64_t counter(const char *link, const char *name)
+{
+	char path[96], text[32];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/sys/class/net/%s/statistics/%s", link, name);
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (n <= 0)
+		return 0;
+	text[n] = '\0';
+	return strtoull(text, NULL, 10);
+}
+
+void veth_traffic(const struct instance *inst, uint32_t addr, uint64_t *to, uint64_t *from)
+{
+	char link[VETH_NAME_MAX];
+
+	veth_name(inst, addr, link);
+	/* the host end sends what comes to the container */
+	*to = counter(link, "tx_bytes");
+	*from = counter(link, "rx_bytes");
 }
 
 int veth_list(unsigned number, struct strvec *out, struct error *err)

@@ -43,6 +43,9 @@ int veth_await(const struct instance *inst, uint32_t addr, struct error *err);
 int veth_limit(const struct instance *inst, int netns_fd, uint32_t addr, uint64_t to, uint64_t from,
 	       struct error *err);
 
+/* The bytes that went to and came from the container; 0 when there is no such link. */
+void veth_traffic(const struct instance *inst, uint32_t addr, uint64_t *to, uint64_t *from);
+
 /* The names of the host ends of the instance with NUMBER, which may be gone. */
 int veth_list(unsigned number, struct strvec *out, struct error *err);
 /* The host end NAME, and with it the other; that there is none is no error. */

@@ -26,9 +26,19 @@ static const struct container_status *find_status(const struct process *all, siz
 	return NULL;
 }
 
-/* Takes a list, twice when anything runs; in CORES what each used of the processor in between. */
+/* What a process used in between two looks, a second: cores, bytes to and from it. */
+struct rates {
+	double cores, to, from;
+};
+
+static double rate(uint64_t then, uint64_t now, double elapsed_us)
+{
+	return now > then ? (double)(now - then) * 1e6 / elapsed_us : 0;
+}
+
+/* Takes a list, twice when anything runs. */
 static int watch(struct context *c, int64_t app, struct process **out, size_t *out_n,
-		 double **out_cores, struct error *err)
+		 struct rates **out_rates, struct error *err)
 {
 	_cleanup_free_ struct process *first = NULL;
 	size_t n = 0;
@@ -43,29 +53,63 @@ static int watch(struct context *c, int64_t app, struct process **out, size_t *o
 	double elapsed = (double)(clock_us() - begin);
 	if (process_list(c->inst, app, out, out_n, err) < 0)
 		return -1;
-	*out_cores = xcalloc(*out_n, sizeof(**out_cores));
+	*out_rates = xcalloc(*out_n, sizeof(**out_rates));
 	for (size_t i = 0; i < *out_n; i++) {
 		const struct container_status *now = &(*out)[i].status;
 		const struct container_status *then = find_status(first, n, now->id);
-		if (then && now->cpu_us > then->cpu_us)
-			(*out_cores)[i] = (double)(now->cpu_us - then->cpu_us) / elapsed;
+		if (then)
+			(*out_rates)[i] =
+				(struct rates){rate(then->cpu_us, now->cpu_us, elapsed) / 1e6,
+					       rate(then->net_to, now->net_to, elapsed),
+					       rate(then->net_from, now->net_from, elapsed)};
 	}
 	return 0;
 }
 
-/* For people: what is used, and of how much. */
-static void add_usage_text(json_t *row, const struct container_status *s, double cores)
+#define MB(bytes) ((double)(bytes) / (1024 * 1024))
+
+/* One direction: "0.4/2.0", or without a limit "0.4". */
+static void add_rate(struct strbuf *out, const char *before, double use, uint64_t limit)
 {
+	strbuf_addf(out, "%s%.1f", before, MB(use));
+	if (limit)
+		strbuf_addf(out, "/%.1f", MB(limit));
+}
+
+/* For people: what is used, and of how much. */
+static void add_usage_text(json_t *row, const struct container_status *s, const struct rates *r)
+{
+	_cleanup_strbuf_ struct strbuf net = STRBUF_INIT;
 	if (s->state != CONTAINER_RUNNING)
 		return;
 	json_object_set_new(row, "memory",
-			    json_sprintf("%.1f/%llu MB", (double)s->memory / (1024 * 1024),
+			    json_sprintf("%.1f/%llu MB", MB(s->memory),
 					 (unsigned long long)(s->memory_limit >> 20)));
-	json_object_set_new(row, "cpu",
-			    s->cpu_millis
-				    ? json_sprintf("%.2f/%.2f", cores, (double)s->cpu_millis / 1000)
-				    : json_sprintf("%.2f", cores));
+	json_object_set_new(
+		row, "cpu",
+		s->cpu_millis ? json_sprintf("%.2f/%.2f", r->cores, (double)s->cpu_millis / 1000)
+			      : json_sprintf("%.2f", r->cores));
+	json_object_set_new(row, "disk",
+			    json_sprintf("%.1f/%llu MB", MB(s->disk),
+					 (unsigned long long)(s->disk_limit >> 20)));
+	add_rate(&net, "", r->to, s->net_to_limit);
+	add_rate(&net, " in ", r->from, s->net_from_limit);
+	json_object_set_new(row, "network", json_sprintf("%s out MB/s", net.data));
 	json_object_set_new(row, "processes", json_sprintf("%u/%u", s->pids, s->pids_limit));
+}
+
+static json_t *limit_or_null(uint64_t bytes)
+{
+	return bytes ? json_integer((json_int_t)bytes) : json_null();
+}
+
+/* Bytes a second. */
+static void add_network(json_t *row, const struct container_status *s, const struct rates *r)
+{
+	json_object_set_new(row, "network_ingress", json_integer((json_int_t)r->to));
+	json_object_set_new(row, "network_ingress_limit", limit_or_null(s->net_to_limit));
+	json_object_set_new(row, "network_egress", json_integer((json_int_t)r->from));
+	json_object_set_new(row, "network_egress_limit", limit_or_null(s->net_from_limit));
 }
 
 /* What its image's HEALTHCHECK says, null when it has none. */
@@ -81,17 +125,17 @@ static void add_health(json_t *row, const struct container_status *s)
 
 static int ps_report(struct context *c, struct request *rq, struct error *err)
 {
-	static const char *const columns[] = {"process", "state",     "release",  "memory",
-					      "cpu",     "processes", "restarts", "started_at",
-					      "health",  NULL};
+	static const char *const columns[] = {"process",    "state",     "release", "memory",
+					      "cpu",        "processes", "disk",    "restarts",
+					      "started_at", "network",   "health",  NULL};
 	const char *shown[ARRAY_SIZE(columns)];
-	bool watched = false;
-	_cleanup_free_ double *cores = NULL;
+	bool watched = false, limited = false;
+	_cleanup_free_ struct rates *rates = NULL;
 	_cleanup_free_ struct process *all = NULL;
 	_cleanup_strvec_ struct strvec leaving = STRVEC_INIT;
 	size_t n = 0;
 	if (leaving_list(c->inst, rq->app.id, &leaving, err) < 0 ||
-	    watch(c, rq->app.id, &all, &n, &cores, err) < 0)
+	    watch(c, rq->app.id, &all, &n, &rates, err) < 0)
 		return -1;
 	json_t *rows = json_array();
 	for (size_t i = 0; i < n; i++) {
@@ -103,16 +147,21 @@ static int ps_report(struct context *c, struct request *rq, struct error *err)
 				    json_string(leaves ? "leaving" : process_state_name(s->state)));
 		json_object_set_new(row, "release",
 				    json_sprintf("v%lld", (long long)all[i].generation));
-		json_object_set_new(row, "memory_mb", json_real((double)s->memory / (1024 * 1024)));
+		json_object_set_new(row, "memory_mb", json_real(MB(s->memory)));
 		json_object_set_new(row, "memory_limit_mb",
 				    json_integer((json_int_t)(s->memory_limit >> 20)));
 		json_object_set_new(row, "cpu_seconds", json_real((double)s->cpu_us / 1e6));
-		json_object_set_new(row, "cpu_cores", json_real(cores[i]));
+		json_object_set_new(row, "cpu_cores", json_real(rates[i].cores));
 		json_object_set_new(row, "cpu_limit",
 				    s->cpu_millis ? json_real((double)s->cpu_millis / 1000)
 						  : json_null());
 		json_object_set_new(row, "pids", json_integer(s->pids));
 		json_object_set_new(row, "pids_limit", json_integer(s->pids_limit));
+		json_object_set_new(row, "disk_mb", json_real(MB(s->disk)));
+		json_object_set_new(row, "disk_limit_mb",
+				    json_integer((json_int_t)(s->disk_limit >> 20)));
+		add_network(row, s, &rates[i]);
+		limited |= s->net_to_limit || s->net_from_limit;
 		json_object_set_new(row, "restarts", json_integer(s->restarts));
 		json_object_set_new(row, "exit_code", json_integer(s->exit_code));
 		json_object_set_new(row, "started_at", listing_time(s->started_us));
@@ -121,13 +170,17 @@ static int ps_report(struct context *c, struct request *rq, struct error *err)
 		json_object_set_new(row, "container", json_string(s->id));
 		json_object_set_new(row, "address", json_string(s->address));
 		if (!request_json(rq))
-			add_usage_text(row, s, cores[i]);
+			add_usage_text(row, s, &rates[i]);
 		json_array_append_new(rows, row);
 	}
 	_cleanup_free_ char *header = xasprintf("App %s processes", rq->app.name);
-	memcpy(shown, columns, sizeof(shown));
-	if (!watched)
-		shown[ARRAY_SIZE(shown) - 2] = NULL;
+	size_t n_shown = 0;
+	for (const char *const *column = columns; *column; column++) {
+		if ((watched || strcmp(*column, "health") != 0) &&
+		    (limited || strcmp(*column, "network") != 0))
+			shown[n_shown++] = *column;
+	}
+	shown[n_shown] = NULL;
 	listing_table(c, rq, header, rows, shown);
 	return 0;
 }

@@ -119,6 +119,14 @@ cgroup_file() {
 	assert_equal "$(ps_field web.1 pids_limit)" 100
 	[[ $(berth ps "$APP") =~ web\.1\ +up\ .*\ [0-9.]+/200\ MB\ +0\.[0-9]+/0\.50\ +[1-9][0-9]*/100\  ]]
 	assert_equal "$(cgroup_file web.1 cpu.max cpu cpu.cfs_quota_us | cut -d' ' -f1)" 50000
+	# what is written and what goes over the network, of which a rate without a limit is not shown
+	refute_contains "$(berth ps "$APP" | head -2)" network
+	berth resource:limit "$APP" --disk 64m --network 10m
+	berth ps:restart "$APP"
+	assert_equal "$(ps_field web.1 disk_limit_mb)" 64
+	assert_equal "$(ps_field web.1 network_ingress_limit)" 10485760
+	berth enter "$APP" web sh -c 'head -c 5000000 /dev/zero >/tmp/some'
+	[[ $(berth ps "$APP") =~ web\.1\ +up\ .*\ 4\.[89]/64\ MB\ .*\ [0-9.]+/10\.0\ in\ [0-9.]+/10\.0\ out\ MB/s ]]
 	berth resource:limit-clear "$APP"
 	berth ps:restart "$APP"
 	assert_equal "$(ps_field web.1 cpu_limit)" null
