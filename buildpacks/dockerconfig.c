@@ -10,7 +10,8 @@
 
 char *dockerconfig_path(const char *folder, const char *path)
 {
-	_cleanup_free_ char *all = *path == '/' ? xstrdup(path) : xasprintf("%s/%s", folder, path);
+	_cleanup_free_ char *all =
+		*path == '/' ? xstrdup(path) : xasprintf("%s/%s", folder ? folder : "", path);
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 
 	for (const char *s = all; *s;) {

@@ -12,7 +12,8 @@
 int dockerconfig_apply(const struct docker_step *step, const struct strvec *words, struct image *im,
 		       bool *own_entrypoint, struct error *err);
 
-/* PATH, absolute or below FOLDER, without ".." and doubled slashes. The caller frees it. */
+/* PATH, absolute or below FOLDER (NULL: the root), without ".." and doubled slashes. The caller
+ * frees it. */
 char *dockerconfig_path(const char *folder, const char *path);
 
 #endif

@@ -53,6 +53,14 @@ static void inherit(struct image *im, const struct image *from)
 			       from->history[i].comment, from->history[i].empty);
 }
 
+/* What a stage on nothing begins with: texts that say nothing, as in every other image. */
+static void start_empty(struct image *im)
+{
+	copy_text(&im->config.user, NULL);
+	copy_text(&im->config.cwd, NULL);
+	copy_text(&im->config.stop_signal, NULL);
+}
+
 /* A stage that exposes ports listens there, and not where the image below did. */
 static void note_port(struct stage_state *s, const struct strvec *words)
 {
@@ -154,6 +162,8 @@ static int start_stage(struct imagework *w, size_t n, struct error *err)
 		if (imagework_image(w, name.data, &im, err) < 0)
 			return imagework_in_line(from, err);
 		inherit(&s->im, im);
+	} else {
+		start_empty(&s->im);
 	}
 	s->im.container = true;
 	return do_triggers(w, n, err);

@@ -116,6 +116,8 @@ RUN --mount=source=input,target=/in/file cat /in/file >/bound
 RUN --mount=type=bind,target=/ctx ls /ctx >/listing
 FROM scratch
 COPY --from=build /lines /token /bound /listing /
+COPY --from=debian-12 /usr/sbin/ldconfig tool/
+RUN ["/tool/ldconfig", "--version"]
 COPY --from=debian-12 / /
 COPY <<'serve.pl' /
 use Socket;
@@ -131,6 +133,7 @@ END
 	assert_contains "$output" "no secret 'TOKEN'"
 	berth config:set "$app" TOKEN=s3cret
 	run -0 push_app "$src" "$app"
+	assert_contains "$output" "ldconfig (" # a program that needs nothing else runs on nothing
 	run -0 berth run "$app" sh -c 'cat /lines /token; echo; cat /bound /listing; ls /in /ctx | wc -l'
 	assert_contains "$output" $'1\ns3cret\nbound\nDockerfile\ninput'
 }

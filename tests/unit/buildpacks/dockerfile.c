@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/strbuf.h"
+#include "buildpacks/dockerconfig.h"
 #include "buildpacks/dockerglob.h"
 #include "buildpacks/dockerignore.h"
 #include "buildpacks/dockermount.h"
@@ -382,6 +383,19 @@ static void test_ignore(void **state)
 	assert_int_equal(dockerignore_parse(&ignore, "/!\n", 3, &err), -1);
 }
 
+static void test_paths(void **state)
+{
+	static const char *const rows[][3] = {
+		{NULL, "a/b", "/a/b"},  {"", "a", "/a"},      {"/", "a", "/a"},
+		{"/x", "./a/", "/x/a"}, {"/x", "../..", "/"}, {"/x", "/a//b", "/a/b"},
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_free_ char *path = dockerconfig_path(rows[i][0], rows[i][1]);
+		assert_string_equal(path, rows[i][2]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -391,6 +405,7 @@ int main(void)
 		cmocka_unit_test(test_limits),   cmocka_unit_test(test_variables),
 		cmocka_unit_test(test_globs),    cmocka_unit_test(test_mounts),
 		cmocka_unit_test(test_patterns), cmocka_unit_test(test_ignore),
+		cmocka_unit_test(test_paths),
 	};
 	return cmocka_run_group_tests_name("dockerfile", tests, NULL, NULL);
 }
