@@ -10,8 +10,10 @@
 
 #include "base/child.h"
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/random.h"
 #include "buildpacks/buildstep.h"
+#include "buildpacks/copywire.h"
 #include "buildpacks/environment.h"
 #include "runtime/client.h"
 
@@ -339,4 +341,27 @@ int imagecopy_run(const struct build *b, const struct imagecopy *copy, const cha
 	end_release(&e[0]);
 	end_release(&e[1]);
 	return result;
+}
+
+int imagecopy_folder(const struct build *b, const struct imagecopy *copy, const char *upper,
+		     struct error *err)
+{
+	/* what a sender says of a folder with nothing in it: needs no container to say it */
+	static const struct copy_head said[] = {{.kind = COPY_FROM_FOLDER}, {.kind = COPY_END}};
+	_cleanup_(end_release) struct end e = END_INIT;
+	_cleanup_spec_ struct container_spec receiver;
+	int ends[2];
+
+	fill_receiver(b, copy, upper, &receiver);
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "make a pipe");
+	int result = file_write_all(ends[1], said, sizeof(said), err);
+	close(ends[1]);
+	if (result < 0) {
+		close(ends[0]);
+		return -1;
+	}
+	if (start(b, &receiver, ends[0], -1, &e, err) < 0 || wait_all(b, &e, 1, -1, NULL, err) < 0)
+		return -1;
+	return check(b, &e, err);
 }

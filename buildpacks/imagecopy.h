@@ -43,6 +43,10 @@ int imagecopy_digest(const struct build *b, const struct imagecopy *copy, char o
 int imagecopy_run(const struct build *b, const struct imagecopy *copy, const char *upper,
 		  struct error *err);
 
+/* The same for a layer with no more than the folder copy->to. */
+int imagecopy_folder(const struct build *b, const struct imagecopy *copy, const char *upper,
+		     struct error *err);
+
 /* A container of a build: SPEC_STEP, with what every one has. */
 void imagecopy_spec(const struct build *b, const struct strvec *layers, const char *upper,
 		    struct container_spec *spec);

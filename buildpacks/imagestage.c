@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "buildpacks/dockerconfig.h"
 #include "buildpacks/imageadd.h"
+#include "buildpacks/imagefolder.h"
 #include "buildpacks/imagerun.h"
 #include "buildpacks/say.h"
 
@@ -82,43 +83,68 @@ static void say_what(struct imagework *w, const struct docker_step *step)
 		say_step(w->b->out, "Step %u/%u : %.200s", w->step, w->n_steps, step->text);
 }
 
+static int declare(struct imagework *w, struct stage_state *s, const struct docker_step *step,
+		   struct error *err)
+{
+	_cleanup_strvec_ struct strvec vars = STRVEC_INIT;
+
+	imagework_visible(s, &vars);
+	return imagework_declare(w, step, &vars, &w->globals, &s->args, err);
+}
+
+/* What STEP says of how the image starts. */
+static int configure(struct imagework *w, struct stage_state *s, const struct docker_step *step,
+		     struct error *err)
+{
+	_cleanup_strvec_ struct strvec vars = STRVEC_INIT, words = STRVEC_INIT;
+
+	imagework_visible(s, &vars);
+	if (imagework_words(w, step, &vars, &words, err) < 0 ||
+	    dockerconfig_apply(step, &words, &s->im, &s->own_entrypoint, err) < 0)
+		return -1;
+	if (step->op == DOCKER_EXPOSE)
+		note_port(s, &words);
+	return 0;
+}
+
+static bool is_layer(const struct docker_step *step)
+{
+	return step->op == DOCKER_RUN || step->op == DOCKER_COPY || step->op == DOCKER_ADD;
+}
+
+static int make_layer(struct imagework *w, size_t n, const struct docker_step *step,
+		      bool *out_cached, struct error *err)
+{
+	if (step->op == DOCKER_RUN)
+		return imagerun_do(w, n, step, out_cached, err);
+	if (step->op == DOCKER_WORKDIR)
+		return imagefolder_do(w, n, out_cached, err);
+	return imageadd_do(w, n, step, out_cached, err);
+}
+
 static int do_step(struct imagework *w, size_t n, const struct docker_step *step, struct error *err)
 {
 	struct stage_state *s = &w->stages[n];
 	int64_t start = clock_ms();
-	bool layer = step->op == DOCKER_RUN || step->op == DOCKER_COPY || step->op == DOCKER_ADD;
-	bool cached = false;
-	int result;
+	bool layer = is_layer(step), cached = false;
 
 	say_what(w, step);
-	if (layer && w->replay) {
+	if (step->op == DOCKER_ARG)
+		return declare(w, s, step, err);
+	if (!layer && configure(w, s, step, err) < 0)
+		return imagework_in_line(step, err);
+	layer |= step->op == DOCKER_WORKDIR && !str_equal(s->im.config.cwd, "/");
+	if (layer && w->replay)
 		imagework_use(w, &s->im, w->replay->v[w->replayed++]);
-		image_add_step(&s->im, "", step->text, "", false);
-		return 0;
-	}
-	if (step->op == DOCKER_RUN) {
-		result = imagerun_do(w, n, step, &cached, err);
-	} else if (layer) {
-		result = imageadd_do(w, n, step, &cached, err);
-	} else {
-		_cleanup_strvec_ struct strvec vars = STRVEC_INIT, words = STRVEC_INIT;
-		imagework_visible(s, &vars);
-		if (step->op == DOCKER_ARG)
-			return imagework_declare(w, step, &vars, &w->globals, &s->args, err);
-		result = imagework_words(w, step, &vars, &words, err);
-		if (result == 0)
-			result = dockerconfig_apply(step, &words, &s->im, &s->own_entrypoint, err);
-		if (result == 0 && step->op == DOCKER_EXPOSE)
-			note_port(s, &words);
-	}
-	if (result < 0)
+	else if (layer && make_layer(w, n, step, &cached, err) < 0)
 		return imagework_in_line(step, err);
 	image_add_step(&s->im, "", step->text, "", !layer);
-	if (layer)
-		strvec_push(&w->made, s->im.layers.v[0] + strlen("layer/"));
-	if (layer && cached)
+	if (!layer || w->replay)
+		return 0;
+	strvec_push(&w->made, s->im.layers.v[0] + strlen("layer/"));
+	if (cached)
 		say_detail(w->b->out, "Cached");
-	else if (layer)
+	else
 		say_detail(w->b->out, "Done in %.2f s", (double)(clock_ms() - start) / 1000);
 	return 0;
 }

@@ -67,6 +67,8 @@ COPY <<"one" two/
 as $it is
 one
 USER me
+WORKDIR /made/deep
+WORKDIR /srv
 RUN id -un >/tmp/who
 EXPOSE 8080
 CMD exec python3 -m http.server 8080
@@ -83,6 +85,9 @@ END
 	[ "$(http_status "$(host_of "$app")" /private.txt)" = 404 ]
 	run -0 berth run "$app" sh -c 'stat -c "%U %a" greeting.txt; cat /tmp/who; ls /tmp/kept; id -u'
 	assert_equal "$output" $'me 640\nme\nx\n1234'
+	# a WORKDIR is there when nothing ran in it, and its user's; one that was there is as before
+	run -0 berth run "$app" stat -c '%U %a' /made /made/deep /srv
+	assert_equal "$output" $'me 755\nme 755\nroot 755'
 	# one changed file: what does not depend on it is taken from the cache
 	echo changed >"$src/web/index.html"
 	run -0 push_app "$src" "$app"
