@@ -6,7 +6,8 @@
 
 #include "buildpacks/imagework.h"
 
-/* Marks what w->last needs, numbers the steps and gets the images that are named. */
+/* Marks what w->last needs, numbers the steps (those of ONBUILD too) and gets the images that are
+ * named. */
 int imageneed_find(struct imagework *w, struct error *err);
 /* Whether all that stage N needs is built. */
 bool imageneed_is_ready(const struct imagework *w, size_t stage);

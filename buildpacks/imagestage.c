@@ -149,7 +149,7 @@ static int do_step(struct imagework *w, size_t n, const struct docker_step *step
 	return 0;
 }
 
-/* What the image below asks its children to do. */
+/* What the image or stage below asks its children to do. */
 static int do_triggers(struct imagework *w, size_t n, struct error *err)
 {
 	struct strvec triggers = w->stages[n].im.config.onbuild;
@@ -161,7 +161,6 @@ static int do_triggers(struct imagework *w, size_t n, struct error *err)
 		result = docker_step_trigger(triggers.v[i], &step, err);
 		if (result < 0)
 			break;
-		w->n_steps++;
 		result = do_step(w, n, &step, err);
 		docker_step_release(&step);
 	}
@@ -181,7 +180,6 @@ static int start_stage(struct imagework *w, size_t n, struct error *err)
 	long other = dockerfile_stage(&w->f, name.data, n, false);
 	if (other >= 0) {
 		inherit(&s->im, &w->stages[other].im);
-		strvec_release(&s->im.config.onbuild);
 		copy_list(&s->args, &w->stages[other].args);
 	} else if (!str_equal(name.data, DOCKERFILE_SCRATCH)) {
 		const struct image *im;

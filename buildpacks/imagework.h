@@ -21,6 +21,7 @@ struct stage_state {
 	bool needed, done, own_entrypoint, own_port;
 	bool *needs; /* for each stage whether this one needs it */
 	unsigned first_step;
+	unsigned n_triggers; /* steps that what it is built on asks of it (ONBUILD) */
 	struct image im;
 	struct strvec args; /* "K=V" */
 };

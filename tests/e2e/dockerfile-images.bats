@@ -79,13 +79,21 @@ teardown() {
 	berth image:export "$app" | berth image:import base:onbuild
 	berth image:info base:onbuild --format json | jq -e . >/dev/null
 	echo "the page" >"$src/page"
-	printf 'FROM base:onbuild\nUSER app\n' >"$src/Dockerfile"
+	cat >"$src/Dockerfile" <<-END
+		FROM base:onbuild AS other
+		FROM base:onbuild AS own
+		ONBUILD COPY --from=other /srv/page /srv/other
+		ONBUILD RUN echo two >/srv/two
+		FROM own
+		USER app
+	END
 	berth apps:create "$app-b"
 	berth builder-dockerfile:set "$app-b" build-args WORD=given
 	run -0 push_app "$src" "$app-b"
-	assert_contains "$output" "COPY --chown=app page /srv/page"
-	run -0 berth run "$app-b" 'cat /srv/built; stat -c %U /srv/page'
-	assert_equal "$output" $'given the page\napp'
+	assert_contains "$output" "[other] Step 2/14 : COPY --chown=app page /srv/page"
+	assert_contains "$output" "[stage 2] Step 13/14 : RUN echo two"
+	run -0 berth run "$app-b" 'cat /srv/built; stat -c %U /srv/page; cat /srv/other /srv/two'
+	assert_equal "$output" $'given the page\napp\nthe page\ntwo'
 	# not again for who builds on that
 	berth image:export "$app-b" | berth image:import base:child
 	printf 'FROM base:child\n' >"$src/Dockerfile"
