@@ -116,15 +116,15 @@ static void add_part(struct dockerline *out, const char *start, const char *begi
 	strbuf_add(&out->text, begin, (size_t)(end - begin));
 }
 
-/* Whether the line ends in an escape that continues it; *END then is before that. A doubled one
- * too: so does Docker. */
+/* Whether the line ends in an escape that continues it; *END then is before that. One that has
+ * another before it does not (BuildKit, frontend/dockerfile/parser). */
 static bool continues(const char *begin, const char **end, char escape)
 {
 	const char *last = *end;
 
 	while (last > begin && is_blank(last[-1]))
 		last--;
-	if (last == begin || last[-1] != escape)
+	if (last == begin || last[-1] != escape || (last - begin > 1 && last[-2] == escape))
 		return false;
 	*end = last - 1;
 	return true;

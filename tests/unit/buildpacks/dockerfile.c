@@ -69,12 +69,18 @@ static void test_stages(void **state)
 
 static void test_lines(void **state)
 {
-	_cleanup_dockerfile_ struct dockerfile f, back;
+	_cleanup_dockerfile_ struct dockerfile f, doubled, back;
 	(void)state;
 	good(&f, "FROM x\r\nRUN a \\\r\n  # no\r\n\r\n   && b \\  \n && c\nENV A=1 \\\n  B=2\n");
 	is_words(&f.stages[0].steps[0], 1, "a    && b  && c");
 	assert_int_equal(f.stages[0].steps[0].line, 2);
 	is_words(&f.stages[0].steps[1], 2, "A=1", "B=2");
+	/* a doubled escape is a character */
+	good(&doubled, "FROM x\nENV A=x\\\\\nENV B=y\\\\  \nRUN c \\\n \\\n d\n");
+	assert_int_equal(doubled.stages[0].n_steps, 3);
+	is_words(&doubled.stages[0].steps[0], 1, "A=x\\\\");
+	is_words(&doubled.stages[0].steps[1], 1, "B=y\\\\");
+	is_words(&doubled.stages[0].steps[2], 1, "c   d");
 	good(&back, "# escape=`\nFROM x\nRUN a \\`\n d\n");
 	assert_int_equal(back.escape, '`');
 	is_words(&back.stages[0].steps[0], 1, "a \\ d");
