@@ -7,16 +7,18 @@
 #include "base/cleanup.h"
 #include "base/strbuf.h"
 
+#define BLANK " \t\r"
+
 struct heredoc {
-	size_t length; /* of "<<-'NAME'" */
+	size_t length; /* of "3<<-'NAME'" */
 	char *name;
 	bool strip, quoted;
 };
 
-/* Whether a heredoc begins at S, and which. */
+/* Whether the word that begins at S is one for a heredoc, and which. */
 static bool find_heredoc(const char *s, struct heredoc *out)
 {
-	const char *at = s;
+	const char *at = s + strspn(s, "0123456789");
 
 	if (!(at = str_skip(at, "<<")) || *at == '<')
 		return false;
@@ -31,6 +33,9 @@ static bool find_heredoc(const char *s, struct heredoc *out)
 	if (len == 0 || (quote && at[len] != quote))
 		return false;
 	out->quoted = quote != '\0';
+	/* what ends a word for the shell; "1 <<20))" is arithmetic */
+	if (!strchr(BLANK ";&|>", at[len + out->quoted]))
+		return false;
 	out->name = xstrndup(at, len);
 	out->length = (size_t)(at - s) + len + out->quoted;
 	return true;
@@ -40,14 +45,18 @@ int dockerdoc_read(struct docker_step *step, struct dockerlines *lines, const ch
 		   size_t *out_at, struct error *err)
 {
 	const char *begin = s;
+	bool word = true; /* one begins here */
 
 	for (char quote = '\0'; *s; s++) {
 		struct heredoc h = {.name = NULL};
 		if (*s == escape && s[1] && quote != '\'') {
 			s++;
-		} else if (quote || *s == '\'' || *s == '"') {
+			word = false;
+			continue;
+		}
+		if (quote || *s == '\'' || *s == '"') {
 			quote = !quote ? *s : *s == quote ? '\0' : quote;
-		} else if (*s == '<' && find_heredoc(s, &h)) {
+		} else if (word && find_heredoc(s, &h)) {
 			_cleanup_free_ char *name = h.name;
 			_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 			*out_at = (size_t)(s - begin);
@@ -59,11 +68,19 @@ int dockerdoc_read(struct docker_step *step, struct dockerlines *lines, const ch
 			step->docs[step->n_docs++] = (struct docker_doc){
 				TAKE_PTR(name), strbuf_detach(&text), !h.quoted};
 			s += h.length - 1;
-		} else if (*s == '<' && str_starts(s, "<<<")) {
-			s += 2;
 		}
+		word = strchr(BLANK, *s);
 	}
 	return 0;
+}
+
+bool dockerdoc_is(const char *word)
+{
+	struct heredoc h = {.name = NULL};
+	bool is = find_heredoc(word, &h);
+
+	free(h.name);
+	return is;
 }
 
 void dockerdoc_join(struct docker_step *step)

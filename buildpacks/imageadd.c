@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/strbuf.h"
 #include "buildpacks/dockerconfig.h"
+#include "buildpacks/dockerdoc.h"
 #include "buildpacks/dockermode.h"
 #include "buildpacks/dockersource.h"
 #include "buildpacks/imagecopy.h"
@@ -52,7 +53,7 @@ static int add_docs(const struct imagework *w, const struct docker_step *step,
 		return -1;
 	copy->docs = a->docs.id;
 	for (size_t i = 0; i < copy->sources.n && next < step->n_docs; i++) {
-		if (!str_starts(step->words.v[i], "<<"))
+		if (!dockerdoc_is(step->words.v[i]))
 			continue;
 		const struct docker_doc *doc = &step->docs[next++];
 		_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;

@@ -9,6 +9,7 @@
 
 #include "base/strbuf.h"
 #include "buildpacks/dockerconfig.h"
+#include "buildpacks/dockerdoc.h"
 #include "buildpacks/dockerglob.h"
 #include "buildpacks/dockerignore.h"
 #include "buildpacks/dockermount.h"
@@ -116,9 +117,11 @@ static void test_heredocs(void **state)
 	_cleanup_dockerfile_ struct dockerfile f;
 	(void)state;
 	good(&f, "FROM x\nRUN <<EOF\necho a\n# kept\nEOF\nRUN cat <<-X >y && z\n\tb\n\tX\n"
-		 "COPY <<one <<-'two' /d/\n$a\none\n\t$b\ntwo\nRUN cat <<<word\nRUN d\n");
+		 "COPY <<one <<-'two' /d/\n$a\none\n\t$b\ntwo\nRUN cat <<<word\nRUN d\n"
+		 "RUN echo $((1<<20)) $((1 <<20)) $((1 << 2)) a<<b <<c<<d \\ <<e\n"
+		 "RUN cat 0<<E; e\nx\nE\n");
 	const struct docker_step *s = f.stages[0].steps;
-	assert_int_equal(f.stages[0].n_steps, 5);
+	assert_int_equal(f.stages[0].n_steps, 7);
 	is_words(&s[0], 1, "echo a\n# kept\n");
 	is_words(&s[1], 1, "cat <<-X >y && z\nb\nX\n");
 	assert_int_equal(s[2].n_docs, 2);
@@ -129,6 +132,11 @@ static void test_heredocs(void **state)
 	assert_false(s[2].docs[1].expand);
 	is_words(&s[3], 1, "cat <<<word");
 	is_words(&s[4], 1, "d");
+	/* what is in a word, or no whole one, is the shell's alone */
+	is_words(&s[5], 1, "echo $((1<<20)) $((1 <<20)) $((1 << 2)) a<<b <<c<<d \\ <<e");
+	is_words(&s[6], 1, "cat 0<<E; e\nx\nE\n");
+	assert_true(dockerdoc_is("<<-'a.b'"));
+	assert_false(dockerdoc_is("a<<b"));
 }
 
 static void test_errors(void **state)
