@@ -110,7 +110,7 @@ unit-build: $(UNIT)
 unit: unit-build
 	@for t in $(UNIT); do $$t || exit 1; done
 
-# everything once with clang, ready for its fuzzer: tests/fuzz/NOUN.c names its room in the first
+# everything once with clang, ready for its fuzzer: tests/fuzz/NOUN.c names its rooms in the first
 # line, corpora are in tests/fuzz/corpus/NOUN
 CLANG ?= clang
 FUZZ_SAN := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined \
@@ -131,7 +131,7 @@ $(foreach r,$(ROOMS),$(eval $(call clang_room,$(r))))
 clang: $(CLANG_SOURCES:%.c=$(B)/clang/%.o)
 
 FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/*.c))
-fuzz_room = $(firstword $(shell sed -n '1,3s,.*/\* room: \([a-z]*\).*,\1,p' $(1)) base)
+fuzz_room = $(or $(shell sed -n '1,3s,.*/\* room: \([a-z ]*[a-z]\).*,\1,p' $(1)),base)
 define fuzz_target
 $(B)/fuzz/$(1): tests/fuzz/$(1).c $(foreach r,$(sort $(call fuzz_room,tests/fuzz/$(1).c) instance base),$(B)/clang/lib$(r).a)
 	@mkdir -p $$(@D)

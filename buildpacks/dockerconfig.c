@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/strbuf.h"
 
@@ -63,27 +64,41 @@ static void set_program(struct strvec *to, const struct docker_step *step,
 	strvec_push_all(to, words->v);
 }
 
-/* "80", "80/udp", "8000-8010". */
-static int expose(struct image *im, const char *text, struct error *err)
-{
-	size_t len = strcspn(text, "/");
-	_cleanup_free_ char *numbers = xstrndup(text, len);
-	_cleanup_free_ char *proto = xstrdup(text[len] ? text + len + 1 : "tcp");
+struct ports {
 	unsigned long long low, high;
+	char proto[5];
+};
+
+/* "80", "80/udp", "8000-8010". */
+static int parse_ports(const char *text, struct ports *out, struct error *err)
+{
+	static const char *const protos[] = {"tcp", "udp", "sctp"};
+	size_t len = strcspn(text, "/"), i = 0;
+	_cleanup_free_ char *numbers = xstrndup(text, len);
+	const char *proto = text[len] ? text + len + 1 : "tcp";
 	char *dash = strchr(numbers, '-');
 
-	for (char *p = proto; *p; p++)
-		*p = (char)tolower((unsigned char)*p);
 	if (dash)
 		*dash = '\0';
-	if (str_to_u64(numbers, 1, 65535, &low) < 0 ||
-	    str_to_u64(dash ? dash + 1 : numbers, low, 65535, &high) < 0 ||
-	    high - low >= PORTS_MAX ||
-	    (!str_equal(proto, "tcp") && !str_equal(proto, "udp") && !str_equal(proto, "sctp")))
+	while (i < ARRAY_SIZE(protos) && strcasecmp(protos[i], proto) != 0)
+		i++;
+	if (i == ARRAY_SIZE(protos) || str_to_u64(numbers, 1, 65535, &out->low) < 0 ||
+	    str_to_u64(dash ? dash + 1 : numbers, out->low, 65535, &out->high) < 0 ||
+	    out->high - out->low >= PORTS_MAX)
 		return error_set(err, ERROR_INVALID, 0,
 				 "EXPOSE takes a port such as 8080 or 53/udp, not '%.40s'", text);
-	for (; low <= high; low++) {
-		_cleanup_free_ char *port = xasprintf("%llu/%s", low, proto);
+	snprintf(out->proto, sizeof(out->proto), "%s", protos[i]);
+	return 0;
+}
+
+static int expose(struct image *im, const char *text, struct error *err)
+{
+	struct ports ports;
+
+	if (parse_ports(text, &ports, err) < 0)
+		return -1;
+	for (; ports.low <= ports.high; ports.low++) {
+		_cleanup_free_ char *port = xasprintf("%llu/%s", ports.low, ports.proto);
 		push_new(&im->config.ports, port);
 	}
 	return 0;
@@ -117,6 +132,20 @@ static int parse_time(const char *text, int64_t *out, struct error *err)
 	return 0;
 }
 
+/* The option NAME of a HEALTHCHECK. */
+static int parse_health(const char *name, const char *value, int64_t *out, struct error *err)
+{
+	unsigned long long n;
+
+	if (!str_equal(name, "retries"))
+		return parse_time(value, out, err) < 0 ? error_wrap(err, "HEALTHCHECK --%s", name)
+						       : 0;
+	if (str_to_u64(value, 0, 1000, &n) < 0)
+		return error_set(err, ERROR_INVALID, 0, "HEALTHCHECK --retries=%.40s", value);
+	*out = (int64_t)n;
+	return 0;
+}
+
 static int set_health(const struct docker_step *step, const struct strvec *words, struct image *im,
 		      struct error *err)
 {
@@ -124,21 +153,17 @@ static int set_health(const struct docker_step *step, const struct strvec *words
 	const struct {
 		const char *name;
 		int64_t *to;
-	} times[] = {{"interval", &h.interval},
-		     {"timeout", &h.timeout},
-		     {"start-period", &h.start_period},
-		     {"start-interval", &h.start_interval}};
-	const char *retries = docker_step_option(step, "retries");
-	unsigned long long n = 0;
+	} options[] = {{"interval", &h.interval},
+		       {"timeout", &h.timeout},
+		       {"start-period", &h.start_period},
+		       {"start-interval", &h.start_interval},
+		       {"retries", &h.retries}};
 
-	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
-		const char *value = docker_step_option(step, times[i].name);
-		if (value && parse_time(value, times[i].to, err) < 0)
-			return error_wrap(err, "HEALTHCHECK --%s", times[i].name);
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+		const char *value = docker_step_option(step, options[i].name);
+		if (value && parse_health(options[i].name, value, options[i].to, err) < 0)
+			return -1;
 	}
-	if (retries && str_to_u64(retries, 0, 1000, &n) < 0)
-		return error_set(err, ERROR_INVALID, 0, "HEALTHCHECK --retries=%.40s", retries);
-	h.retries = (int64_t)n;
 	if (!str_equal(words->v[0], "NONE") || words->n > 1)
 		strvec_push(&h.test, step->exec ? "CMD" : "CMD-SHELL");
 	strvec_push_all(&h.test, words->v);
@@ -147,12 +172,36 @@ static int set_health(const struct docker_step *step, const struct strvec *words
 	return 0;
 }
 
+static int check_signal(const char *name, struct error *err)
+{
+	return image_config_signal(name)
+		       ? 0
+		       : error_set(err, ERROR_INVALID, 0, "STOPSIGNAL: no signal '%.40s'", name);
+}
+
 static int set_signal(struct image *im, const char *name, struct error *err)
 {
-	if (!image_config_signal(name))
-		return error_set(err, ERROR_INVALID, 0, "STOPSIGNAL: no signal '%.40s'", name);
+	if (check_signal(name, err) < 0)
+		return -1;
 	replace(&im->config.stop_signal, name);
 	return 0;
+}
+
+int dockerconfig_check(enum docker_op op, const char *option, const char *value, struct error *err)
+{
+	struct ports ports;
+	int64_t n;
+
+	switch (op) {
+	case DOCKER_EXPOSE:
+		return parse_ports(value, &ports, err);
+	case DOCKER_HEALTHCHECK:
+		return parse_health(option, value, &n, err);
+	case DOCKER_STOPSIGNAL:
+		return check_signal(value, err);
+	default:
+		return 0;
+	}
 }
 
 static void set_entrypoint(const struct docker_step *step, const struct strvec *words,

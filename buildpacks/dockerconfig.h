@@ -12,6 +12,10 @@
 int dockerconfig_apply(const struct docker_step *step, const struct strvec *words, struct image *im,
 		       bool *own_entrypoint, struct error *err);
 
+/* Whether VALUE, a word of such an instruction that needs no expansion, or what its OPTION has, is
+ * one that dockerconfig_apply takes. */
+int dockerconfig_check(enum docker_op op, const char *option, const char *value, struct error *err);
+
 /* PATH, absolute or below FOLDER (NULL: the root), without ".." and doubled slashes. The caller
  * frees it. */
 char *dockerconfig_path(const char *folder, const char *path);

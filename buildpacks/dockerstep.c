@@ -6,6 +6,7 @@
 #include <strings.h>
 #include <jansson.h>
 
+#include "buildpacks/dockerconfig.h"
 #include "buildpacks/dockerdoc.h"
 #include "buildpacks/dockermode.h"
 #include "buildpacks/dockermount.h"
@@ -13,6 +14,8 @@
 #include "buildpacks/dockervar.h"
 
 #define BLANK " \t\r"
+/* what has one of these is known only when it is expanded */
+#define EXPANDED "$\"'\\`"
 
 /* How the arguments of an instruction are read. */
 enum form {
@@ -138,6 +141,8 @@ static int push_word(const struct reader *r, const char *at, size_t len)
 			     DOCKERSTEP_WORDS_MAX);
 	if (dockervar_expand(&how, word, &ignored, &failed, &why) < 0)
 		return wrong(r, at + failed, "%s", why.message);
+	if (!strpbrk(word, EXPANDED) && dockerconfig_check(r->row->op, NULL, word, &why) < 0)
+		return wrong(r, at, "%s", why.message);
 	strvec_push(&r->step->words, word);
 	return 0;
 }
@@ -416,8 +421,7 @@ static int check_option(const struct reader *r, const char *at, const char *name
 		docker_mount_release(&m);
 		return result < 0 ? wrong(r, at, "%s", why.message) : 0;
 	}
-	/* what has variables or quotes is known only when they are */
-	if (str_equal(name, "chmod") && !strpbrk(value, "$\"'\\`")) {
+	if (str_equal(name, "chmod") && !strpbrk(value, EXPANDED)) {
 		size_t offset = 0;
 		const char *what = docker_mode_check(value, &offset);
 		return what ? wrong(r, at + strlen("--chmod=") + offset, "--chmod: %s", what) : 0;
@@ -427,6 +431,9 @@ static int check_option(const struct reader *r, const char *at, const char *name
 			     value);
 	if (str_equal(name, "network") && !str_equal(value, "default") && !str_equal(value, "none"))
 		return wrong(r, at, "--network is default or none, not '%.40s'", value);
+	if (r->row->op == DOCKER_HEALTHCHECK &&
+	    dockerconfig_check(DOCKER_HEALTHCHECK, name, value, &why) < 0)
+		return wrong(r, at, "%s", why.message);
 	return 0;
 }
 

@@ -1,4 +1,4 @@
-/* room: buildpacks */
+/* room: buildpacks runtime */
 /* SPDX-License-Identifier: MIT */
 #include "buildpacks/dockerfile.h"
 

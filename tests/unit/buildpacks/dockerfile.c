@@ -95,7 +95,8 @@ static void test_forms(void **state)
 		 "ENV A the  rest\nENV B=\"x y\" C='$z'\nCOPY [\"a b\", \"/c\"]\n"
 		 "HEALTHCHECK --interval=3s CMD curl x\nhealthcheck none\nARG P Q=1\n"
 		 "LABEL \"a b\"=c\nMAINTAINER Me <me@example.org>\nVOLUME /a /b\n"
-		 "SHELL [\"/bin/bash\", \"-c\"]\nONBUILD COPY . /app\n");
+		 "SHELL [\"/bin/bash\", \"-c\"]\nONBUILD COPY . /app\n"
+		 "EXPOSE $P 80/UDP \"$Q\" 8000-8010\nSTOPSIGNAL ${S:-FOO}\n");
 	const struct docker_step *s = f.stages[0].steps;
 	assert_true(s[0].exec);
 	is_words(&s[0], 2, "a b", "c");
@@ -110,6 +111,7 @@ static void test_forms(void **state)
 	is_words(&s[7], 1, "NONE");
 	is_words(&s[8], 2, "P", "Q=1");
 	is_words(&s[13], 1, "COPY . /app");
+	is_words(&s[14], 4, "$P", "80/UDP", "\"$Q\"", "8000-8010");
 }
 
 static void test_heredocs(void **state)
@@ -182,6 +184,14 @@ static void test_errors(void **state)
 	    "line 2, column 20: --keep-git-dir is not for a repository over ssh");
 	bad("FROM x\nADD --parents a b\n", "ADD knows no option '--parents'");
 	bad("FROM x\nHEALTHCHECK curl\n", "expected 'HEALTHCHECK CMD");
+	bad("FROM x\nEXPOSE 80 abc\n", "line 2, column 11: EXPOSE takes a port");
+	bad("FROM x\nEXPOSE 80:80\n", "line 2, column 8: EXPOSE takes a port");
+	bad("FROM x\nEXPOSE 80/icmp\n", "not '80/icmp'");
+	bad("FROM x\nHEALTHCHECK --interval=zz CMD a\n",
+	    "line 2, column 13: HEALTHCHECK --interval: a time is written as");
+	bad("FROM x\nHEALTHCHECK --retries=-1 CMD a\n", "column 13: HEALTHCHECK --retries=-1");
+	bad("FROM x\nRUN a\nSTOPSIGNAL FOO\n", "line 3, column 12: STOPSIGNAL: no signal 'FOO'");
+	bad("FROM x\nONBUILD EXPOSE a\n", "line 2, column 16: EXPOSE takes a port");
 	bad("# escape=x\nFROM x\n", "the escape character is");
 }
 
