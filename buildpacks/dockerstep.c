@@ -59,7 +59,7 @@ static const struct row {
 
 /* One instruction being read. */
 struct reader {
-	struct dockerlines *lines; /* for heredocs; NULL: none may come */
+	struct dockerlines *lines; /* for heredocs */
 	const struct dockerline *line;
 	const struct row *row;
 	char escape;
@@ -243,7 +243,7 @@ static int read_heredocs(struct reader *r, const char *s)
 	struct error why = ERROR_INIT;
 	size_t at = 0;
 
-	if (r->lines && dockerdoc_read(r->step, r->lines, s, r->escape, &at, &why) < 0)
+	if (dockerdoc_read(r->step, r->lines, s, r->escape, &at, &why) < 0)
 		return wrong(r, s + at, "%s", why.message);
 	return 0;
 }
@@ -345,14 +345,15 @@ static int read_health(struct reader *r, const char *s)
 static int read_options(struct reader *r, const char **s);
 static int read_arguments(struct reader *r, const char *s);
 
-/* ONBUILD keeps its instruction as text, and that is checked here too. */
-static int check_trigger(struct reader *r, const char *s)
+/* ONBUILD keeps its instruction as text, heredocs and all, and that is checked here too. */
+static int read_trigger(struct reader *r, const char *s)
 {
 	_cleanup_docker_step_ struct docker_step inner = DOCKER_STEP_INIT;
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 	struct reader in = *r;
 	size_t len = strcspn(s, BLANK);
 
-	in.lines = NULL;
+	strbuf_addstr(&text, s);
 	in.row = NULL;
 	in.step = &inner;
 	for (size_t i = 0; i < ARRAY_SIZE(rows) && !in.row; i++)
@@ -365,17 +366,18 @@ static int check_trigger(struct reader *r, const char *s)
 		return wrong(r, s, "%s may not follow ONBUILD", in.row->name);
 	inner.op = in.row->op;
 	s = skip_blank(s + len);
-	if (read_options(&in, &s) < 0)
+	if (read_options(&in, &s) < 0 || read_arguments(&in, s) < 0)
 		return -1;
-	return read_arguments(&in, s);
+	for (size_t i = 0; i < inner.n_docs; i++)
+		strbuf_addf(&text, "\n%s%s", inner.docs[i].text, inner.docs[i].name);
+	strvec_push(&r->step->words, text.data);
+	return 0;
 }
 
 static int read_line(struct reader *r, const char *s)
 {
-	if (r->row->op == DOCKER_ONBUILD) {
-		strvec_push(&r->step->words, s);
-		return check_trigger(r, s);
-	}
+	if (r->row->op == DOCKER_ONBUILD)
+		return read_trigger(r, s);
 	if (r->row->op == DOCKER_MAINTAINER) {
 		strvec_push(&r->step->words, s);
 		return 0;
@@ -497,8 +499,8 @@ int docker_step_trigger(const char *text, struct docker_step *out, struct error 
 		return -1;
 	if (!dockerlines_next(&lines, &line))
 		return error_set(err, ERROR_INVALID, 0, "ONBUILD has no instruction");
-	if (docker_step_read(&step, NULL, &line, '\\', err) < 0)
-		return error_wrap(err, "ONBUILD %.200s", text);
+	if (docker_step_read(&step, &lines, &line, '\\', err) < 0)
+		return error_wrap(err, "ONBUILD %.200s", line.text.data);
 	*out = step;
 	step = (struct docker_step)DOCKER_STEP_INIT;
 	return 0;

@@ -50,7 +50,8 @@ struct docker_step {
 	struct strvec options; /* "chown=1:2", "link", "mount=..." in order */
 	/* The arguments, not yet expanded. ENV, LABEL, ARG: "KEY=VALUE" (ARG also "KEY"). CMD,
 	 * ENTRYPOINT, RUN: the words when `exec`, else one line for the shell. HEALTHCHECK:
-	 * "NONE", or the words of its CMD. COPY and ADD: sources, then the destination. */
+	 * "NONE", or the words of its CMD. ONBUILD: the text of its instruction, with heredocs.
+	 * COPY and ADD: sources, then the destination. */
 	struct strvec words;
 	bool exec; /* written as a JSON list */
 	struct docker_doc *docs;
@@ -63,7 +64,7 @@ struct docker_step {
 	}
 
 /* Reads LINE into STEP, which is empty, and is to be released even after a failure. What stands in
- * the file behind the line (heredocs) is taken from LINES; NULL: nothing may. */
+ * the file behind the line (heredocs) is taken from LINES. */
 int docker_step_read(struct docker_step *step, struct dockerlines *lines,
 		     const struct dockerline *line, char escape, struct error *err);
 /* One instruction that an image had for its children (ONBUILD). The caller releases it. */

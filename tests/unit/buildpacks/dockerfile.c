@@ -114,6 +114,21 @@ static void test_forms(void **state)
 	is_words(&s[14], 4, "$P", "80/UDP", "\"$Q\"", "8000-8010");
 }
 
+/* What a child of the image then does: STEP is its ONBUILD. */
+static void is_trigger(const struct docker_step *step, const char *text, const char *word,
+		       size_t n_docs)
+{
+	_cleanup_docker_step_ struct docker_step inner = DOCKER_STEP_INIT;
+	struct error err = ERROR_INIT;
+
+	is_words(step, 1, text);
+	if (docker_step_trigger(step->words.v[0], &inner, &err) < 0)
+		fail_msg("'%s': %s", text, err.message);
+	assert_string_equal(inner.words.v[0], word);
+	assert_null(strchr(inner.text, '\n'));
+	assert_int_equal(inner.n_docs, n_docs);
+}
+
 static void test_heredocs(void **state)
 {
 	_cleanup_dockerfile_ struct dockerfile f;
@@ -121,9 +136,10 @@ static void test_heredocs(void **state)
 	good(&f, "FROM x\nRUN <<EOF\necho a\n# kept\nEOF\nRUN cat <<-X >y && z\n\tb\n\tX\n"
 		 "COPY <<one <<-'two' /d/\n$a\none\n\t$b\ntwo\nRUN cat <<<word\nRUN d\n"
 		 "RUN echo $((1<<20)) $((1 <<20)) $((1 << 2)) a<<b <<c<<d \\ <<e\n"
-		 "RUN cat 0<<E; e\nx\nE\n");
+		 "RUN cat 0<<E; e\nx\nE\n"
+		 "ONBUILD RUN <<E\n\techo a\nE\nONBUILD COPY <<-a <<'b' /x/\n\t1\n\ta\nb\n");
 	const struct docker_step *s = f.stages[0].steps;
-	assert_int_equal(f.stages[0].n_steps, 7);
+	assert_int_equal(f.stages[0].n_steps, 9);
 	is_words(&s[0], 1, "echo a\n# kept\n");
 	is_words(&s[1], 1, "cat <<-X >y && z\nb\nX\n");
 	assert_int_equal(s[2].n_docs, 2);
@@ -137,6 +153,8 @@ static void test_heredocs(void **state)
 	/* what is in a word, or no whole one, is the shell's alone */
 	is_words(&s[5], 1, "echo $((1<<20)) $((1 <<20)) $((1 << 2)) a<<b <<c<<d \\ <<e");
 	is_words(&s[6], 1, "cat 0<<E; e\nx\nE\n");
+	is_trigger(&s[7], "RUN <<E\n\techo a\nE", "\techo a\n", 1);
+	is_trigger(&s[8], "COPY <<-a <<'b' /x/\n1\na\nb", "<<-a", 2);
 	assert_true(dockerdoc_is("<<-'a.b'"));
 	assert_false(dockerdoc_is("a<<b"));
 }
