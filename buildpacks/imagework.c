@@ -128,6 +128,19 @@ static bool is_expanded(const struct docker_step *step)
 	}
 }
 
+/* What a variable of EXPOSE has is as many words as it looks like. */
+static void push_split(struct strvec *out, const char *text)
+{
+	static const char blank[] = " \t\r\n";
+
+	for (text += strspn(text, blank); *text; text += strspn(text, blank)) {
+		size_t len = strcspn(text, blank);
+		_cleanup_free_ char *word = xstrndup(text, len);
+		strvec_push(out, word);
+		text += len;
+	}
+}
+
 int imagework_words(const struct imagework *w, const struct docker_step *step,
 		    const struct strvec *vars, struct strvec *out, struct error *err)
 {
@@ -139,7 +152,10 @@ int imagework_words(const struct imagework *w, const struct docker_step *step,
 		}
 		if (imagework_expand(w, vars, step->words.v[i], true, &text, err) < 0)
 			return -1;
-		strvec_push(out, text.data);
+		if (step->op == DOCKER_EXPOSE)
+			push_split(out, text.data);
+		else
+			strvec_push(out, text.data);
 	}
 	return 0;
 }

@@ -64,7 +64,7 @@ void imagework_visible(const struct stage_state *s, struct strvec *vars);
 int imagework_declare(const struct imagework *w, const struct docker_step *step,
 		      const struct strvec *vars, const struct strvec *outer, struct strvec *args,
 		      struct error *err);
-/* The arguments of STEP, expanded unless a shell reads them. */
+/* The arguments of STEP, expanded unless a shell reads them; those of EXPOSE then are split. */
 int imagework_words(const struct imagework *w, const struct docker_step *step,
 		    const struct strvec *vars, struct strvec *out, struct error *err);
 /* The option NAME expanded into *out, which the caller frees; not touched when it is not there. */

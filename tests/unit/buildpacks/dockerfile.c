@@ -15,6 +15,7 @@
 #include "buildpacks/dockermount.h"
 #include "buildpacks/dockersource.h"
 #include "buildpacks/dockervar.h"
+#include "buildpacks/imagework.h"
 
 static void good(struct dockerfile *f, const char *text)
 {
@@ -309,6 +310,27 @@ static void test_variables(void **state)
 	assert_int_equal(dockervar_word("a\\ b c", '\\'), 4);
 }
 
+static void test_split(void **state)
+{
+	struct imagework w = {.f.escape = '\\'};
+	_cleanup_dockerfile_ struct dockerfile f;
+	_cleanup_strvec_ struct strvec vars = STRVEC_INIT, ports = STRVEC_INIT,
+				       folder = STRVEC_INIT;
+	struct error err = ERROR_INIT;
+	(void)state;
+	good(&f, "FROM x\nEXPOSE 1 $P $NONE 2\nWORKDIR $P\n");
+	strvec_push(&vars, "P=8080 8443/udp ");
+	const struct docker_step *s = f.stages[0].steps;
+	assert_int_equal(imagework_words(&w, &s[0], &vars, &ports, &err), 0);
+	assert_int_equal(ports.n, 4);
+	assert_string_equal(ports.v[1], "8080");
+	assert_string_equal(ports.v[2], "8443/udp");
+	assert_string_equal(ports.v[3], "2");
+	/* one word of anything else stays one */
+	assert_int_equal(imagework_words(&w, &s[1], &vars, &folder, &err), 0);
+	assert_int_equal(folder.n, 1);
+}
+
 /* What a tenant wrote costs no more than its bounded size. */
 static void test_globs(void **state)
 {
@@ -447,7 +469,7 @@ int main(void)
 		cmocka_unit_test(test_limits),   cmocka_unit_test(test_variables),
 		cmocka_unit_test(test_globs),    cmocka_unit_test(test_mounts),
 		cmocka_unit_test(test_patterns), cmocka_unit_test(test_ignore),
-		cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_paths),    cmocka_unit_test(test_split),
 	};
 	return cmocka_run_group_tests_name("dockerfile", tests, NULL, NULL);
 }
