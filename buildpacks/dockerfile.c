@@ -17,6 +17,20 @@ long dockerfile_stage(const struct dockerfile *f, const char *name, size_t n, bo
 	return n > 0 && numbers && str_to_u64(name, 0, n - 1, &i) == 0 ? (long)i : -1;
 }
 
+int dockerfile_from(const struct dockerfile *f, const char *name, size_t n, long *out_stage,
+		    struct error *err)
+{
+	const char *own = f->stages[n].name;
+	long stage = dockerfile_stage(f, name, n, true);
+	bool number = *name && strspn(name, "0123456789") == strlen(name);
+
+	if (stage < 0 && (number || (own && strcasecmp(own, name) == 0)))
+		return error_set(err, ERROR_INVALID, 0, "no stage before this one is '%.80s'",
+				 name);
+	*out_stage = stage;
+	return 0;
+}
+
 static struct docker_step *push_step(struct docker_step **steps, size_t *n,
 				     struct docker_step *step)
 {

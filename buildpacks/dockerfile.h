@@ -45,5 +45,9 @@ int dockerfile_parse(struct dockerfile *f, const char *data, size_t len, struct 
 
 /* The stage that NAME (a name, or a number when NUMBERS) means among the first N, or -1. */
 long dockerfile_stage(const struct dockerfile *f, const char *name, size_t n, bool numbers);
+/* The same for --from=NAME in stage N; -1: an image from elsewhere. A number, and the stage's own
+ * name, mean no image: an error when it is no stage before this one. */
+int dockerfile_from(const struct dockerfile *f, const char *name, size_t n, long *out_stage,
+		    struct error *err);
 
 #endif

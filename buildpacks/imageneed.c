@@ -9,11 +9,10 @@
 
 static int mark(struct imagework *w, size_t n, struct error *err);
 
-/* What stage N calls NAME: a stage, or an image from elsewhere. FROM means no stage by number. */
-static int mark_named(struct imagework *w, size_t n, const char *name, bool numbers,
+/* What stage N calls NAME: the stage OTHER, or, when that is -1, an image from elsewhere. */
+static int mark_named(struct imagework *w, size_t n, const char *name, long other,
 		      const struct docker_step *step, struct error *err)
 {
-	long other = dockerfile_stage(&w->f, name, n, numbers);
 	const struct image *im;
 
 	if (other >= 0) {
@@ -30,19 +29,31 @@ static int mark_named(struct imagework *w, size_t n, const char *name, bool numb
 	return imagework_image(w, name, &im, err) < 0 ? imagework_in_line(step, err) : 0;
 }
 
+/* --from=NAME of STEP. */
+static int mark_from(struct imagework *w, size_t n, const char *name,
+		     const struct docker_step *step, struct error *err)
+{
+	long other;
+
+	if (dockerfile_from(&w->f, name, n, &other, err) < 0)
+		return error_wrap(err, "%s: line %u, column %u", w->b->dockerfile, step->line,
+				  step->column);
+	return mark_named(w, n, name, other, step, err);
+}
+
 static int mark_step(struct imagework *w, size_t n, const struct docker_step *step,
 		     struct error *err)
 {
 	const char *from = docker_step_option(step, "from");
 
-	if (from && mark_named(w, n, from, true, step, err) < 0)
+	if (from && mark_from(w, n, from, step, err) < 0)
 		return -1;
 	for (size_t i = 0; i < step->options.n; i++) {
 		const char *text = str_skip(step->options.v[i], "mount=");
 		_cleanup_docker_mount_ struct docker_mount m = {0};
 		if (!text || docker_mount_parse(&m, text, err) < 0 || !m.from)
 			continue;
-		if (mark_named(w, n, m.from, true, step, err) < 0)
+		if (mark_from(w, n, m.from, step, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -52,18 +63,20 @@ static int mark_step(struct imagework *w, size_t n, const struct docker_step *st
 static int mark_trigger(struct imagework *w, size_t n, const char *text, struct error *err)
 {
 	_cleanup_docker_step_ struct docker_step step = DOCKER_STEP_INIT;
+	const struct docker_step *from = &w->f.stages[n].from;
 
 	w->stages[n].n_triggers++;
 	if (docker_step_trigger(text, &step, err) < 0)
-		return imagework_in_line(&w->f.stages[n].from, err);
+		return imagework_in_line(from, err);
+	step.line = from->line;
+	step.column = from->column;
 	return mark_step(w, n, &step, err);
 }
 
-/* What the stage or image that FROM of stage N calls NAME asks of its children. */
-static int find_triggers(struct imagework *w, size_t n, const char *name, struct strvec *out,
+/* What the stage OTHER, or when that is -1 the image NAME, asks of its children. */
+static int find_triggers(struct imagework *w, long other, const char *name, struct strvec *out,
 			 struct error *err)
 {
-	long other = dockerfile_stage(&w->f, name, n, false);
 	const struct docker_stage *below = other >= 0 ? &w->f.stages[other] : NULL;
 	const struct image *im;
 
@@ -81,6 +94,7 @@ static int find_triggers(struct imagework *w, size_t n, const char *name, struct
 static int mark(struct imagework *w, size_t n, struct error *err)
 {
 	const struct docker_stage *stage = &w->f.stages[n];
+	long below;
 	_cleanup_strbuf_ struct strbuf name = STRBUF_INIT;
 	_cleanup_strvec_ struct strvec triggers = STRVEC_INIT;
 
@@ -90,8 +104,9 @@ static int mark(struct imagework *w, size_t n, struct error *err)
 	w->stages[n].needs = xcalloc(w->f.n_stages, sizeof(bool));
 	if (imagework_expand(w, &w->globals, stage->from.words.v[0], true, &name, err) < 0)
 		return imagework_in_line(&stage->from, err);
-	if (mark_named(w, n, name.data, false, &stage->from, err) < 0 ||
-	    find_triggers(w, n, name.data, &triggers, err) < 0)
+	below = dockerfile_stage(&w->f, name.data, n, false);
+	if (mark_named(w, n, name.data, below, &stage->from, err) < 0 ||
+	    find_triggers(w, below, name.data, &triggers, err) < 0)
 		return -1;
 	for (size_t i = 0; i < triggers.n; i++)
 		if (mark_trigger(w, n, triggers.v[i], err) < 0)

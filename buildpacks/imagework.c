@@ -326,10 +326,11 @@ int imagework_image(struct imagework *w, const char *name, const struct image **
 int imagework_layers_from(struct imagework *w, size_t n, const char *name, struct strvec *out,
 			  struct error *err)
 {
-	long other = dockerfile_stage(&w->f, name, n, true);
-
 	const struct image *im;
+	long other;
 
+	if (dockerfile_from(&w->f, name, n, &other, err) < 0)
+		return -1;
 	if (other >= 0 && !w->stages[other].done)
 		return error_set(err, ERROR_UNSUPPORTED, 0,
 				 "the stage '%s' is named through a variable: write its name",

@@ -69,6 +69,27 @@ static void test_stages(void **state)
 	assert_int_equal(dockerfile_stage(&f, "1", 2, false), -1);
 }
 
+static void test_from(void **state)
+{
+	_cleanup_dockerfile_ struct dockerfile f;
+	struct error err = ERROR_INIT;
+	long stage = 7;
+	(void)state;
+	good(&f, "FROM a AS a\nFROM b AS b\nFROM c\n");
+	assert_int_equal(dockerfile_from(&f, "A", 1, &stage, &err), 0);
+	assert_int_equal(stage, 0);
+	assert_int_equal(dockerfile_from(&f, "0", 2, &stage, &err), 0);
+	assert_int_equal(stage, 0);
+	/* an image, even one that is called as a later stage */
+	assert_int_equal(dockerfile_from(&f, "b", 0, &stage, &err), 0);
+	assert_int_equal(stage, -1);
+	assert_int_equal(dockerfile_from(&f, "1", 1, &stage, &err), -1);
+	assert_string_equal(err.message, "no stage before this one is '1'");
+	assert_int_equal(dockerfile_from(&f, "5", 2, &stage, &err), -1);
+	assert_int_equal(dockerfile_from(&f, "B", 1, &stage, &err), -1);
+	assert_int_equal(stage, -1);
+}
+
 static void test_lines(void **state)
 {
 	_cleanup_dockerfile_ struct dockerfile f, doubled, back;
@@ -470,6 +491,7 @@ int main(void)
 		cmocka_unit_test(test_globs),    cmocka_unit_test(test_mounts),
 		cmocka_unit_test(test_patterns), cmocka_unit_test(test_ignore),
 		cmocka_unit_test(test_paths),    cmocka_unit_test(test_split),
+		cmocka_unit_test(test_from),
 	};
 	return cmocka_run_group_tests_name("dockerfile", tests, NULL, NULL);
 }
