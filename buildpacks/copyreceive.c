@@ -172,8 +172,12 @@ static void find_owner(const char *owner)
 		if (!errno && strspn(text, "0123456789") == strlen(text))
 			id.gid = id.uid;
 	}
+	if (errno == ENOENT) {
+		errno = 0; /* no file is meant */
+		copy_die("the image has no user or group '%s'", owner);
+	}
 	if (errno)
-		copy_die("--chown=%s", owner);
+		copy_die("owner '%s'", owner);
 	to.uid = id.uid;
 	to.gid = id.gid;
 }

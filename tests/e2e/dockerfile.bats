@@ -111,6 +111,10 @@ END
 	printf 'FROM debian-12\nCOPY gone /x\n' >"$src/Dockerfile"
 	run -1 push_app "$src" "$app"
 	assert_contains "$output" "Dockerfile line 2: COPY gone /x: 'gone' is not there"
+	printf 'FROM debian-12\nCOPY --chown=nosuch:x Dockerfile /x\n' >"$src/Dockerfile"
+	run -1 push_app "$src" "$app"
+	assert_contains "$output" "the image has no user or group 'nosuch:x'"
+	refute_contains "$output" "No such file"
 }
 
 @test "scratch, caches, secrets and bound files" {
