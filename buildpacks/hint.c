@@ -6,14 +6,25 @@
 #include "base/cleanup.h"
 #include "base/strbuf.h"
 
-#define BUILT HINT_BUILD
+#define BUILT (HINT_BUILD | HINT_RUN)
 #define SERVED HINT_START /* what only a server can run into */
 #define STARTED (HINT_START | HINT_STEP)
-#define ANY (HINT_BUILD | STARTED)
+#define ANY (BUILT | STARTED)
+#define PACKED (HINT_BUILD | STARTED) /* what an Aptfile or a Procfile helps */
 #define DATABASE_AWAY                                                                              \
 	"could not connect to server|connection to server at*failed|Can't connect to MySQL "       \
 	"server|"                                                                                  \
 	"Can't connect to local MySQL|ECONNREFUSED|onnection refused|MongoServerSelectionError"
+/* what a Debian package brings */
+#define NO_GYP "gyp ERR! find Python|gyp ERR! stack Error: not found: make"
+#define NO_COMPILER                                                                                \
+	"error: command 'gcc' failed|error: command 'x86_64-linux-gnu-gcc'|unable to execute "     \
+	"'gcc'|pg_config executable not found|mysql_config*not found"
+#define NO_HEADER "fatal error: *: No such file or directory"
+#define NO_LIBRARY "cannot find -l"
+#define NO_SHARED_LIBRARY "error while loading shared libraries"
+#define NO_COMMAND                                                                                 \
+	": command not found|: not found|executable file not found|No such file or directory: '"
 #define MESSAGE_ROOM (ERROR_MESSAGE_MAX - 16)
 
 /* What is particular comes before what is general: the first row that fits is the hint. */
@@ -42,7 +53,7 @@ static const struct hint rows[] = {
 	{"node-heap", ANY, NULL, "JavaScript heap out of memory",
 	 "Node.js reached the limit of its heap: set NODE_OPTIONS=--max-old-space-size=MEGABYTES "
 	 "with 'config:set', below the memory that there is"},
-	{"node-gyp", BUILT, NULL, "gyp ERR! find Python|gyp ERR! stack Error: not found: make",
+	{"node-gyp", HINT_BUILD, NULL, NO_GYP,
 	 "a package compiles C++: add an Aptfile with the lines python3, make and g++"},
 	{"npm-integrity", BUILT, NULL, "code EINTEGRITY",
 	 "a package is not what the lock file says: remove it from package-lock.json, run "
@@ -58,9 +69,7 @@ static const struct hint rows[] = {
 	 "lockfile at `uv.lock` needs to be updated",
 	 "the lock file does not fit what it locks: run 'poetry lock', 'pipenv lock' or 'uv lock' "
 	 "and commit it"},
-	{"python-compile", BUILT, NULL,
-	 "error: command 'gcc' failed|error: command 'x86_64-linux-gnu-gcc'|unable to execute "
-	 "'gcc'|pg_config executable not found|mysql_config*not found",
+	{"python-compile", HINT_BUILD, NULL, NO_COMPILER,
 	 "a package compiles C code: ask for a version that has a wheel (psycopg2-binary for "
 	 "psycopg2), or name what it needs in an Aptfile"},
 	{"django-static", BUILT, NULL, "without having set the STATIC_ROOT setting",
@@ -97,10 +106,10 @@ static const struct hint rows[] = {
 	{"composer-lock", BUILT, NULL,
 	 "is not present in the lock file|is in the lock file as * does not satisfy",
 	 "composer.lock does not fit composer.json: run 'composer update --lock' and commit it"},
-	{"c-header", BUILT, NULL, "fatal error: *: No such file or directory",
+	{"c-header", HINT_BUILD, NULL, NO_HEADER,
 	 "a header file is missing: add the Debian package that has it (often named lib...-dev) "
 	 "to an Aptfile"},
-	{"c-library", BUILT, NULL, "cannot find -l",
+	{"c-library", HINT_BUILD, NULL, NO_LIBRARY,
 	 "a library is missing: add the Debian package that has it (often named lib...-dev) to an "
 	 "Aptfile"},
 	{"make-target", BUILT, NULL, "make: *** No rule to make target|make: *** No targets",
@@ -165,7 +174,7 @@ static const struct hint rows[] = {
 	{"go-module", BUILT, NULL,
 	 "no required module provides package|cannot find package|is not in std",
 	 "a package is in no module: run 'go mod tidy' and commit go.mod and go.sum"},
-	{"shared-library", ANY, NULL, "error while loading shared libraries",
+	{"shared-library", PACKED, NULL, NO_SHARED_LIBRARY,
 	 "a library is missing: add the Debian package that has it to an Aptfile"},
 	{"disk", ANY | HINT_LAYER, NULL, "No space left on device|ENOSPC|Disk quota exceeded",
 	 "the disk is full: remove large files from the source, list what the app does not need in "
@@ -208,8 +217,11 @@ static const struct hint rows[] = {
 	{"permission", ANY, NULL, "ermission denied",
 	 "a file may not be run or written: 'git update-index --chmod=+x FILE' and a commit make a "
 	 "script one that may be run"},
-	{"command", ANY, NULL,
-	 ": command not found|: not found|executable file not found|No such file or directory: '",
+	{"run-package", HINT_RUN, NULL,
+	 NO_GYP "|" NO_COMPILER "|" NO_HEADER "|" NO_LIBRARY "|" NO_SHARED_LIBRARY "|" NO_COMMAND,
+	 "a command, a header or a library is missing: install the package that has it with a RUN "
+	 "before this one, and look for a typing mistake"},
+	{"command", PACKED, NULL, NO_COMMAND,
 	 "a command is missing: add the package that brings it to the app's dependencies or its "
 	 "Debian package to an Aptfile, and look for a typing mistake in the Procfile"},
 	{"port", SERVED, "did not listen on port", NULL,

@@ -17,6 +17,7 @@ enum hint_when {
 	HINT_LAYER = 2, /* Debian packages were being installed */
 	HINT_START = 4, /* a process of a release started, or did not */
 	HINT_STEP = 8,  /* a command of the app's own ran before or after that */
+	HINT_RUN = 16,  /* a RUN of a Dockerfile */
 };
 
 /* A pattern is what must be in one line: pieces that "*" parts come in this order, and "|" parts

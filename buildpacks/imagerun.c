@@ -345,7 +345,7 @@ static int make_run(struct imagework *w, const char *upper, void *data, struct e
 	_cleanup_free_ char *said = last_line(&text);
 	error_set(err, ERROR_FAILED, 0, "ended with status %d%s%s", result.exit_code,
 		  *said ? ": " : "", said);
-	return hint_add(HINT_BUILD, tail.data, err);
+	return hint_add(HINT_RUN, tail.data, err);
 }
 
 /* A heredoc that names its interpreter in its first line ("#!") is a program of its own. It lies

@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	_cleanup_free_ char *printed = xstrndup((const char *)data, size);
 	struct error err = ERROR_INIT;
 
-	for (int when = HINT_BUILD; when <= HINT_START; when *= 2) {
+	for (int when = HINT_BUILD; when <= HINT_RUN; when *= 2) {
 		error_set(&err, ERROR_FAILED, 0, "it did not listen on port 5000");
 		hint_add((enum hint_when)when, printed, &err);
 		if (!str_starts(err.message, "it did not listen on port 5000"))

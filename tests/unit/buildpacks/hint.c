@@ -13,6 +13,7 @@
 #define COMPILE "the Node.js buildpack failed: bin/compile exited with status 1"
 #define CRASH "web.1 crashed right after its start (exit status 1): see 'logs shop'"
 #define STEP "the release command 'bin/migrate' failed with status 1, its last words 'x'"
+#define RUN "ended with status 127: x"
 #define DEAF "web.1 did not listen on port 5000 (the PORT it is given) within 60 s"
 
 /* What the tools really print, for each row of the table. */
@@ -162,6 +163,12 @@ static const struct {
 	{"permission", HINT_START, CRASH, "bash: line 1: ./start.sh: Permission denied\n"},
 	{"command", HINT_START, CRASH, "bash: line 1: gunicorn: command not found\n"},
 	{"command", HINT_BUILD, COMPILE, "sh: 1: tsc: not found\n"},
+	{"run-package", HINT_RUN, RUN, "/bin/sh: 1: nosuch: not found\n"},
+	{"run-package", HINT_RUN, RUN,
+	 "x.c:1:10: fatal error: zlib.h: No such file or directory\n"},
+	{"npm-lock", HINT_RUN, RUN,
+	 "`npm ci` can only install packages when your package.json and package-lock.json are in "
+	 "sync\n"},
 	{"port", HINT_START, DEAF, "Server is ready\n"},
 	{"status-127", HINT_START,
 	 "web.1 crashed right after its start (exit status 127): see 'logs shop'", ""},
@@ -181,6 +188,17 @@ static void test_samples(void **state)
 			fail_msg("sample %zu: '%s' expected, '%s' found", i, samples[i].name,
 				 h ? h->name : "none");
 	}
+}
+
+/* A Dockerfile knows neither. */
+static void test_run(void **state)
+{
+	size_t n;
+	const struct hint *rows = hint_rows(&n);
+	(void)state;
+	for (size_t i = 0; i < n; i++)
+		if (rows[i].when & HINT_RUN)
+			assert_null(strstr(rows[i].text, "Aptfile"));
 }
 
 /* Every row is reached by a sample, has a name of its own and reads like an error message. */
@@ -253,9 +271,8 @@ static void test_added_to_an_error(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_samples),
-		cmocka_unit_test(test_every_row),
-		cmocka_unit_test(test_unrelated),
+		cmocka_unit_test(test_samples),           cmocka_unit_test(test_run),
+		cmocka_unit_test(test_every_row),         cmocka_unit_test(test_unrelated),
 		cmocka_unit_test(test_added_to_an_error),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
