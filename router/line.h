@@ -13,8 +13,8 @@
 
 #include "base/strbuf.h"
 
-/* Of nginx's variables. No field can contain a blank or an end of line: nginx refuses a request that
- * has one in its first line or in Host. */
+/* Of nginx's variables. No field can contain a blank or an end of line: nginx refuses a request
+ * that has one in its first line or in Host. */
 #define LINE_FORMAT                                                                                \
 	"$msec method=$request_method path=$request_uri host=$host "                               \
 	"request_id=$berth_request_id fwd=$remote_addr dyno=$berth_backend "                       \

@@ -392,13 +392,13 @@ soon() {
 	soon eval '[ "$(cat "$log" "$log.1" | wc -l)" = 3 ]'
 	equal "$(wc -l <"$log.1")" 1
 	# nor does the end of nginx, at once or when its requests are done
-	local signal lines=3
+	local signal expected=3
 	for signal in TERM QUIT; do
 		get log.test >/dev/null
 		kill -$signal "$(cat "$ROUTER/pid.nginx")"
 		soon eval '[ "$(status nobody.test)" = 000 ]'
-		lines=$((lines + 1))
-		equal "$(cat "$log" "$log.1" | wc -l)" "$lines"
+		expected=$((expected + 1))
+		equal "$(cat "$log" "$log.1" | wc -l)" "$expected"
 		start_router
 	done
 }
