@@ -79,8 +79,10 @@ static void fill_sender(const struct build *b, const struct imagecopy *copy, boo
 	imagecopy_spec(b, &copy->from, NULL, spec);
 	if (copy->docs)
 		container_spec_add_mount(spec, SPEC_MOUNT_STAGE, copy->docs, DOCS, true);
+	/* what fetches needs the container's own resolv.conf, what copies the image's */
 	if (copy->add)
 		spec->network = SPEC_NET_EGRESS;
+	spec->plain_etc = !copy->add;
 	strvec_push(&spec->argv, PROGRAM);
 	fill_arguments(copy, digest, copy->root, DOCS, &spec->argv);
 }
@@ -89,6 +91,7 @@ static void fill_receiver(const struct build *b, const struct imagecopy *copy, c
 			  struct container_spec *spec)
 {
 	imagecopy_spec(b, &copy->onto, upper, spec);
+	spec->plain_etc = true;
 	strvec_push(&spec->argv, PROGRAM);
 	strvec_push(&spec->argv, "receive");
 	strvec_pushf(&spec->argv, "--to=%s", copy->to);

@@ -279,13 +279,17 @@ static int mount_dev(int root, uid_t base, struct error *err)
 		       : 0;
 }
 
-static int put_text(int root, const char *name, const char *dest, const char *text, uid_t base,
-		    struct error *err)
+/* A step may change its own, as with Docker: what it writes there goes with the container. */
+static int put_text(const struct container_spec *spec, int root, const char *name, const char *dest,
+		    const char *text, uid_t base, struct error *err)
 {
 	_cleanup_close_ int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	_cleanup_close_ int copy = -1;
-	struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-					      MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY};
+	struct mount_attr attr = {.attr_set =
+					  MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
+
+	if (spec->profile != SPEC_STEP)
+		attr.attr_set |= MOUNT_ATTR_RDONLY;
 
 	if (fd < 0 || fchown(fd, base, base) < 0)
 		return fail(err, "make", name);
@@ -304,14 +308,14 @@ static int mount_etc(const struct container_spec *spec, int root, const struct r
 	const char *host = spec->hostname ? spec->hostname : spec->id;
 
 	strbuf_addf(&sb, "%s\n", host);
-	if (put_text(root, "hostname", "/etc/hostname", sb.data, view->base, err) < 0)
+	if (put_text(spec, root, "hostname", "/etc/hostname", sb.data, view->base, err) < 0)
 		return -1;
 	strbuf_reset(&sb);
 	strbuf_addstr(&sb, "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n");
 	strbuf_addf(&sb, "%s\t%s\n", view->address[0] ? view->address : "127.0.1.1", host);
-	if (put_text(root, "hosts", "/etc/hosts", sb.data, view->base, err) < 0)
+	if (put_text(spec, root, "hosts", "/etc/hosts", sb.data, view->base, err) < 0)
 		return -1;
-	return put_text(root, "resolv", "/etc/resolv.conf", view->resolv, view->base, err);
+	return put_text(spec, root, "resolv", "/etc/resolv.conf", view->resolv, view->base, err);
 }
 
 /* /app, writable on a read-only root: the same overlay, mounted on itself. */
@@ -428,7 +432,7 @@ static int mount_root(const struct container_spec *spec, struct rootfs *r,
 		 (unsigned long long)view->disk, view->base, view->base);
 	if (!image && mount_new_at("tmpfs", root, "/tmp", SAFE, options, view->base, NULL, err) < 0)
 		return -1;
-	if (mount_etc(spec, root, view, err) < 0)
+	if (!spec->plain_etc && mount_etc(spec, root, view, err) < 0)
 		return -1;
 	if (!image && c->ca >= 0 && place_mount(c->ca, root, CA_BUNDLE, true, view->base, err) < 0)
 		return -1;

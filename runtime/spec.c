@@ -251,6 +251,9 @@ int container_spec_check(const struct container_spec *spec, struct error *err)
 	if (makes != (spec->range == 0))
 		return error_set(err, ERROR_INVALID, 0,
 				 "range 0 is for containers that make layers, and only for them");
+	if (spec->plain_etc && spec->profile != SPEC_STEP)
+		return error_set(err, ERROR_INVALID, 0,
+				 "only a container of a step takes /etc as its layers have it");
 	if (spec->network < SPEC_NET_NONE || spec->network > SPEC_NET_EGRESS)
 		return error_set(err, ERROR_INVALID, 0, "container network %d is not known",
 				 (int)spec->network);

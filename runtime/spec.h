@@ -113,6 +113,9 @@ struct container_spec {
 	struct strvec folders; /* SPEC_IMAGE only: made, root's, where no layer has them */
 	char *cwd; /* NULL: /app for APP and BUILD, / for the others; made when missing for IMAGE */
 	char *hostname; /* NULL: the id */
+	/* SPEC_STEP only: /etc/hosts, /etc/hostname and /etc/resolv.conf are what the layers have,
+	 * not the container's own: for a program that reads or writes the files of an image. */
+	bool plain_etc;
 	enum spec_network network;
 	struct spec_limits limits;
 	struct spec_mount *mounts;

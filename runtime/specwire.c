@@ -35,6 +35,7 @@ enum tag {
 	TAG_SIZE,
 	TAG_FOLDERS,
 	TAG_HEALTH,
+	TAG_PLAIN_ETC,
 	TAG_END_
 };
 
@@ -179,6 +180,8 @@ int container_spec_encode(const struct container_spec *spec, struct strbuf *out,
 	if (spec->folders.n)
 		put_list_field(&sb, TAG_FOLDERS, &spec->folders);
 	put_str_field(&sb, TAG_HOSTNAME, spec->hostname);
+	if (spec->plain_etc)
+		put_u32_field(&sb, TAG_PLAIN_ETC, 1);
 	put_u32_field(&sb, TAG_NETWORK, (uint32_t)spec->network);
 	put_limits(&sb, &spec->limits);
 	put_reserve(&sb, &spec->limits);
@@ -293,6 +296,9 @@ static void get_field(struct wire_reader *r, uint32_t tag, struct container_spec
 		break;
 	case TAG_HOSTNAME:
 		spec->hostname = wire_get_str(r, 64);
+		break;
+	case TAG_PLAIN_ETC:
+		spec->plain_etc = get_bool(r);
 		break;
 	case TAG_NETWORK:
 		spec->network = (enum spec_network)wire_get_u32(r);

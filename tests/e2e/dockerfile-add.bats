@@ -83,6 +83,24 @@ built() {
 	assert_contains "$output" "'cut.tar.gz' is an archive that tar cannot unpack"
 }
 
+@test "/etc/hosts and its kin are the image's to copy and a step's own to change" {
+	mkdir -p "$BATS_TEST_TMPDIR/in/etc"
+	for name in hosts hostname resolv.conf; do
+		echo "$name of the archive" >"$BATS_TEST_TMPDIR/in/etc/$name"
+	done
+	tar -C "$BATS_TEST_TMPDIR/in" -cf "$src/root.tar" etc
+	run -0 built /e/hosts /e/hostname /e/resolv.conf /h <<-'END'
+		RUN echo "127.0.0.1 extra" >>/etc/hosts; grep -q extra /etc/hosts
+		RUN ! grep extra /etc/hosts
+		FROM scratch AS root
+		ADD root.tar /
+		FROM debian-12
+		COPY --from=root /etc /e/
+		COPY --from=root /etc/hosts /h
+	END
+	assert_equal "$output" $'hosts of the archive\nhostname of the archive\nresolv.conf of the archive\nhosts of the archive'
+}
+
 @test "ADD of a git repository: a branch, a folder of it, a commit" {
 	local repo=$BATS_TEST_TMPDIR/repo commit
 	mkdir -p "$repo/docs"

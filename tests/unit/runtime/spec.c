@@ -100,6 +100,26 @@ static void test_round_trip(void **state)
 	container_spec_release(&b);
 }
 
+static void test_step(void **state)
+{
+	struct container_spec a, b;
+	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	fill(&a);
+	container_spec_init(&b);
+	strvec_release(&a.folders);
+	a.profile = SPEC_STEP;
+	a.range = 0;
+	a.plain_etc = true;
+	assert_int_equal(container_spec_encode(&a, &sb, &err), 0);
+	assert_int_equal(container_spec_decode(&b, sb.data, sb.len, &err), 0);
+	assert_true(b.plain_etc);
+	container_spec_release(&a);
+	container_spec_release(&b);
+}
+
 static void set(char **field, const char *value)
 {
 	free(*field);
@@ -255,6 +275,9 @@ static void spoil(struct container_spec *s, int what)
 		set(&s->user, NULL);
 		s->profile = SPEC_APP; /* whose folders are its layers' */
 		break;
+	case 45:
+		s->plain_etc = true; /* an image's program finds its own hosts */
+		break;
 	default:
 		fail();
 	}
@@ -263,7 +286,7 @@ static void spoil(struct container_spec *s, int what)
 static void test_refusals(void **state)
 {
 	(void)state;
-	for (int i = 0; i <= 44; i++) {
+	for (int i = 0; i <= 45; i++) {
 		struct container_spec s;
 		_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
 		struct error err = ERROR_INIT;
@@ -379,11 +402,9 @@ static void test_wire(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_cut_and_changed),
-		cmocka_unit_test(test_framing),
-		cmocka_unit_test(test_wire),
+		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_step),
+		cmocka_unit_test(test_refusals),   cmocka_unit_test(test_cut_and_changed),
+		cmocka_unit_test(test_framing),    cmocka_unit_test(test_wire),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
