@@ -24,9 +24,13 @@ static void close_ends(struct ends *e)
 		e->fd[i] = close_fd(e->fd[i]);
 }
 
-static int make_pipes(struct ends *read_ends, struct ends *write_ends, struct error *err)
+/* A program that has nothing to report finds on descriptor 0 what one without input expects. */
+static int make_pipes(const struct pump *p, struct ends *read_ends, struct ends *write_ends,
+		      struct error *err)
 {
-	for (int i = 0; i < PIPES; i++) {
+	if (!p->results && (write_ends->fd[RESULTS] = open("/dev/null", O_RDWR | O_CLOEXEC)) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "open '/dev/null'");
+	for (int i = p->results ? RESULTS : OUT; i < PIPES; i++) {
 		int fds[2];
 		if (pipe2(fds, O_CLOEXEC) < 0)
 			return error_set(err, ERROR_SYSTEM, errno, "make a pipe");
@@ -82,8 +86,7 @@ static int move(struct ends *ends, int which, const struct pump *p, struct quiet
 		return 0;
 	}
 	if (which == RESULTS) {
-		if (p->results)
-			strbuf_add(p->results, buf, (size_t)n);
+		strbuf_add(p->results, buf, (size_t)n);
 		return 0;
 	}
 	if (p->tail)
@@ -143,7 +146,7 @@ int pump_run(const struct instance *inst, const struct container_spec *spec,
 	_cleanup_(close_ends) struct ends theirs = {{-1, -1, -1}};
 	_cleanup_session_ struct runtime_session session = RUNTIME_SESSION_INIT;
 
-	if (make_pipes(&ours, &theirs, err) < 0)
+	if (make_pipes(pump, &ours, &theirs, err) < 0)
 		return -1;
 	if (runtime_attach(inst, spec, theirs.fd, &session, err) < 0)
 		return -1;

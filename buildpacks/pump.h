@@ -2,7 +2,8 @@
 /*
  * One container of a build from start to end: its output goes to the user as it comes, what it
  * reports on its descriptor 0 (which is a pipe that it writes to) is collected, and it is killed
- * when the user goes away. The container never holds a descriptor of the user's.
+ * when the user goes away. Where nobody collects reports, descriptor 0 is /dev/null. The container
+ * never holds a descriptor of the user's.
  *
  * When nothing was printed for PUMP_QUIET_MS, and then again and again, a line "... still DOING
  * (30 s)" shows that the step lives.

@@ -83,13 +83,14 @@ built() {
 	assert_contains "$output" "'cut.tar.gz' is an archive that tar cannot unpack"
 }
 
-@test "/etc/hosts and its kin are the image's to copy and a step's own to change" {
+@test "/etc/hosts and its kin are the image's to copy and a step's own to change; it has no input" {
 	mkdir -p "$BATS_TEST_TMPDIR/in/etc"
 	for name in hosts hostname resolv.conf; do
 		echo "$name of the archive" >"$BATS_TEST_TMPDIR/in/etc/$name"
 	done
 	tar -C "$BATS_TEST_TMPDIR/in" -cf "$src/root.tar" etc
-	run -0 built /e/hosts /e/hostname /e/resolv.conf /h <<-'END'
+	run -0 built /e/hosts /e/hostname /e/resolv.conf /h /in <<-'END'
+		RUN cat >/in; echo "rc=$?" >>/in
 		RUN echo "127.0.0.1 extra" >>/etc/hosts; grep -q extra /etc/hosts
 		RUN ! grep extra /etc/hosts
 		FROM scratch AS root
@@ -97,8 +98,9 @@ built() {
 		FROM debian-12
 		COPY --from=root /etc /e/
 		COPY --from=root /etc/hosts /h
+		COPY --from=0 /in /in
 	END
-	assert_equal "$output" $'hosts of the archive\nhostname of the archive\nresolv.conf of the archive\nhosts of the archive'
+	assert_equal "$output" $'hosts of the archive\nhostname of the archive\nresolv.conf of the archive\nhosts of the archive\nrc=0'
 }
 
 @test "ADD of a git repository: a branch, a folder of it, a commit" {
