@@ -31,6 +31,16 @@ void copy_die(const char *fmt, ...)
 	exit(1);
 }
 
+void copy_note(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
 char *copy_clean(const char *s)
 {
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;

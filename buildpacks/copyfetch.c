@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,6 +15,9 @@
 #include "base/strvec.h"
 #include "buildpacks/copywire.h"
 #include "buildpacks/dockersource.h"
+
+/* Of one archive: they become arguments of tar. */
+#define DEVICES_MAX 4096
 
 /* Runs ARGV with stdout going to OUT; QUIET: what it says of errors is not shown. */
 static pid_t start(const struct strvec *argv, int out, bool quiet)
@@ -196,6 +200,72 @@ static bool has_magic(int fd)
 	return false;
 }
 
+/* The member in a line of tar's long list, when that is a device: its mode, owner, numbers, date
+ * and time go before it. */
+static const char *device_of(const char *line)
+{
+	if (*line != 'b' && *line != 'c')
+		return NULL;
+	for (int i = 0; i < 5; i++) {
+		line += strcspn(line, " ");
+		line += i < 4 ? strspn(line, " ") : *line == ' ';
+	}
+	return *line ? line : NULL;
+}
+
+/* A name that tar quotes is not found again by its quoted form: it is in the way then. */
+static void list_devices(const char *file, struct strvec *out)
+{
+	_cleanup_strvec_ struct strvec argv = STRVEC_INIT;
+	_cleanup_free_ char *line = NULL;
+	size_t size = 0;
+	int ends[2];
+
+	fill(&argv, (const char *const[]){"tar", "-tvf", file, "--numeric-owner",
+					  "--quoting-style=escape", NULL});
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		copy_die("make a pipe");
+	pid_t pid = start(&argv, ends[1], true);
+	close(ends[1]);
+	FILE *list = fdopen(ends[0], "r");
+	while (list && out->n < DEVICES_MAX && getline(&line, &size, list) > 0) {
+		line[strcspn(line, "\n")] = '\0';
+		const char *device = device_of(line);
+		if (device)
+			strvec_push(out, device);
+	}
+	if (list)
+		fclose(list);
+	waitpid(pid, NULL, 0);
+}
+
+static bool unpack(const char *file, const char *folder, const struct strvec *without, bool quiet)
+{
+	_cleanup_strvec_ struct strvec argv = STRVEC_INIT;
+
+	fill(&argv, (const char *const[]){"tar", "-xpf", file, "-C", folder, "--no-wildcards",
+					  "--anchored", NULL});
+	for (size_t i = 0; i < without->n; i++)
+		strvec_pushf(&argv, "--exclude=%s", without->v[i]);
+	return succeeds(start(&argv, 2, quiet));
+}
+
+/* No container may make a device: what has some is unpacked once more, without them. */
+static bool unpack_without_devices(const char *file, const char *folder, const char *name)
+{
+	_cleanup_strvec_ struct strvec devices = STRVEC_INIT;
+
+	list_devices(file, &devices);
+	if (!unpack(file, folder, &devices, false))
+		return false;
+	if (devices.n == 1)
+		copy_note("'%s': the device '%s' is left out", name, devices.v[0]);
+	else if (devices.n > 1)
+		copy_note("'%s': %zu devices are left out, the first is '%s'", name, devices.n,
+			  devices.v[0]);
+	return true;
+}
+
 char *copy_unpack(struct copy_fetch *f, int fd, const char *name)
 {
 	_cleanup_close_ int mine = fcntl(fd, F_DUPFD, 10);
@@ -206,9 +276,10 @@ char *copy_unpack(struct copy_fetch *f, int fd, const char *name)
 	 * must be whole */
 	if (!has_magic(fd) || FIRST_OUTPUT(some, true, "tar", "-tf", file) <= 0)
 		return NULL;
+	const struct strvec all = STRVEC_INIT;
 	char *folder = make_temporary(f);
 	errno = 0;
-	if (!RUNS("tar", "-xpf", file, "-C", folder))
+	if (!unpack(file, folder, &all, true) && !unpack_without_devices(file, folder, name))
 		copy_die("'%s' is an archive that tar cannot unpack: it is damaged or cut short",
 			 name);
 	return folder;

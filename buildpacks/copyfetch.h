@@ -20,8 +20,8 @@ struct copy_fetch {
 char *copy_get(struct copy_fetch *f, const char *url);
 /* The folder with the files of repository SOURCE. */
 char *copy_clone(struct copy_fetch *f, const char *source);
-/* The folder with what the tar archive FD holds, plain or compressed; NULL when it is none. NAME is
- * for errors. */
+/* The folder with what the tar archive FD holds, plain or compressed, but for devices; NULL when it
+ * is none. NAME is for what is said. */
 char *copy_unpack(struct copy_fetch *f, int fd, const char *name);
 
 #endif

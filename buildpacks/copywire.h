@@ -27,6 +27,9 @@ struct copy_head {
 /* Says what failed, with errno unless that is 0, and ends the program. */
 void copy_die(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
 
+/* A line for the user of a copy that goes on. */
+void copy_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
 /* "/a/./b/" as "a/b"; ".." stops at the root. */
 char *copy_clean(const char *s);
 

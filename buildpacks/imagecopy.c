@@ -11,10 +11,12 @@
 #include "base/child.h"
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/printable.h"
 #include "base/random.h"
 #include "buildpacks/buildstep.h"
 #include "buildpacks/copywire.h"
 #include "buildpacks/environment.h"
+#include "buildpacks/say.h"
 #include "runtime/client.h"
 
 #define PROGRAM IMAGECOPY_TOOLS "/driver/copy"
@@ -312,6 +314,15 @@ int imagecopy_digest(const struct build *b, const struct imagecopy *copy, char o
 	return 0;
 }
 
+/* What an end that did its work has to tell the user all the same; names in it are a tenant's. */
+static void tell(const struct build *b, const struct end *e)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+
+	printable_add(&text, e->said.data);
+	say_lines(b->out, text.data);
+}
+
 int imagecopy_run(const struct build *b, const struct imagecopy *copy, const char *upper,
 		  struct error *err)
 {
@@ -341,6 +352,8 @@ int imagecopy_run(const struct build *b, const struct imagecopy *copy, const cha
 	} else if (result == 0) {
 		result = check(b, &e[0], err);
 	}
+	if (result == 0)
+		tell(b, &e[0]);
 	end_release(&e[0]);
 	end_release(&e[1]);
 	return result;

@@ -81,6 +81,19 @@ built() {
 	run -1 built <<<"ADD cut.tar.gz /a/"
 	assert_contains "$output" "ADD cut.tar.gz /a/"
 	assert_contains "$output" "'cut.tar.gz' is an archive that tar cannot unpack"
+	# devices are passed over, and named
+	mknod "$BATS_TEST_TMPDIR/in/disk one" b 8 0
+	tar -C "$BATS_TEST_TMPDIR/in" -cf "$src/one.tar" .
+	mknod "$BATS_TEST_TMPDIR/in/null" c 1 3
+	tar -C "$BATS_TEST_TMPDIR/in" -czf "$src/two.tgz" --sort=name .
+	run -0 built /g /h <<-END
+		ADD one.tar /g/
+		ADD two.tgz /h/
+	END
+	assert_equal "$output" $'.\n./numbers\n.\n./numbers'
+	said=$(<"$BATS_TEST_TMPDIR/said")
+	assert_contains "$said" "'one.tar': the device './disk one' is left out"
+	assert_contains "$said" "'two.tgz': 2 devices are left out, the first is './disk one'"
 }
 
 @test "/etc/hosts and its kin are the image's to copy and a step's own to change; it has no input" {
