@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/strbuf.h"
 #include "base/strvec.h"
+#include "runtime/attribute.h"
 
 /* Inodes that have been written and have further names. */
 struct link_entry {
@@ -91,8 +92,7 @@ static void add_xattrs(const char *disk_path, struct archive_entry *e)
 	ssize_t n = llistxattr(disk_path, names, sizeof(names));
 
 	for (const char *p = names; n > 0 && p < names + n; p += strlen(p) + 1) {
-		if (strcmp(p, "security.capability") != 0 &&
-		    (!str_starts(p, "user.") || str_starts(p, "user.overlay.")))
+		if (!attribute_is_kept(p))
 			continue;
 		ssize_t size = lgetxattr(disk_path, p, value, sizeof(value));
 		if (size >= 0)

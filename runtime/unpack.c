@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/strbuf.h"
+#include "runtime/attribute.h"
 #include "runtime/import.h"
 #include "runtime/whiteout.h"
 
@@ -152,7 +153,6 @@ static bool is_wanted(struct archive_entry *entry, bool layer)
 	}
 }
 
-/* Keeps what a program may rely on; overlayfs's own attributes would change what a mount shows. */
 static void filter_xattrs(struct archive_entry *entry)
 {
 	struct kept {
@@ -167,8 +167,7 @@ static void filter_xattrs(struct archive_entry *entry)
 	archive_entry_xattr_reset(entry);
 	while (n < ARRAY_SIZE(kept) &&
 	       archive_entry_xattr_next(entry, &name, &value, &size) == ARCHIVE_OK) {
-		if (!str_equal(name, "security.capability") &&
-		    (!str_starts(name, "user.") || str_starts(name, "user.overlay.")))
+		if (!attribute_is_kept(name))
 			continue;
 		kept[n] = (struct kept){xstrdup(name), xmalloc(size ? size : 1), size};
 		memcpy(kept[n++].value, value, size);
