@@ -243,7 +243,9 @@ static bool unpack(const char *file, const char *folder, const struct strvec *wi
 {
 	_cleanup_strvec_ struct strvec argv = STRVEC_INIT;
 
-	fill(&argv, (const char *const[]){"tar", "-xpf", file, "-C", folder, "--no-wildcards",
+	fill(&argv, (const char *const[]){"tar", "-xpf", file, "-C", folder, "--xattrs",
+					  "--xattrs-include=user.*",
+					  "--xattrs-include=security.capability", "--no-wildcards",
 					  "--anchored", NULL});
 	for (size_t i = 0; i < without->n; i++)
 		strvec_pushf(&argv, "--exclude=%s", without->v[i]);

@@ -8,12 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/strbuf.h"
 #include "base/strvec.h"
 #include "buildpacks/dockermode.h"
+#include "runtime/attribute.h"
 #include "runtime/identity.h"
 
 static struct {
@@ -22,6 +24,28 @@ static struct {
 	long uid, gid;    /* -1: as sent */
 	const char *mode; /* NULL: as sent */
 } to = {.uid = -1, .gid = -1};
+
+/* Where a file with more names than one was put, and what it is: a name that leads elsewhere by now
+ * is no other name of it. */
+struct made {
+	char *path;
+	dev_t dev;
+	ino_t ino;
+};
+
+static struct {
+	struct made *v;
+	uint32_t n;
+} made;
+
+/* What was made last, to which attributes belong; -1: nothing that takes some. */
+static int last = -1;
+
+static void set_last(int fd)
+{
+	close_fd(last);
+	last = fd;
+}
 
 static void get(void *data, size_t len)
 {
@@ -82,27 +106,117 @@ static void remove_old(const char *path)
 		copy_die("replace '%s'", path);
 }
 
-static void receive_file(const char *path, const struct copy_head *h)
+/* The number of a file says which of those that have one it is, so they come in order. */
+static void note_made(int fd, const char *path, uint32_t link)
 {
-	static char buf[1 << 16];
+	struct stat st;
 
-	make_parents(path);
-	remove_old(path);
-	_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0)
-		copy_die("create '%s'", path);
-	for (uint64_t left = h->size; left > 0;) {
+	errno = 0;
+	if (link != made.n + 1 || link > COPY_LINKS_MAX)
+		copy_die("'%s' has the number %u", path, link);
+	if (fstat(fd, &st) < 0)
+		copy_die("look at '%s'", path);
+	made.v = xreallocarray(made.v, link, sizeof(*made.v));
+	made.v[made.n++] = (struct made){xstrdup(path), st.st_dev, st.st_ino};
+}
+
+static void write_all(int fd, const char *path, const char *data, size_t n)
+{
+	for (size_t done = 0; done < n;) {
+		ssize_t w = write(fd, data + done, n - done);
+		if (w < 0)
+			copy_die("write '%s'", path);
+		done += (size_t)w;
+	}
+}
+
+static void receive_content(int fd, const char *path, uint64_t size)
+{
+	static const char zeros[1 << 16];
+	static char buf[sizeof(zeros)];
+
+	for (uint64_t left = size; left > 0;) {
 		size_t n = left < sizeof(buf) ? left : sizeof(buf);
 		get(buf, n);
-		for (size_t done = 0; done < n;) {
-			ssize_t w = write(fd, buf + done, n - done);
-			if (w < 0)
-				copy_die("write '%s'", path);
-			done += (size_t)w;
-		}
+		/* a hole stays one */
+		if (memcmp(buf, zeros, n) != 0)
+			write_all(fd, path, buf, n);
+		else if (lseek(fd, (off_t)n, SEEK_CUR) < 0)
+			copy_die("write '%s'", path);
 		left -= n;
 	}
+	if (ftruncate(fd, (off_t)size) < 0)
+		copy_die("write '%s'", path);
+}
+
+static void receive_file(const char *path, const struct copy_head *h)
+{
+	make_parents(path);
+	remove_old(path);
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		copy_die("create '%s'", path);
+	receive_content(fd, path, h->size);
 	set_meta(fd, path, h);
+	if (h->link)
+		note_made(fd, path, h->link);
+	set_last(fd);
+}
+
+static void receive_pipe(const char *path, const struct copy_head *h)
+{
+	make_parents(path);
+	remove_old(path);
+	if (mkfifo(path, 0600) < 0)
+		copy_die("make the pipe '%s'", path);
+	/* both ends: it waits for nobody */
+	_cleanup_close_ int fd = open(path, O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		copy_die("open '%s'", path);
+	set_meta(fd, path, h);
+}
+
+static bool is_same(const struct stat *st, const struct made *m)
+{
+	return st->st_dev == m->dev && st->st_ino == m->ino;
+}
+
+static void receive_same(const char *path, const struct copy_head *h)
+{
+	struct stat st;
+	char here[64];
+
+	errno = 0;
+	if (h->link == 0 || h->link > made.n)
+		copy_die("'%s' is another name of nothing", path);
+	const struct made *m = &made.v[h->link - 1];
+	_cleanup_close_ int fd = open(m->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		copy_die("open '%s'", m->path);
+	errno = 0;
+	if (!is_same(&st, m))
+		copy_die("'%s' was replaced by something else that is copied", m->path);
+	make_parents(path);
+	/* both names are one where the image has a link for a folder */
+	if (lstat(path, &st) == 0 && is_same(&st, m))
+		return;
+	remove_old(path);
+	snprintf(here, sizeof(here), "/proc/self/fd/%d", fd);
+	if (linkat(AT_FDCWD, here, AT_FDCWD, path, AT_SYMLINK_FOLLOW) < 0)
+		copy_die("link '%s' to '%s'", path, m->path);
+}
+
+/* Of a folder that was there before the attributes stay as they are, as its owner does. */
+static void receive_attribute(const char *name, const struct copy_head *h)
+{
+	static char value[COPY_ATTRIBUTE_SIZE];
+
+	errno = 0;
+	if (h->size > sizeof(value) || !attribute_is_kept(name))
+		copy_die("the attribute '%s' is none that is copied", name);
+	get(value, h->size);
+	if (last >= 0 && fsetxattr(last, name, value, h->size, 0) < 0 && errno != EOPNOTSUPP)
+		copy_die("set the attribute '%s'", name);
 }
 
 static void receive_link(const char *path, const struct copy_head *h)
@@ -131,13 +245,15 @@ static void receive_folder(const char *path, const struct copy_head *h)
 	make_parents(path);
 	if (mkdir(path, 0755) < 0)
 		copy_die("make folder '%s'", path);
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		copy_die("open '%s'", path);
 	set_meta(fd, path, h);
+	set_last(fd);
 }
 
-/* Names come from a container of the same build, and yet stay below the destination. */
+/* Names come from a container of the same build, and yet those of files stay below the destination.
+ */
 static char *read_name(const struct copy_head *h)
 {
 	char name[PATH_MAX];
@@ -148,7 +264,22 @@ static char *read_name(const struct copy_head *h)
 	}
 	get(name, h->name_len);
 	name[h->name_len] = '\0';
-	return copy_clean(name);
+	return h->kind == COPY_ATTRIBUTE ? xstrdup(name) : copy_clean(name);
+}
+
+static void receive_entry(const char *path, const struct copy_head *h)
+{
+	set_last(-1);
+	if (h->kind == COPY_FOLDER)
+		receive_folder(path, h);
+	else if (h->kind == COPY_FILE)
+		receive_file(path, h);
+	else if (h->kind == COPY_LINK)
+		receive_link(path, h);
+	else if (h->kind == COPY_PIPE)
+		receive_pipe(path, h);
+	else if (h->kind == COPY_SAME)
+		receive_same(path, h);
 }
 
 static bool is_folder(const char *path)
@@ -209,15 +340,14 @@ int copy_receive(char **argv)
 				make_folders(to.dest);
 			continue;
 		}
+		if (h.kind == COPY_ATTRIBUTE) {
+			receive_attribute(name, &h);
+			continue;
+		}
 		_cleanup_free_ char *path =
 			one_file ? xstrdup(to.dest)
 				 : xasprintf("%s/%s", strcmp(to.dest, "/") == 0 ? "" : to.dest,
 					     name);
-		if (h.kind == COPY_FOLDER)
-			receive_folder(path, &h);
-		else if (h.kind == COPY_FILE)
-			receive_file(path, &h);
-		else if (h.kind == COPY_LINK)
-			receive_link(path, &h);
+		receive_entry(path, &h);
 	}
 }

@@ -6,11 +6,13 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -19,6 +21,7 @@
 #include "buildpacks/copyfetch.h"
 #include "buildpacks/dockerignore.h"
 #include "buildpacks/dockersource.h"
+#include "runtime/attribute.h"
 
 static struct {
 	int root;
@@ -26,6 +29,8 @@ static struct {
 	const char *docs;                    /* the folder of the heredocs */
 	struct dockerignore ignore, exclude; /* of the source; of this COPY */
 	size_t pivot;                        /* parts of a path that --parents leaves out */
+	void *links;                         /* tsearch(3): the struct known of one source */
+	uint32_t n_links;                    /* of all sources */
 	struct copy_fetch fetch;
 } from = {.ignore = DOCKERIGNORE_INIT, .exclude = DOCKERIGNORE_INIT, .unpack_local = true};
 
@@ -42,10 +47,9 @@ static void put(const void *data, size_t len)
 		copy_die("write");
 }
 
-static void put_head(enum copy_kind kind, const char *name, const struct stat *st, bool keep)
+static void put_record(struct copy_head h, const char *name, const struct stat *st, bool keep)
 {
-	struct copy_head h = {.kind = kind, .name_len = (uint32_t)strlen(name)};
-
+	h.name_len = (uint32_t)strlen(name);
 	keep = keep || from.keep_owner;
 	if (st) {
 		h.mode = st->st_mode & 07777;
@@ -53,18 +57,118 @@ static void put_head(enum copy_kind kind, const char *name, const struct stat *s
 		h.gid = keep ? st->st_gid : 0;
 		/* the same content is the same, whenever it was written */
 		h.mtime = from.digest ? 0 : st->st_mtime;
-		h.size = S_ISDIR(st->st_mode) ? 0 : (uint64_t)st->st_size;
+		h.size = S_ISREG(st->st_mode) || S_ISLNK(st->st_mode) ? (uint64_t)st->st_size : 0;
 	}
 	put(&h, sizeof(h));
 	put(name, h.name_len);
+}
+
+static void put_head(enum copy_kind kind, const char *name, const struct stat *st, bool keep)
+{
+	put_record((struct copy_head){.kind = kind}, name, st, keep);
+}
+
+/* A file that has more names than one, and the number that it was sent with. */
+struct known {
+	dev_t dev;
+	ino_t ino;
+	uint32_t link;
+};
+
+static int compare_known(const void *a, const void *b)
+{
+	const struct known *one = a, *two = b;
+
+	if (one->dev != two->dev)
+		return one->dev < two->dev ? -1 : 1;
+	return (one->ino > two->ino) - (one->ino < two->ino);
+}
+
+/* The number of the file ST, a new one unless *OUT_SENT: the file was sent before. 0: it has one
+ * name, or there are too many. */
+static uint32_t find_link(const struct stat *st, bool *out_sent)
+{
+	struct known key = {st->st_dev, st->st_ino, 0};
+
+	*out_sent = false;
+	if (st->st_nlink < 2)
+		return 0;
+	struct known *const *found = tfind(&key, &from.links, compare_known);
+	if (found) {
+		*out_sent = true;
+		return (*found)->link;
+	}
+	if (from.n_links == COPY_LINKS_MAX)
+		return 0;
+	struct known *k = xmalloc(sizeof(*k));
+	*k = key;
+	k->link = ++from.n_links;
+	if (!tsearch(k, &from.links, compare_known))
+		copy_die("note a link");
+	return k->link;
+}
+
+/* Begins a source: what has two names has both in one. */
+static void put_from(enum copy_kind kind, const struct stat *st, bool keep)
+{
+	tdestroy(from.links, free);
+	from.links = NULL;
+	put_head(kind, "", st, keep);
+}
+
+static void send_attribute(int fd, const char *name, const char *of)
+{
+	static char value[COPY_ATTRIBUTE_SIZE];
+	ssize_t size = fgetxattr(fd, name, value, sizeof(value));
+
+	/* capabilities that another user namespace gave mean nothing in this one */
+	if (size < 0 && (errno == ENODATA || errno == EOVERFLOW))
+		return;
+	if (size < 0)
+		copy_die("read the attribute '%s' of '%s'", name, of);
+	put_record((struct copy_head){.kind = COPY_ATTRIBUTE, .size = (uint64_t)size}, name, NULL,
+		   false);
+	put(value, (size_t)size);
+}
+
+/* In the order of their names: the kernel's is that of how they are stored. */
+static void send_attributes(int fd, const char *of)
+{
+	static char names[XATTR_LIST_MAX];
+	_cleanup_strvec_ struct strvec kept = STRVEC_INIT;
+	ssize_t n = flistxattr(fd, names, sizeof(names));
+
+	if (n < 0 && errno != EOPNOTSUPP)
+		copy_die("list the attributes of '%s'", of);
+	for (const char *p = names; n > 0 && p < names + n; p += strlen(p) + 1)
+		if (attribute_is_kept(p))
+			strvec_push(&kept, p);
+	errno = 0;
+	if (kept.n > COPY_ATTRIBUTES_MAX)
+		copy_die("'%s' has more than %d attributes", of, COPY_ATTRIBUTES_MAX);
+	strvec_sort(&kept);
+	for (size_t i = 0; i < kept.n; i++)
+		send_attribute(fd, kept.v[i], of);
+}
+
+static void send_folder_head(int fd, const char *name, const struct stat *st, bool keep)
+{
+	put_head(COPY_FOLDER, name, st, keep);
+	send_attributes(fd, name);
 }
 
 static void send_file(int fd, const char *name, const struct stat *st, bool keep)
 {
 	static char buf[1 << 16];
 	uint64_t left = (uint64_t)st->st_size;
+	bool sent;
+	uint32_t link = find_link(st, &sent);
 
-	put_head(COPY_FILE, name, st, keep);
+	if (sent) {
+		put_record((struct copy_head){.kind = COPY_SAME, .link = link}, name, NULL, false);
+		return;
+	}
+	put_record((struct copy_head){.kind = COPY_FILE, .link = link}, name, st, keep);
 	while (left > 0) {
 		ssize_t n = read(fd, buf, left < sizeof(buf) ? left : sizeof(buf));
 		if (n < 0)
@@ -76,6 +180,7 @@ static void send_file(int fd, const char *name, const struct stat *st, bool keep
 		put(buf, (size_t)n);
 		left -= (uint64_t)n;
 	}
+	send_attributes(fd, name);
 }
 
 static int by_name(const struct dirent **a, const struct dirent **b)
@@ -134,7 +239,7 @@ static void send_entry(int fd, const char *entry, const char *name, const char *
 		if (sub < 0)
 			copy_die("open '%s'", path);
 		if (!out)
-			put_head(COPY_FOLDER, name, &st, keep);
+			send_folder_head(sub, name, &st, keep);
 		if (!foreign)
 			send_folder(sub, name, path, keep);
 	} else if (out) {
@@ -146,6 +251,8 @@ static void send_entry(int fd, const char *entry, const char *name, const char *
 		st.st_size = n;
 		put_head(COPY_LINK, name, &st, keep);
 		put(target, (size_t)n);
+	} else if (S_ISFIFO(st.st_mode)) {
+		put_head(COPY_PIPE, name, &st, keep);
 	} else if (S_ISREG(st.st_mode)) {
 		_cleanup_close_ int file = openat(fd, entry, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 		if (file < 0 || fstat(file, &st) < 0)
@@ -188,7 +295,7 @@ static void send_fetched(const char *folder, bool keep, bool git)
 	from.ignore = (struct dockerignore)DOCKERIGNORE_INIT;
 	if (git)
 		dockerignore_parse(&from.ignore, "**/.git", 7, &err);
-	put_head(COPY_FROM_FOLDER, "", &st, keep);
+	put_from(COPY_FROM_FOLDER, &st, keep);
 	send_folder(fd, "", "", keep);
 	dockerignore_release(&from.ignore);
 	from.ignore = saved;
@@ -199,7 +306,7 @@ static void send_parents(const char *path)
 {
 	size_t part = 0, start = 0;
 
-	put_head(COPY_FROM_FOLDER, "", NULL, false);
+	put_from(COPY_FROM_FOLDER, NULL, false);
 	for (size_t i = 0; path[i]; i++) {
 		if (path[i] != '/')
 			continue;
@@ -212,7 +319,7 @@ static void send_parents(const char *path)
 		_cleanup_close_ int fd = open_in_root(folder, O_RDONLY | O_DIRECTORY);
 		if (fd < 0 || fstat(fd, &st) < 0)
 			copy_die("open '%s'", folder);
-		put_head(COPY_FOLDER, folder + start, &st, false);
+		send_folder_head(fd, folder + start, &st, false);
 	}
 }
 
@@ -231,7 +338,7 @@ static void send_with_parents(int fd, const char *path, const struct stat *st)
 	send_parents(path);
 	if (S_ISDIR(st->st_mode)) {
 		if (*name)
-			put_head(COPY_FOLDER, name, st, false);
+			send_folder_head(fd, name, st, false);
 		send_folder(fd, name, path, false);
 	} else {
 		send_file(fd, name, st, false);
@@ -258,7 +365,7 @@ static bool send_source(const char *path)
 		return true;
 	}
 	if (S_ISDIR(st.st_mode)) {
-		put_head(COPY_FROM_FOLDER, "", &st, false);
+		put_from(COPY_FROM_FOLDER, &st, false);
 		send_folder(fd, "", path, false);
 		return true;
 	}
@@ -268,7 +375,7 @@ static bool send_source(const char *path)
 		send_fetched(unpacked, true, false);
 		return true;
 	}
-	put_head(COPY_FROM_FILE, "", NULL, false);
+	put_from(COPY_FROM_FILE, NULL, false);
 	send_file(fd, slash ? slash + 1 : path, &st, false);
 	return true;
 }
@@ -323,7 +430,7 @@ static void send_doc(const char *name)
 	if (fd < 0 || fstat(fd, &st) < 0)
 		copy_die("open '%s'", path);
 	st.st_mode = S_IFREG | 0644;
-	put_head(COPY_FROM_FILE, "", NULL, false);
+	put_from(COPY_FROM_FILE, NULL, false);
 	send_file(fd, name, &st, false);
 }
 
@@ -342,7 +449,7 @@ static void send_url(const char *url)
 		return;
 	}
 	st.st_mode = S_IFREG | 0600;
-	put_head(COPY_FROM_FILE, "", NULL, false);
+	put_from(COPY_FROM_FILE, NULL, false);
 	send_file(fd, strrchr(file, '/') + 1, &st, false);
 }
 

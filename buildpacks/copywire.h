@@ -2,7 +2,9 @@
 /*
  * What goes from the sending to the receiving side of a COPY (buildpacks/berth-copy.c): records of
  * a struct copy_head, the name, and the content of a file or link. COPY_FROM_FOLDER and
- * COPY_FROM_FILE begin what one source gave, COPY_END ends it all.
+ * COPY_FROM_FILE begin what one source gave, COPY_END ends it all. COPY_ATTRIBUTE is an extended
+ * attribute, its name and value, of the file or folder before it. A file with more names than one
+ * has a number, `link`, from 1 on; COPY_SAME is another name of the file with that number.
  */
 #ifndef BUILDPACKS_COPYWIRE_H
 #define BUILDPACKS_COPYWIRE_H
@@ -16,10 +18,17 @@ enum copy_kind {
 	COPY_FILE,
 	COPY_LINK,
 	COPY_END,
+	COPY_PIPE,
+	COPY_SAME,
+	COPY_ATTRIBUTE,
 };
 
+#define COPY_LINKS_MAX (1u << 18)       /* numbers; what has more is copied once for each name */
+#define COPY_ATTRIBUTES_MAX 256         /* of one file or folder */
+#define COPY_ATTRIBUTE_SIZE (64u << 10) /* of its value, as the kernel has it */
+
 struct copy_head {
-	uint32_t kind, mode, uid, gid, name_len, reserved;
+	uint32_t kind, mode, uid, gid, name_len, link;
 	int64_t mtime;
 	uint64_t size;
 };

@@ -33,9 +33,9 @@ struct imagecopy {
 	const char *chown, *chmod; /* or NULL */
 };
 
-/* A digest of all that is sent: names, modes, owners, contents. What of the app's source needs no
- * program to be read is read by a process of this user, which is many times faster than a
- * container.
+/* A digest of all that is sent: names, modes, owners, contents, attributes, which names are links.
+ * What of the app's source needs no program to be read is read by a process of this user, which is
+ * many times faster than a container.
  */
 int imagecopy_digest(const struct build *b, const struct imagecopy *copy, char out[HASH_TEXT],
 		     struct error *err);

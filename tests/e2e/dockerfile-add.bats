@@ -116,6 +116,59 @@ built() {
 	assert_equal "$output" $'hosts of the archive\nhostname of the archive\nresolv.conf of the archive\nhosts of the archive\nrc=0'
 }
 
+# What FILE of the layer that a COPY made has as the host sees it: its attributes, of which the
+# capabilities have the id of the root that gave them, and the owner of the layer, which is that id.
+attributes() {
+	local file
+	file=$(find "$TEST_ROOT"/lib/layers/df-*/data -path "*/data$1")
+	python3 -c 'import os, struct, sys; f = sys.argv[1]; print(*sorted(os.listxattr(f)), struct.unpack("<6I", os.getxattr(f, "security.capability")), os.getxattr(f, "user.note"))' "$file"
+	cat "${file%%/data/*}/owner"
+}
+
+@test "links, pipes, holes and attributes are copied as they are" {
+	local in=$BATS_TEST_TMPDIR/in marks='import os, struct, sys
+os.setxattr(sys.argv[1], "user.note", b"text")
+os.setxattr(sys.argv[1], "user.overlay.opaque", b"y")
+os.setxattr(sys.argv[1], "security.capability", struct.pack("<5I", 0x2000001, 1 << 10, 0, 0, 0))'
+	mkdir -p "$in/sub/deep"
+	echo marked >"$in/sub/marked"
+	python3 -c "$marks" "$in/sub/marked"
+	ln "$in/sub/marked" "$in/sub/deep/again"
+	ln "$in/sub/marked" "$in/another"
+	mkfifo -m 620 "$in/sub/pipe"
+	truncate -s 8M "$in/sub/sparse"
+	tar -C "$in" --xattrs --xattrs-include='*' --sparse -cf "$src/in.tar" .
+	run -0 built <<-'END'
+		FROM scratch AS added
+		ADD --chown=7:8 in.tar /
+		FROM debian-12
+		RUN mkdir -p /linked/usr/sub && ln -s usr/sub /linked/sub
+		COPY --from=added / /capable/
+		COPY --from=added / /linked/
+		COPY --from=added sub/marked another /each/
+	END
+	run -0 berth run "$app" 'cd /capable && stat -c "%F %h %a %u" another sub/marked sub/deep/again sub/pipe && [ another -ef sub/deep/again ] && stat -c "%s %b" sub/sparse'
+	assert_equal "$output" $'regular file 3 644 7\nregular file 3 644 7\nregular file 3 644 7\nfifo 1 620 7\n8388608 0'
+	# through a link of the image, where they were put; one by one they are no links
+	run -0 berth run "$app" '[ /linked/another -ef /linked/usr/sub/marked ] && stat -c %h /linked/another /each/marked /each/another'
+	assert_equal "$output" $'3\n1\n1'
+	run -0 attributes /capable/sub/marked
+	owner=${lines[1]}
+	assert_equal "${lines[0]}" "security.capability user.note (50331649, 1024, 0, 0, 0, $owner) b'text'"
+	[ "$owner" -gt 0 ]
+	# an attribute alone makes another layer
+	python3 -c 'import os, sys; os.setxattr(sys.argv[1], "user.note", b"other")' "$in/another"
+	tar -C "$in" --xattrs --xattrs-include='*' --sparse -cf "$src/in.tar" .
+	run -0 built <<-'END'
+		FROM scratch AS added
+		ADD --chown=7:8 in.tar /
+		FROM debian-12
+		COPY --from=added / /changed/
+	END
+	run -0 attributes /changed/another
+	assert_equal "${lines[0]}" "security.capability user.note (50331649, 1024, 0, 0, 0, $owner) b'other'"
+}
+
 @test "ADD of a git repository: a branch, a folder of it, a commit" {
 	local repo=$BATS_TEST_TMPDIR/repo commit
 	mkdir -p "$repo/docs"
