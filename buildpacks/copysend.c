@@ -28,6 +28,7 @@ static struct {
 	bool digest, keep_owner, add, parents, unpack_local, unpack_remote;
 	const char *docs;                    /* the folder of the heredocs */
 	struct dockerignore ignore, exclude; /* of the source; of this COPY */
+	bool pattern;                        /* the source is one */
 	size_t pivot;                        /* parts of a path that --parents leaves out */
 	void *links;                         /* tsearch(3): the struct known of one source */
 	uint32_t n_links;                    /* of all sources */
@@ -193,11 +194,15 @@ static int no_dots(const struct dirent *e)
 	return strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
 }
 
-/* One list does not take back what the other leaves out. */
-static bool left_out(const char *path)
+static bool is_ignored(const char *path)
 {
-	return *path &&
-	       (dockerignore_has(&from.ignore, path) || dockerignore_has(&from.exclude, path));
+	return *path && dockerignore_has(&from.ignore, path);
+}
+
+/* NAME is what the receiver is told: a path below the source. */
+static bool is_excluded(const char *name)
+{
+	return *name && dockerignore_has(&from.exclude, name);
 }
 
 /* Something in a folder that is left out may not be. */
@@ -226,7 +231,8 @@ static void send_entry(int fd, const char *entry, const char *name, const char *
 
 	if (fstatat(fd, entry, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		copy_die("look at '%s'", path);
-	bool out = left_out(path);
+	/* one list does not take back what the other leaves out */
+	bool out = is_ignored(path) || is_excluded(name);
 	/* what a container has of its own (/proc, /etc/hosts) is no part of its image */
 	bool foreign = mount_of(fd, entry) != mount_of(fd, "");
 	if (foreign && !S_ISDIR(st.st_mode))
@@ -345,17 +351,34 @@ static void send_with_parents(int fd, const char *path, const struct stat *st)
 	}
 }
 
-static bool send_source(const char *path)
+static const char *last_part(const char *path)
 {
 	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* A folder that was named is meant, whatever is excluded in it; one that a pattern found may be
+ * excluded as a file may. */
+static bool is_source_excluded(const char *path, bool folder)
+{
+	if (from.parents)
+		return is_excluded(from_pivot(path)) && !(folder && takes_back());
+	return (!folder || from.pattern) && (is_excluded(last_part(path)) || is_excluded(path));
+}
+
+/* Whether there is such a source; what is ignored is none. */
+static bool send_source(const char *path)
+{
 	struct stat st;
-	bool out = left_out(path);
 	_cleanup_close_ int fd = open_in_root(path, O_RDONLY | O_NONBLOCK);
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return false;
-	if (out && (!S_ISDIR(st.st_mode) || !takes_back()))
+	if (is_ignored(path) && !(S_ISDIR(st.st_mode) && takes_back()))
 		return false;
+	if (is_source_excluded(path, S_ISDIR(st.st_mode)))
+		return true;
 	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode)) {
 		errno = 0;
 		copy_die("'%s' is neither a file nor a folder", path);
@@ -376,7 +399,7 @@ static bool send_source(const char *path)
 		return true;
 	}
 	put_from(COPY_FROM_FILE, NULL, false);
-	send_file(fd, slash ? slash + 1 : path, &st, false);
+	send_file(fd, last_part(path), &st, false);
 	return true;
 }
 
@@ -386,6 +409,11 @@ static bool is_folder(const char *path)
 	_cleanup_close_ int fd = open_in_root(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 
 	return fd >= 0 && fstat(fd, &st) == 0;
+}
+
+static bool is_pattern(const char *s)
+{
+	return strpbrk(s, "*?[\\");
 }
 
 /* Sends what PATTERN fits below COPY_FOLDER; the number of sources. */
@@ -402,7 +430,7 @@ static unsigned send_pattern(const char *folder, const char *pattern)
 	bool any = from.parents && str_equal(part, "**");
 	if (any && *rest)
 		found += send_pattern(folder, rest);
-	if (!strpbrk(part, "*?[\\")) {
+	if (!is_pattern(part)) {
 		_cleanup_free_ char *path = below(folder, part);
 		return send_pattern(path, rest);
 	}
@@ -505,6 +533,7 @@ static void send_one(const char *source)
 		return;
 	}
 	_cleanup_free_ char *pattern = copy_clean(source);
+	from.pattern = is_pattern(pattern);
 	from.pivot = find_pivot(source);
 	if (send_pattern("", pattern) == 0) {
 		errno = 0;
