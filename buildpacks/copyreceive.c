@@ -18,6 +18,8 @@
 #include "runtime/attribute.h"
 #include "runtime/identity.h"
 
+#define LINKS_FOLLOWED 40 /* as by the kernel */
+
 static struct {
 	const char *dest;
 	bool into;        /* dest is a folder */
@@ -289,6 +291,43 @@ static bool is_folder(const char *path)
 	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* In the folder that PATH is in: NAME, or NAME itself when it is absolute. */
+static char *beside(const char *path, const char *name)
+{
+	const char *slash = strrchr(path, '/');
+
+	return *name == '/' ? xstrdup(name) : xasprintf("%.*s/%s", (int)(slash - path), path, name);
+}
+
+/* Whether PATH would be in a mount that is the container's, such as /dev, not in the layer. */
+static bool is_foreign(const char *path)
+{
+	_cleanup_free_ char *folder = beside(path, ".");
+	struct stat st, root;
+
+	return stat(folder, &st) == 0 && stat("/", &root) == 0 && st.st_dev != root.st_dev;
+}
+
+/* Where a file goes that is named PATH: where a link of the image there leads, also to nothing yet.
+ */
+static char *follow(const char *path)
+{
+	_cleanup_free_ char *at = xstrdup(path);
+	char target[PATH_MAX];
+
+	for (int i = 0; i < LINKS_FOLLOWED; i++) {
+		ssize_t n = readlink(at, target, sizeof(target) - 1);
+		if (n < 0)
+			return xstrdup(is_foreign(at) ? path : at);
+		target[n] = '\0';
+		char *next = beside(at, target);
+		free(at);
+		at = next;
+	}
+	errno = ELOOP;
+	copy_die("follow '%s'", path);
+}
+
 static void find_owner(const char *owner)
 {
 	_cleanup_close_ int passwd = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
@@ -345,7 +384,7 @@ int copy_receive(char **argv)
 			continue;
 		}
 		_cleanup_free_ char *path =
-			one_file ? xstrdup(to.dest)
+			one_file ? follow(to.dest)
 				 : xasprintf("%s/%s", strcmp(to.dest, "/") == 0 ? "" : to.dest,
 					     name);
 		receive_entry(path, &h);

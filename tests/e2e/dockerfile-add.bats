@@ -169,6 +169,21 @@ os.setxattr(sys.argv[1], "security.capability", struct.pack("<5I", 0x2000001, 1 
 	assert_equal "${lines[0]}" "security.capability user.note (50331649, 1024, 0, 0, 0, $owner) b'other'"
 }
 
+@test "a file goes where a link of the image leads, unless it is one of a folder that is copied" {
+	mkdir "$src/tree"
+	echo new | tee "$src/tree/one" >"$src/one"
+	run -0 built <<-'END'
+		RUN mkdir -p /l/in && echo old >/l/in/old && ln -s in/old /l/one && ln -s /l/one /l/in/two && ln -s ../made/it /l/in/none && ln -s /dev/stdout /l/out
+		COPY one /l/in/two
+		COPY one /l/in/none
+		COPY one /l/out
+		RUN mkdir /m && echo old >/m/old && ln -s old /m/one
+		COPY tree /m/
+	END
+	run -0 berth run "$app" 'cd /l && readlink one in/two in/none && cat in/old made/it out && ! [ -L out ] && cat /m/old && ! [ -L /m/one ]'
+	assert_equal "$output" $'in/old\n/l/one\n../made/it\nnew\nnew\nnew\nold'
+}
+
 @test "ADD of a git repository: a branch, a folder of it, a commit" {
 	local repo=$BATS_TEST_TMPDIR/repo commit
 	mkdir -p "$repo/docs"
