@@ -296,10 +296,28 @@ int runtime_layer_import(const struct instance *inst, const char *id, int fd, st
 	return send_archive(inst, WIRE_LAYER_IMPORT, id, fd, NULL, err);
 }
 
-int runtime_layer_unpack(const struct instance *inst, const char *id, int fd, int *out_conn,
+int runtime_layer_unpack(const struct instance *inst, const char *id, const char *implied_id,
+			 const struct strvec *below, int fd, int *out_conn, bool *out_implied,
 			 struct error *err)
 {
-	return send_archive(inst, WIRE_LAYER_UNPACK, id, fd, out_conn, err);
+	_cleanup_strbuf_ struct strbuf sb = STRBUF_INIT;
+	_cleanup_frame_ struct wire_frame answer;
+	_cleanup_close_ int conn = -1;
+	struct wire_reader r;
+
+	wire_frame_init(&answer);
+	wire_put_str(&sb, id);
+	wire_put_str(&sb, implied_id);
+	wire_put_list(&sb, below);
+	if (ask(inst, WIRE_LAYER_UNPACK, &sb, &fd, 1, &answer, &conn, err) < 0)
+		return -1;
+	wire_reader_init(&r, answer.payload.data, answer.payload.len);
+	bool implied = wire_get_u32(&r) != 0;
+	if (!wire_reader_done(&r))
+		return error_set(err, ERROR_INVALID, 0, "berth-runtime gave a bad answer");
+	*out_implied = implied;
+	*out_conn = TAKE_FD(conn);
+	return 0;
 }
 
 int runtime_layer_settle(int conn, const char *id, bool keep, struct error *err)

@@ -134,8 +134,12 @@ bool runtime_layer_exists(const struct instance *inst, const char *id);
  * range 0; entries that would leave the root are refused. */
 int runtime_layer_import(const struct instance *inst, const char *id, int fd, struct error *err);
 /* The same for a layer of an image (runtime/unpack.h), which is not committed yet but on its way to
- * the disk: compare its digest, then settle it. It lives as long as *out_conn until then. */
-int runtime_layer_unpack(const struct instance *inst, const char *id, int fd, int *out_conn,
+ * the disk: compare its digest, then settle it. It lives as long as *out_conn until then. BELOW are
+ * the ids of the layers that it lies on, topmost first. *out_implied: it has folders that are as in
+ * those (runtime/import.h), so its name is IMPLIED_ID, as it is for all while it is not settled,
+ * and not ID. */
+int runtime_layer_unpack(const struct instance *inst, const char *id, const char *implied_id,
+			 const struct strvec *below, int fd, int *out_conn, bool *out_implied,
 			 struct error *err);
 /* Keeps it (durable when this returns), or takes it away. CONN stays the caller's. */
 int runtime_layer_settle(int conn, const char *id, bool keep, struct error *err);

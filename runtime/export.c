@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -17,14 +16,6 @@
 #include "runtime/pack.h"
 
 #define MAX_HIDING 100000u
-
-/* The mark that only root can read. */
-static bool is_opaque(int fd)
-{
-	char value;
-
-	return fgetxattr(fd, "trusted.overlay.opaque", &value, 1) == 1 && value == 'y';
-}
 
 /* Takes FD over. */
 static int find_hiding(int fd, const char *path, unsigned depth, struct strvec *out,
@@ -38,7 +29,7 @@ static int find_hiding(int fd, const char *path, unsigned depth, struct strvec *
 		close(fd);
 		return -1;
 	}
-	if (is_opaque(fd))
+	if (layer_is_opaque(fd))
 		strvec_push(out, path);
 	for (struct dirent *e; result == 0 && (e = readdir(dir));) {
 		if (e->d_type != DT_DIR || !strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))

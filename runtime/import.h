@@ -2,7 +2,8 @@
 /*
  * Archives become layers. The archive is a tenant's: it is read and unpacked by a child that has
  * the new layer's folder as its root file system, a user namespace whose ids are the layer's range,
- * no network, no other descriptor and limits of its own. The root process only moves the folder.
+ * no network, no other descriptor and limits of its own. The root process only moves the folder,
+ * and does to folders in it what that child may not (enum unpack_says).
  *
  * Kept: owners by number (0 to 65535), modes, times, links, extended attributes but trusted.* and
  * *.overlay.*. Left out: device nodes, fifos and sockets. Refused, by name: absolute paths, "..",
@@ -12,7 +13,10 @@
 #ifndef RUNTIME_IMPORT_H
 #define RUNTIME_IMPORT_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
+#include "base/strvec.h"
 #include "instance/instance.h"
 #include "runtime/unpack.h"
 
@@ -29,8 +33,11 @@ int import_tar(const struct instance *inst, const char *id, unsigned range, int 
 int import_into(const struct instance *inst, unsigned range, int tree, int fd, struct error *err);
 
 /* The same for a layer of an image, which stays uncommitted and locked by *out_tree, its folder:
- * whoever sent it compares its digest, then it is committed or discarded (runtime/layer.h). */
-int import_layer(const struct instance *inst, const char *id, unsigned range, int fd, int *out_tree,
-		 struct error *err);
+ * whoever sent it compares its digest, then it is committed or discarded (runtime/layer.h). BELOW
+ * are the ids of the layers that it lies on, topmost first, committed or not: a folder that the
+ * archive does not name, but has something in, is as there. *out_implied: there are such folders,
+ * so the layer is another one on other layers. */
+int import_layer(const struct instance *inst, const char *id, unsigned range, int fd,
+		 const struct strvec *below, int *out_tree, bool *out_implied, struct error *err);
 
 #endif

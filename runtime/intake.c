@@ -21,6 +21,7 @@ struct layer {
 	uint64_t size;             /* of the file; 0 when nothing says it */
 	char diff_id[DIGEST_SIZE]; /* of the tar in it */
 	char *id;                  /* as a layer of Berth's */
+	char *implied_id;          /* the same, when it has folders as in the layers below */
 	int pending;               /* unpacked, not committed: runtime_layer_settle; otherwise -1 */
 };
 
@@ -34,6 +35,7 @@ static void plan_release(struct plan *p)
 	for (size_t i = 0; i < p->n; i++) {
 		free(p->layers[i].file);
 		free(p->layers[i].id);
+		free(p->layers[i].implied_id);
 		close_fd(p->layers[i].pending);
 	}
 	free(p->layers);
@@ -68,16 +70,24 @@ static int load_document(const struct parcel *b, const char *file, const char *d
 
 /* --- one layer --- */
 
-/* Unpacks LAYER, which is pending then, and says in FOUND what it was. */
-static int unpack(const struct instance *inst, const struct parcel *b, struct layer *layer,
-		  struct feeder_report *found, struct error *err)
+static void rename_implied(struct layer *layer)
 {
+	free(layer->id);
+	layer->id = xstrdup(layer->implied_id);
+}
+
+/* Unpacks LAYER, which is pending then and lies on those BELOW, and says in FOUND what it was. */
+static int unpack(const struct instance *inst, const struct parcel *b, struct layer *layer,
+		  const struct strvec *below, struct feeder_report *found, struct error *err)
+{
+	bool implied = false;
 	struct feeder feeder;
 	struct error why = ERROR_INIT, packing = ERROR_INIT;
 
 	if (feeder_start(b, layer->file, &feeder, err) < 0)
 		return -1;
-	int unpacked = runtime_layer_unpack(inst, layer->id, feeder.data, &layer->pending, &why);
+	int unpacked = runtime_layer_unpack(inst, layer->id, layer->implied_id, below, feeder.data,
+					    &layer->pending, &implied, &why);
 	int fed = feeder_end(&feeder, found, &packing);
 	/* what was wrong with the packing says more than a tar that was cut short */
 	if (unpacked < 0 && (fed == 0 || packing.code != ERROR_INVALID || !*packing.message ||
@@ -85,6 +95,8 @@ static int unpack(const struct instance *inst, const struct parcel *b, struct la
 		*err = why;
 		return -1;
 	}
+	if (implied)
+		rename_implied(layer);
 	if (fed < 0)
 		*err = packing;
 	return fed;
@@ -103,11 +115,11 @@ static int verify(const struct layer *layer, const struct feeder_report *found, 
 }
 
 static int take_layer(const struct instance *inst, const struct parcel *b, struct layer *layer,
-		      struct error *err)
+		      const struct strvec *below, struct error *err)
 {
 	struct feeder_report found = {0};
 
-	if (unpack(inst, b, layer, &found, err) < 0 || verify(layer, &found, err) < 0)
+	if (unpack(inst, b, layer, below, &found, err) < 0 || verify(layer, &found, err) < 0)
 		return error_wrap(err, "layer sha256:%.12s", layer->diff_id);
 	return 0;
 }
@@ -132,16 +144,49 @@ static bool came_before(const struct plan *plan, size_t i)
 	return false;
 }
 
+/* Whether the layer is here or about to be, by either name. */
+static bool is_here(const struct instance *inst, const struct plan *plan, size_t i)
+{
+	struct layer *layer = &plan->layers[i];
+
+	if (came_before(plan, i) || runtime_layer_exists(inst, layer->id))
+		return true;
+	if (!runtime_layer_exists(inst, layer->implied_id))
+		return false;
+	rename_implied(layer);
+	return true;
+}
+
+/* What came before has the name on the disk that it got there. */
+static const char *name_on_disk(const struct plan *plan, size_t i)
+{
+	for (size_t k = 0; k <= i; k++)
+		if (plan->layers[k].pending >= 0 &&
+		    strcmp(plan->layers[k].id, plan->layers[i].id) == 0)
+			return plan->layers[k].implied_id;
+	return plan->layers[i].id;
+}
+
+/* The first N layers, topmost first. */
+static void list_below(const struct plan *plan, size_t n, struct strvec *out)
+{
+	for (size_t i = n; i-- > 0;)
+		if (!strvec_has(out, name_on_disk(plan, i)))
+			strvec_push(out, name_on_disk(plan, i));
+}
+
 static int unpack_all(const struct intake *in, const struct parcel *b, struct plan *plan,
 		      struct image *im, struct error *err)
 {
 	for (size_t i = 0; i < plan->n; i++) {
 		struct layer *layer = &plan->layers[i];
-		bool here = came_before(plan, i) || runtime_layer_exists(in->inst, layer->id);
+		bool here = is_here(in->inst, plan, i);
+		_cleanup_strvec_ struct strvec below = STRVEC_INIT;
 
 		if (in->progress)
 			in->progress(in->data, i + 1, plan->n, layer->diff_id, layer->size, here);
-		if (!here && take_layer(in->inst, b, layer, err) < 0)
+		list_below(plan, i, &below);
+		if (!here && take_layer(in->inst, b, layer, &below, err) < 0)
 			return -1;
 		put_on_top(im, layer->id);
 	}
@@ -257,6 +302,19 @@ static int find_manifest(const struct intake *in, const struct parcel *b, struct
 	return error_set(err, ERROR_INVALID, 0, "the image's indexes name each other");
 }
 
+/* The name of a layer on those below it: a digest of theirs and its own. */
+static char *implied_id(const char *below, const char *diff_id)
+{
+	struct digest state;
+	char text[DIGEST_SIZE];
+
+	digest_begin(&state);
+	digest_add(&state, below, strlen(below));
+	digest_add(&state, diff_id, strlen(diff_id));
+	digest_end(&state, text);
+	return xasprintf(IMAGE_OCI_LAYER "%s", text);
+}
+
 static void add_layer(struct plan *p, char *file, const char *digest, uint64_t size,
 		      const char *diff_id)
 {
@@ -267,6 +325,7 @@ static void add_layer(struct plan *p, char *file, const char *digest, uint64_t s
 	*l = (struct layer){.file = file,
 			    .size = size,
 			    .id = xasprintf(IMAGE_OCI_LAYER "%s", diff_id),
+			    .implied_id = implied_id(p->n > 1 ? l[-1].implied_id : "", diff_id),
 			    .pending = -1};
 	snprintf(l->digest, sizeof(l->digest), "%s", digest);
 	snprintf(l->diff_id, sizeof(l->diff_id), "%s", diff_id);
@@ -398,6 +457,8 @@ static int take_root(const struct intake *in, struct parcel *b, const char *id, 
 {
 	_cleanup_free_ char *path = instance_run(in->inst, "locks/intake");
 	_cleanup_close_ int lock = -1, pending = -1;
+	const struct strvec none = STRVEC_INIT;
+	bool implied;
 
 	if (file_lock(path, true, &lock, err) < 0)
 		return -1;
@@ -406,7 +467,7 @@ static int take_root(const struct intake *in, struct parcel *b, const char *id, 
 	/* the file has no name, so it is what was hashed */
 	if (lseek(b->archive, 0, SEEK_SET) < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "read the archive");
-	if (runtime_layer_unpack(in->inst, id, b->archive, &pending, err) < 0)
+	if (runtime_layer_unpack(in->inst, id, id, &none, b->archive, &pending, &implied, err) < 0)
 		return -1;
 	parcel_release(b);
 	return runtime_layer_settle(pending, id, true, err);

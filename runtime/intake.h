@@ -9,7 +9,8 @@
  *               is not read
  *
  * A layer is named after the digest of its content (IMAGE_OCI_LAYER), so it is kept once, whatever
- * images have it.
+ * images have it. One that has something in a folder that it does not name is named after the
+ * digests of the layers below as well: the folder is as it is there.
  */
 #ifndef RUNTIME_INTAKE_H
 #define RUNTIME_INTAKE_H

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include "base/clock.h"
 #include "base/cleanup.h"
@@ -110,9 +111,9 @@ static int open_source(const struct instance *inst, const char *tree, int *out, 
 	return 0;
 }
 
-static int read_owner(int root, const char *id, uid_t *out, struct error *err)
+static int read_owner(int root, const char *where, const char *id, uid_t *out, struct error *err)
 {
-	_cleanup_free_ char *path = xasprintf("%s/owner", id);
+	_cleanup_free_ char *path = xasprintf("%s%s/owner", where, id);
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 	unsigned long long owner;
 	if (file_read(root, path, 64, &text, err) < 0)
@@ -144,13 +145,40 @@ int layer_open(const struct instance *inst, const char *ref, int *out_dirfd, uid
 		_cleanup_close_ int root = -1;
 		if (open_root(inst, &root, err) < 0 ||
 		    open_tree_below(root, "", id, "/data", &fd, err) < 0 ||
-		    lock_tree(fd, LOCK_SH, id, err) < 0 || read_owner(root, id, &owner, err) < 0)
+		    lock_tree(fd, LOCK_SH, id, err) < 0 ||
+		    read_owner(root, "", id, &owner, err) < 0)
 			return -1;
 	}
 	*out_dirfd = TAKE_FD(fd);
 	*out_base = owner;
 	*out_count = tree ? 1 : INSTANCE_RANGE_SIZE;
 	return 0;
+}
+
+int layer_open_unpacked(const struct instance *inst, const char *id, int *out_dirfd,
+			uid_t *out_base, struct error *err)
+{
+	static const char *const places[] = {"", NEW "/"};
+	_cleanup_close_ int root = -1, fd = -1;
+	const char *where = "";
+	if (check_id(id, err) < 0 || open_root(inst, &root, err) < 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(places) && fd < 0; i++) {
+		where = places[i];
+		open_tree_below(root, where, id, "/data", &fd, NULL);
+	}
+	if (fd < 0)
+		return error_set(err, ERROR_NOT_FOUND, 0, "no layer '%s'", id);
+	if (lock_tree(fd, LOCK_SH, id, err) < 0 || read_owner(root, where, id, out_base, err) < 0)
+		return -1;
+	*out_dirfd = TAKE_FD(fd);
+	return 0;
+}
+
+bool layer_is_opaque(int folder)
+{
+	char value;
+	return fgetxattr(folder, "trusted.overlay.opaque", &value, 1) == 1 && value == 'y';
 }
 
 /* Takes WHERE/ID out of sight, then away. Its lock is held all the while. */

@@ -33,6 +33,14 @@
 int layer_open(const struct instance *inst, const char *ref, int *out_dirfd, uid_t *out_base,
 	       uint32_t *out_count, struct error *err);
 
+/* The same for the layer ID, also when it is not committed: for who looks at what another process
+ * has unpacked. */
+int layer_open_unpacked(const struct instance *inst, const char *id, int *out_dirfd,
+			uid_t *out_base, struct error *err);
+
+/* Whether a folder of a layer hides what the layers below have there; only root sees the mark. */
+bool layer_is_opaque(int folder);
+
 /* Makes the layer ID, not yet committed, for RANGE: its root folder belongs to that range's first
  * id, mode 0755. An earlier uncommitted one of that name is replaced unless it is in use. Fails
  * with ERROR_EXISTS when ID is committed. The folders are on one file system; both descriptors are

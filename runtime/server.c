@@ -361,34 +361,50 @@ static int serve_id(const struct instance *inst, struct wire_frame *f, struct wi
 	}
 }
 
+/* The layer TO when it is the same on any others, and otherwise ID. */
+static int keep_layer(const struct instance *inst, const char *id, const char *to, bool implied,
+		      struct error *err)
+{
+	if (layer_commit(inst, id, err) < 0) {
+		layer_discard(inst, id, NULL);
+		return -1;
+	}
+	if (implied || str_equal(id, to) || layer_rename(inst, id, to, err) == 0)
+		return 0;
+	layer_remove(inst, id, NULL);
+	return -1;
+}
+
 /* A layer that comes with an image. Its sender takes the digest of what it sends, and says at last
  * whether it is to stay; until then it is this process's, and goes when the sender does. */
 static int serve_layer_unpack(const struct instance *inst, int conn, struct wire_frame *f,
 			      struct wire_reader *r, struct error *err)
 {
 	_cleanup_frame_ struct wire_frame verdict;
+	_cleanup_strvec_ struct strvec below = STRVEC_INIT;
+	_cleanup_strbuf_ struct strbuf answer = STRBUF_INIT;
 	_cleanup_close_ int tree = -1;
-	char id[NAME_ID_MAX + 1];
+	char id[NAME_ID_MAX + 1], to[NAME_ID_MAX + 1];
+	bool implied = false;
 
 	wire_frame_init(&verdict);
-	if (take_id(r, id, err) < 0)
+	if (take_id(r, to, err) < 0 || take_id(r, id, err) < 0)
 		return -1;
+	wire_get_list(r, &below, SPEC_MAX_LAYERS, NAME_ID_MAX);
 	if (!wire_reader_done(r) || f->nfds != 1)
 		return malformed(err);
-	if (import_layer(inst, id, 0, f->fds[0], &tree, err) < 0)
+	if (import_layer(inst, id, 0, f->fds[0], &below, &tree, &implied, err) < 0)
 		return -1;
 	f->fds[0] = close_fd(f->fds[0]);
-	if (wire_send(conn, WIRE_OK, NULL, NULL, 0, NULL) == 0) {
+	wire_put_u32(&answer, implied);
+	if (wire_send(conn, WIRE_OK, &answer, NULL, 0, NULL) == 0) {
 		layer_begin_sync(tree);
 		wire_recv(conn, &verdict, NULL);
 	}
 	tree = close_fd(tree); /* with it the lock */
 	if (verdict.type != WIRE_LAYER_COMMIT)
 		return layer_discard(inst, id, err);
-	if (layer_commit(inst, id, err) == 0)
-		return 0;
-	layer_discard(inst, id, NULL);
-	return -1;
+	return keep_layer(inst, id, to, implied, err);
 }
 
 static int serve_layer_rename(const struct instance *inst, struct wire_reader *r, struct error *err)

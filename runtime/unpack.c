@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/strbuf.h"
 #include "runtime/attribute.h"
+#include "runtime/implied.h"
 #include "runtime/import.h"
 #include "runtime/whiteout.h"
 
@@ -184,12 +185,29 @@ struct totals {
 	uint64_t entries, bytes;
 };
 
+/* What a layer's archive means for the layers below. */
+struct changes {
+	struct whiteouts whiteouts;
+	struct implied implied;
+};
+
+static void changes_release(struct changes *c)
+{
+	whiteouts_release(&c->whiteouts);
+	implied_release(&c->implied);
+}
+
+static bool is_folder(struct archive_entry *entry)
+{
+	return !archive_entry_hardlink(entry) && archive_entry_filetype(entry) == AE_IFDIR;
+}
+
 /* Whether a layer's entry goes into the tree: 1 or 0; -1 when it cannot be meant. */
 static int judge_place(struct archive_entry *entry, const char *name, const char *plain,
 		       struct error *err)
 {
 	static const char *const places[] = {"proc", "sys", "dev"};
-	bool folder = !archive_entry_hardlink(entry) && archive_entry_filetype(entry) == AE_IFDIR;
+	bool folder = is_folder(entry);
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
 		const char *rest = str_skip(plain, places[i]);
 		if (!rest || (*rest && *rest != '/'))
@@ -209,7 +227,7 @@ static int judge_place(struct archive_entry *entry, const char *name, const char
 }
 
 /* The same for one that may be a whiteout. */
-static int judge(struct archive_entry *entry, const char *name, struct whiteouts *w,
+static int judge(struct archive_entry *entry, const char *name, struct changes *c,
 		 struct error *err)
 {
 	_cleanup_free_ char *plain = normalize(name);
@@ -219,7 +237,10 @@ static int judge(struct archive_entry *entry, const char *name, struct whiteouts
 		return place;
 	if (target && climbs_out(plain, target))
 		return refuse(err, name, "is a link out of the root");
-	int taken = whiteouts_take(w, plain, err);
+	bool folder = is_folder(entry);
+	if (implied_note(&c->implied, plain, folder, err) < 0)
+		return -1;
+	int taken = whiteouts_take(&c->whiteouts, plain, err);
 	if (taken < 0) {
 		struct error why = *err;
 		return refuse(err, name, why.message);
@@ -248,7 +269,7 @@ static int copy_data(struct archive *in, struct archive *out, const char *name, 
 }
 
 static int unpack_entry(struct archive *in, struct archive *out, struct archive_entry *entry,
-			struct totals *t, struct whiteouts *w, struct error *err)
+			struct totals *t, struct changes *c, struct error *err)
 {
 	const char *name = "";
 	int wanted = 1;
@@ -256,12 +277,12 @@ static int unpack_entry(struct archive *in, struct archive *out, struct archive_
 		return -1;
 	if (++t->entries > IMPORT_MAX_ENTRIES)
 		return refuse(err, name, "the archive has more than 1000000 entries");
-	if (w && (wanted = judge(entry, name, w, err)) < 0)
+	if (c && (wanted = judge(entry, name, c, err)) < 0)
 		return -1;
 	if (archive_entry_size(entry) < 0 ||
 	    (uint64_t)archive_entry_size(entry) > IMPORT_MAX_BYTES - t->bytes)
 		return refuse(err, name, "the archive unpacks to more than 16 GiB");
-	if (!wanted || !is_wanted(entry, w != NULL)) {
+	if (!wanted || !is_wanted(entry, c != NULL)) {
 		/* what is passed over has to be unpacked all the same */
 		t->bytes += (uint64_t)archive_entry_size(entry);
 		return 0;
@@ -292,17 +313,14 @@ static void drain(int fd)
 		total += (size_t)n;
 }
 
-static int finish(struct whiteouts *w, int (*opaque)(const char *folder, struct error *err),
-		  struct error *err)
+static int say_all(const struct strvec *folders, enum unpack_says what,
+		   int (*say)(const char *what, struct error *err), struct error *err)
 {
-	_cleanup_close_ int root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (root < 0)
-		return error_set(err, ERROR_SYSTEM, errno, "open the layer");
-	if (whiteouts_apply(w, root, err) < 0)
-		return -1;
-	for (size_t i = 0; i < w->hiding.n; i++)
-		if (opaque(w->hiding.v[i], err) < 0)
+	for (size_t i = 0; i < folders->n; i++) {
+		_cleanup_free_ char *text = xasprintf("%c%s", what, folders->v[i]);
+		if (say(text, err) < 0)
 			return -1;
+	}
 	return 0;
 }
 
@@ -320,10 +338,25 @@ static bool is_only_charset(struct archive *in, int result)
 	return result == ARCHIVE_WARN && strstr(why_not(in), "can't be converted from UTF-8");
 }
 
-int unpack_tar(int fd, enum unpack_kind kind, int (*opaque)(const char *folder, struct error *err),
+static int finish(struct changes *c, int (*say)(const char *what, struct error *err),
+		  struct error *err)
+{
+	_cleanup_strvec_ struct strvec implied = STRVEC_INIT;
+	_cleanup_close_ int root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "open the layer");
+	if (whiteouts_apply(&c->whiteouts, root, err) < 0)
+		return -1;
+	implied_list(&c->implied, &implied);
+	if (say_all(&c->whiteouts.hiding, UNPACK_OPAQUE, say, err) < 0)
+		return -1;
+	return say_all(&implied, UNPACK_IMPLIED, say, err);
+}
+
+int unpack_tar(int fd, enum unpack_kind kind, int (*say)(const char *what, struct error *err),
 	       struct error *err)
 {
-	_cleanup_whiteouts_ struct whiteouts whiteouts = WHITEOUTS_INIT;
+	_cleanup_(changes_release) struct changes changes = {WHITEOUTS_INIT, {0}};
 	bool layer = kind == UNPACK_LAYER;
 	_cleanup_(free_reader) struct archive *in = archive_read_new();
 	_cleanup_(free_writer) struct archive *out = archive_write_disk_new();
@@ -352,7 +385,7 @@ int unpack_tar(int fd, enum unpack_kind kind, int (*opaque)(const char *folder, 
 		if (r != ARCHIVE_OK && !is_only_charset(in, r))
 			return error_set(err, ERROR_INVALID, 0, "read the archive: %s",
 					 why_not(in));
-		if (unpack_entry(in, out, entry, &totals, layer ? &whiteouts : NULL, err) < 0)
+		if (unpack_entry(in, out, entry, &totals, layer ? &changes : NULL, err) < 0)
 			return -1;
 	}
 	/* a layer is as whole as its digest says */
@@ -364,7 +397,7 @@ int unpack_tar(int fd, enum unpack_kind kind, int (*opaque)(const char *folder, 
 	if (archive_write_close(out) != ARCHIVE_OK)
 		return error_set(err, ERROR_INVALID, 0, "finish the folders: %s",
 				 archive_error_string(out));
-	if (layer && finish(&whiteouts, opaque, err) < 0)
+	if (layer && finish(&changes, say, err) < 0)
 		return -1;
 	drain(fd);
 	return 0;

@@ -21,9 +21,15 @@ enum unpack_kind {
 	UNPACK_LAYER = 2,
 };
 
-/* Unpacks the tar that FD gives. Errors name the entry. OPAQUE is called at the end for each folder
- * that hides what is below it: only root can mark it. */
-int unpack_tar(int fd, enum unpack_kind kind, int (*opaque)(const char *folder, struct error *err),
+/* What only root can do with a folder of a layer: the first byte of what is said of it. */
+enum unpack_says {
+	UNPACK_OPAQUE = 'o',  /* it hides what is below it */
+	UNPACK_IMPLIED = 'i', /* no entry names it: it is as in the layers below */
+};
+
+/* Unpacks the tar that FD gives. Errors name the entry. SAY is called at the end for folders, each
+ * with one of enum unpack_says before its path, first all that are opaque. */
+int unpack_tar(int fd, enum unpack_kind kind, int (*say)(const char *what, struct error *err),
 	       struct error *err);
 
 #endif

@@ -66,6 +66,32 @@ layers() {
 	run ! berth run "$app" cat /tmp/f
 }
 
+@test "a folder that a layer does not name is as in the layers below" {
+	local x=$BATS_TEST_TMPDIR/x
+	mkdir -p "$x/home/app" "$x/tmp"
+	chmod 700 "$x/home/app"
+	chown 1000:1001 "$x/home/app"
+	tar -C "$x" -cf "$x.1.tar" --no-recursion home home/app
+	echo text | tee "$x/home/app/prog" >"$x/tmp/file"
+	tar -C "$x" -cf "$x.2.tar" home/app/prog tmp/file
+	skopeo copy -q "oci:$IMAGES/layout:busybox:1" "oci:$IMAGES/bare:busybox:1"
+	umoci raw add-layer --image "$IMAGES/bare:busybox:1" "$x.1.tar"
+	umoci raw add-layer --image "$IMAGES/bare:busybox:1" "$x.2.tar"
+	skopeo copy -q "oci:$IMAGES/bare:busybox:1" "oci-archive:$IMAGES/bare.tar"
+	berth git:load-image "$app" <"$IMAGES/bare.tar"
+	run -0 berth run "$app" 'stat -c "%a %u:%g" /home/app /tmp; cat /home/app/prog /tmp/file'
+	assert_equal "$output" $'700 1000:1001\n1777 0:0\ntext\ntext'
+	run -0 berth git:load-image "$app-b" <"$IMAGES/bare.tar"
+	[ "$(grep -c "is here already" <<<"$output")" = 6 ]
+	# and is another one where those are others
+	skopeo copy -q "oci:$IMAGES/layout:busybox:1" "oci:$IMAGES/plain:busybox:1"
+	umoci raw add-layer --image "$IMAGES/plain:busybox:1" "$x.2.tar"
+	skopeo copy -q "oci:$IMAGES/plain:busybox:1" "oci-archive:$IMAGES/plain.tar"
+	run -0 berth git:load-image "$app-b" <"$IMAGES/plain.tar"
+	run -0 berth run "$app-b" 'stat -c "%a %u:%g" /home/app'
+	assert_equal "$output" "755 0:0"
+}
+
 @test "an image's root may become another user, and no more" {
 	skopeo copy -q "oci:$IMAGES/layout:busybox:1" "oci:$IMAGES/root:busybox:1"
 	umoci config --image "$IMAGES/root:busybox:1" --config.user ''

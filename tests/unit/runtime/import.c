@@ -339,7 +339,9 @@ static void same_id_stays(void **state)
 static int import_as_layer(int fd, struct error *err)
 {
 	error_clear(err);
-	int tree = -1, result = import_layer(&fx.inst, "it", 2, fd, &tree, err);
+	bool implied;
+	const struct strvec none = STRVEC_INIT;
+	int tree = -1, result = import_layer(&fx.inst, "it", 2, fd, &none, &tree, &implied, err);
 	close(fd);
 	close_fd(tree);
 	return result;
@@ -479,8 +481,10 @@ static void packs_what_it_unpacked(void **state)
 			fail_msg("'%s' is missing", want[i]);
 	assert_int_equal(layer_remove(&fx.inst, "it", &err), 0);
 	lseek(one, 0, SEEK_SET);
+	const struct strvec none = STRVEC_INIT;
+	bool implied;
 	int tree;
-	if (import_layer(&fx.inst, "it", 2, one, &tree, &err) < 0)
+	if (import_layer(&fx.inst, "it", 2, one, &none, &tree, &implied, &err) < 0)
 		fail_msg("%s", err.message);
 	close(tree);
 	assert_int_equal(layer_commit(&fx.inst, "it", &err), 0);
@@ -493,6 +497,89 @@ static void packs_what_it_unpacked(void **state)
 	assert_int_equal(err.code, ERROR_NOT_FOUND);
 	assert_int_equal(export_layer(&fx.inst, "layer/../it", two, &err), -1);
 	assert_int_equal(layer_remove(&fx.inst, "it", &err), 0);
+	assert_nothing_left();
+}
+
+/* Unpacks the layer ID on the layers BELOW, uncommitted; gives its folder. */
+static int lay(const char *id, const struct strvec *below, int fd, bool *out_implied)
+{
+	struct error err = ERROR_INIT;
+	int tree;
+	if (import_layer(&fx.inst, id, 2, fd, below, &tree, out_implied, &err) < 0)
+		fail_msg("%s", err.message);
+	close(fd);
+	return tree;
+}
+
+#define LAY(id, below, out_implied, ...)                                                           \
+	({                                                                                         \
+		const struct item items_[] = {__VA_ARGS__};                                        \
+		lay(id, below, pack(items_, ARRAY_SIZE(items_), ARCHIVE_FILTER_NONE),              \
+		    out_implied);                                                                  \
+	})
+
+static void assert_folder(int tree, const char *path, mode_t mode, uid_t uid)
+{
+	struct stat st;
+	assert_int_equal(fstatat(tree, path, &st, AT_SYMLINK_NOFOLLOW), 0);
+	if (st.st_mode != (S_IFDIR | mode) || st.st_uid != instance_range_base(&fx.inst, 2) + uid ||
+	    st.st_gid != st.st_uid)
+		fail_msg("'%s' is %o of %u", path, st.st_mode, st.st_uid);
+}
+
+static void unnamed_folders_are_as_below(void **state)
+{
+	(void)state;
+	struct error err = ERROR_INIT;
+	_cleanup_strvec_ struct strvec below = STRVEC_INIT;
+	bool implied = true;
+	_cleanup_close_ int base =
+		LAY("base", &below, &implied, {"tmp/", S_IFDIR | 01777, NULL, NULL, 0},
+		    {"home/", S_IFDIR | 0755, NULL, NULL, 0},
+		    {"home/app/", S_IFDIR | 0700, NULL, NULL, 1000},
+		    {"gone/", S_IFDIR | 0700, NULL, NULL, 5},
+		    {"link", S_IFLNK | 0777, "home/app", NULL, 0},
+		    {"hidden/", S_IFDIR | 0711, NULL, NULL, 7},
+		    {"hidden/in/", S_IFDIR | 0711, NULL, NULL, 7});
+	assert_false(implied);
+	_cleanup_close_ int app = openat(base, "home/app", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(fsetxattr(app, "user.note", "text", 4, 0), 0);
+	app = close_fd(app);
+	base = close_fd(base);
+	assert_int_equal(layer_commit(&fx.inst, "base", &err), 0);
+	strvec_push(&below, "base");
+	_cleanup_close_ int mid =
+		LAY("mid", &below, &implied, {".wh.gone", S_IFREG | 0644, NULL, NULL, 0},
+		    {"hidden/", S_IFDIR | 0750, NULL, NULL, 8},
+		    {"hidden/.wh..wh..opq", S_IFREG | 0644, NULL, NULL, 0});
+	assert_false(implied);
+	/* it is not committed yet, as while an image is taken in */
+	strvec_insert(&below, 0, "mid");
+	_cleanup_close_ int top = LAY(
+		"top", &below, &implied, {"tmp/x", S_IFREG | 0644, NULL, "x", 0},
+		{"home/app/.wh.old", S_IFREG | 0644, NULL, NULL, 0},
+		{"gone/y", S_IFREG | 0644, NULL, "x", 0}, {"link/y", S_IFREG | 0644, NULL, "x", 0},
+		{"hidden/in/z", S_IFREG | 0644, NULL, "x", 0},
+		{"late/f", S_IFREG | 0644, NULL, "x", 0}, {"late/", S_IFDIR | 0701, NULL, NULL, 9});
+	assert_true(implied);
+	assert_folder(top, "tmp", 01777, 0);
+	assert_folder(top, "home", 0755, 0);
+	assert_folder(top, "home/app", 0700, 1000);
+	assert_folder(top, "gone", 0755, 0);
+	assert_folder(top, "link", 0755, 0);
+	assert_folder(top, "hidden", 0750, 8);
+	assert_folder(top, "hidden/in", 0755, 0);
+	assert_folder(top, "late", 0701, 9);
+	char value[8];
+	_cleanup_close_ int noted = openat(top, "home/app", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(fgetxattr(noted, "user.note", value, sizeof(value)), 4);
+	noted = close_fd(noted);
+	mid = close_fd(mid);
+	top = close_fd(top);
+	strvec_push(&below, "../base");
+	assert_int_equal(import_layer(&fx.inst, "it", 2, -1, &below, &top, &implied, &err), -1);
+	for (const char *const *id = (const char *const[]){"base", "mid", "top", NULL}; *id; id++)
+		assert_int_equal(layer_remove(&fx.inst, *id, &err), 0);
 	assert_nothing_left();
 }
 
@@ -570,6 +657,7 @@ int main(void)
 		cmocka_unit_test(not_an_archive),
 		cmocka_unit_test(same_id_stays),
 		cmocka_unit_test(whiteouts_become_overlayfs_own),
+		cmocka_unit_test(unnamed_folders_are_as_below),
 		cmocka_unit_test(hostile_whiteouts),
 		cmocka_unit_test(hostile_places),
 		cmocka_unit_test(empty_layer),
