@@ -11,11 +11,11 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/attribute.h"
 #include "base/cleanup.h"
 #include "base/strbuf.h"
 #include "base/strvec.h"
 #include "buildpacks/dockermode.h"
-#include "runtime/attribute.h"
 #include "runtime/identity.h"
 
 #define LINKS_FOLLOWED 40 /* as by the kernel */

@@ -15,13 +15,13 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/attribute.h"
 #include "base/cleanup.h"
 #include "base/strbuf.h"
 #include "base/strvec.h"
 #include "buildpacks/copyfetch.h"
 #include "buildpacks/dockerignore.h"
 #include "buildpacks/dockersource.h"
-#include "runtime/attribute.h"
 
 static struct {
 	int root;

@@ -9,9 +9,9 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/attribute.h"
 #include "base/cleanup.h"
 #include "base/strbuf.h"
-#include "runtime/attribute.h"
 #include "runtime/layer.h"
 
 /* Opens FOLDER of the tree FD, whose names a cell said: -1 when it is not there. *OUT_HIDES: no

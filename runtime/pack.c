@@ -11,10 +11,10 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/attribute.h"
 #include "base/cleanup.h"
 #include "base/strbuf.h"
 #include "base/strvec.h"
-#include "runtime/attribute.h"
 
 /* Inodes that have been written and have further names. */
 struct link_entry {

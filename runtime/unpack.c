@@ -10,9 +10,9 @@
 #include <stdint.h>
 #include <unistd.h>
 
+#include "base/attribute.h"
 #include "base/cleanup.h"
 #include "base/strbuf.h"
-#include "runtime/attribute.h"
 #include "runtime/implied.h"
 #include "runtime/import.h"
 #include "runtime/whiteout.h"

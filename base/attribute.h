@@ -4,8 +4,8 @@
  * packed: those that a program may rely on. Others are the host's (trusted.*, security.selinux), or
  * would change what overlayfs shows (*.overlay.*).
  */
-#ifndef RUNTIME_ATTRIBUTE_H
-#define RUNTIME_ATTRIBUTE_H
+#ifndef BASE_ATTRIBUTE_H
+#define BASE_ATTRIBUTE_H
 
 #include <stdbool.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "runtime/attribute.h"
+#include "base/attribute.h"
 
 #include "base/strbuf.h"
 
