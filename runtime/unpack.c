@@ -8,6 +8,8 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/attribute.h"
@@ -268,6 +270,24 @@ static int copy_data(struct archive *in, struct archive *out, const char *name, 
 	}
 }
 
+/* Folders that the archive does not name are whose the entry is, or he could not use his own: the
+ * rest would be the container's root's. (A layer's are as in the layers below: implied.h.) */
+static int make_parents(struct archive_entry *entry, const char *name, struct error *err)
+{
+	_cleanup_free_ char *path = normalize(name);
+
+	for (char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		bool made = mkdir(path, 0755) == 0;
+		if ((!made && errno != EEXIST) ||
+		    (made && lchown(path, (uid_t)archive_entry_uid(entry),
+				    (gid_t)archive_entry_gid(entry)) < 0))
+			return refuse(err, name, strerror(errno));
+		*slash = '/';
+	}
+	return 0;
+}
+
 static int unpack_entry(struct archive *in, struct archive *out, struct archive_entry *entry,
 			struct totals *t, struct changes *c, struct error *err)
 {
@@ -287,6 +307,8 @@ static int unpack_entry(struct archive *in, struct archive *out, struct archive_
 		t->bytes += (uint64_t)archive_entry_size(entry);
 		return 0;
 	}
+	if (!c && make_parents(entry, name, err) < 0)
+		return -1;
 	filter_xattrs(entry);
 	if (archive_write_header(out, entry) != ARCHIVE_OK)
 		return refuse(err, name, archive_error_string(out));

@@ -268,6 +268,11 @@ archive() {
 	wait_for 10 eval '[ -z "$(find "$TEST_ROOT/lib/volumes" -mindepth 1 -maxdepth 1 -name ".*")" ]'
 	assert_equal "$(ls -A "$TEST_ROOT/lib/volumes/$VOLUME")" file
 
+	# folders that no entry names are the owner's of what is in them
+	archive "$BATS_TEST_TMPDIR/deep.tar" 'add("./a/b/c", data=b"x", uid=1000)'
+	berth storage:restore "$VOLUME" --force <"$BATS_TEST_TMPDIR/deep.tar"
+	assert_equal "$(stat -c %u "$TEST_ROOT/lib/volumes/$VOLUME/a" "$TEST_ROOT/lib/volumes/$VOLUME/a/b")" \
+		"$(stat -c %u "$TEST_ROOT/lib/volumes/$VOLUME/a/b/c" "$TEST_ROOT/lib/volumes/$VOLUME/a/b/c")"
 	berth storage:restore "$VOLUME" --force <"$BATS_TEST_TMPDIR/good.tar"
 	berth ps:start "$APP"
 	assert_equal "$(in_web "$APP" 'ls -A /app/data; cat /app/data/new')" "$(printf 'new\nnew')"
