@@ -44,6 +44,16 @@
 #define STOP_ALL_MS 90000
 #define REPAIR_MS 5000
 
+/* Two are ready, and while there is one the next is made only some milliseconds after the other was
+ * taken: until then that one and its helper have work for two processors. */
+#define SPARES 2
+#define SPARE_DELAY_MS 6
+
+struct ready {
+	pid_t pid;
+	int taken; /* readable when it is no longer spare; -1: there is none */
+};
+
 /* What a spare process needs to know. */
 struct post {
 	const struct instance *inst;
@@ -146,8 +156,7 @@ static void spare_main(const struct post *post)
 	}
 }
 
-/* Starts a spare; *out_taken becomes readable when it is none any more. */
-static int make_spare(struct post post, int signals, pid_t *out_pid, int *out_taken,
+static int make_spare(struct post post, int signals, struct ready *all, struct ready *out,
 		      struct error *err)
 {
 	int fds[2];
@@ -159,6 +168,8 @@ static int make_spare(struct post post, int signals, pid_t *out_pid, int *out_ta
 	if (pid == 0) {
 		close(fds[0]);
 		close(signals);
+		for (size_t i = 0; i < SPARES; i++)
+			close_fd(all[i].taken);
 		post.taken = fds[1];
 		spare_main(&post);
 	}
@@ -167,23 +178,63 @@ static int make_spare(struct post post, int signals, pid_t *out_pid, int *out_ta
 		close(fds[0]);
 		return error_set(err, ERROR_SYSTEM, errno, "fork");
 	}
-	*out_pid = pid;
-	*out_taken = fds[0];
+	*out = (struct ready){pid, fds[0]};
 	return 0;
 }
 
-/* Ends the spare, unless it serves a container by now, and takes away what it kept ready. */
-static void dismiss(pid_t spare, int taken)
+/* Makes those that are missing and due at NOW; gives when the next is, 0: none. */
+static int64_t fill_spares(const struct post *post, int signals, struct ready *all, int64_t due,
+			   struct error *err)
 {
-	struct pollfd p = {taken, POLLIN, 0};
+	bool any = false;
 
-	if (taken < 0 || poll(&p, 1, 0) != 0)
-		return;
-	kill(spare, SIGKILL);
-	while (waitpid(spare, NULL, 0) < 0 && errno == EINTR)
-		;
+	for (size_t i = 0; i < SPARES; i++)
+		any |= all[i].taken >= 0;
+	for (size_t i = 0; i < SPARES; i++) {
+		if (all[i].taken >= 0)
+			continue;
+		if (any && clock_ms() < due)
+			return due;
+		if (make_spare(*post, signals, all, &all[i], err) < 0)
+			return -1;
+		any = true;
+	}
+	return 0;
+}
+
+static bool is_taken(const struct ready *r)
+{
+	struct pollfd p = {r->taken, POLLIN, 0};
+
+	return poll(&p, 1, 0) != 0;
+}
+
+/* Ends the spares, unless they serve a container by now, and takes away what they kept ready. */
+static void dismiss(struct ready *all)
+{
+	for (size_t i = 0; i < SPARES; i++) {
+		if (all[i].taken < 0 || is_taken(&all[i]))
+			continue;
+		kill(all[i].pid, SIGKILL);
+		while (waitpid(all[i].pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
 	for (int i = 0; i < 50 && cgroup_remove_spares() > 0; i++)
 		clock_sleep_ms(10);
+}
+
+/* Notes those that serve a container by now; true when there is one. */
+static bool release_taken(struct ready *all)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < SPARES; i++) {
+		if (all[i].taken < 0 || !is_taken(&all[i]))
+			continue;
+		all[i].taken = close_fd(all[i].taken);
+		any = true;
+	}
+	return any;
 }
 
 static void repair_network(const struct instance *inst)
@@ -205,10 +256,10 @@ static void repair_network(const struct instance *inst)
 static int run(const struct instance *inst, char *title, size_t title_len, struct error *err)
 {
 	_cleanup_free_ char *path = instance_run(inst, "runtime.sock");
-	_cleanup_close_ int listener = -1, signals = -1, taken = -1;
+	_cleanup_close_ int listener = -1, signals = -1;
+	struct ready spares[SPARES] = {{-1, -1}, {-1, -1}};
 	struct post post;
-	int64_t repair_at = 0;
-	pid_t spare = -1;
+	int64_t repair_at = 0, due = 0;
 	sigset_t set;
 
 	if (chdir("/") < 0)
@@ -231,13 +282,16 @@ static int run(const struct instance *inst, char *title, size_t title_len, struc
 	log_info("ready");
 	post = (struct post){inst, listener, getpid(), -1, title, title_len};
 	for (;;) {
-		struct pollfd fds[] = {{taken, POLLIN, 0}, {signals, POLLIN, 0}};
+		struct pollfd fds[SPARES + 1] = {{signals, POLLIN, 0}};
 		struct signalfd_siginfo info;
 
-		if (taken < 0 && make_spare(post, signals, &spare, &taken, err) < 0)
+		int64_t next = fill_spares(&post, signals, spares, due, err);
+		if (next < 0)
 			return -1;
-		fds[0].fd = taken;
-		if (poll(fds, 2, REPAIR_MS) < 0 && errno != EINTR)
+		for (size_t i = 0; i < SPARES; i++)
+			fds[i + 1] = (struct pollfd){spares[i].taken, POLLIN, 0};
+		int64_t wait = next ? next - clock_ms() : REPAIR_MS;
+		if (poll(fds, ARRAY_SIZE(fds), wait < 0 ? 0 : (int)wait) < 0 && errno != EINTR)
 			return error_set(err, ERROR_SYSTEM, errno, "poll");
 		if (clock_ms() >= repair_at) {
 			repair_network(inst);
@@ -246,14 +300,14 @@ static int run(const struct instance *inst, char *title, size_t title_len, struc
 		while (read(signals, &info, sizeof(info)) == sizeof(info)) {
 			/* Containers go on: their shims are processes of their own. */
 			if (info.ssi_signo != SIGCHLD) {
-				dismiss(spare, taken);
+				dismiss(spares);
 				return 0;
 			}
 		}
 		while (waitpid(-1, NULL, WNOHANG) > 0)
 			;
-		if (fds[0].revents)
-			taken = close_fd(taken);
+		if (release_taken(spares))
+			due = clock_ms() + SPARE_DELAY_MS;
 	}
 }
 

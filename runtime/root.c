@@ -298,11 +298,10 @@ int root_console(int fd, int terminal)
 }
 
 /* The container's own /dev/null, which must be it: a link there would show something else. */
-static int mask_file(int fd, int at)
+static int open_null(int fd)
 {
 	_cleanup_close_ int null =
 		place_lookup(fd, "/dev/null", O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
-	struct fd_path from = {""}, to = {""};
 	struct stat st;
 
 	if (null < 0 || fstat(null, &st) < 0)
@@ -311,10 +310,22 @@ static int mask_file(int fd, int at)
 		errno = ENODEV;
 		return -1;
 	}
-	return mount(path_of(null, &from), path_of(at, &to), NULL, MS_BIND, NULL);
+	return TAKE_FD(null);
 }
 
-static int mask(const struct root *root, int fd, const char *path)
+/* NULL_FD is opened with the first: -1. */
+static int mask_file(int fd, int at, int *null_fd)
+{
+	struct fd_path from = {""}, to = {""};
+
+	if (*null_fd < 0)
+		*null_fd = open_null(fd);
+	if (*null_fd < 0)
+		return -1;
+	return mount(path_of(*null_fd, &from), path_of(at, &to), NULL, MS_BIND, NULL);
+}
+
+static int mask(const struct root *root, int fd, const char *path, int *null_fd)
 {
 	_cleanup_close_ int at = place_lookup(fd, path, O_PATH, IN_ROOT);
 	struct fd_path to = {""};
@@ -325,7 +336,7 @@ static int mask(const struct root *root, int fd, const char *path)
 	if (fstat(at, &st) < 0)
 		return -1;
 	if (!S_ISDIR(st.st_mode))
-		return mask_file(fd, at);
+		return mask_file(fd, at, null_fd);
 	if (root->empty)
 		return mount(root->empty, path_of(at, &to), NULL, MS_BIND, NULL);
 	return mount("tmpfs", path_of(at, &to), "tmpfs",
@@ -375,11 +386,12 @@ static enum step change_root(const struct root *root, int fd)
 enum step root_enter(const struct root *root, int fd, const char **subject)
 {
 	struct mount_attr ro = {.attr_set = MOUNT_ATTR_RDONLY};
+	_cleanup_close_ int null = -1;
 	enum step step;
 
 	for (unsigned i = 0; i < root->n_masked; i++) {
 		*subject = root->masked[i];
-		if (mask(root, fd, root->masked[i]) < 0)
+		if (mask(root, fd, root->masked[i], &null) < 0)
 			return STEP_MASK;
 	}
 	for (unsigned i = 0; i < root->n_protected; i++) {

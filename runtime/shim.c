@@ -221,7 +221,9 @@ static void release(struct shim *s)
 static void finish(struct shim *s, bool forget)
 {
 	rootfs_close(&s->rootfs);
-	publish(s, CONTAINER_EXITED);
+	/* of one that leaves nothing nobody asks */
+	if (!s->attached)
+		publish(s, CONTAINER_EXITED);
 	if (s->conn >= 0) {
 		struct runtime_result result;
 		struct cgroup_usage usage;
