@@ -17,6 +17,8 @@
 #include "base/cleanup.h"
 #include "base/random.h"
 
+#define RESOLVE_TRIES 1000
+
 int file_read(int dirfd, const char *path, size_t max, struct strbuf *out, struct error *err)
 {
 	_cleanup_close_ int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -146,22 +148,24 @@ int file_find_temporary(int dirfd, struct strvec *out, struct error *err)
 	return 0;
 }
 
-int file_open_beneath(int dirfd, const char *path, int flags, mode_t mode, bool no_links,
-		      struct error *err)
+int file_resolve(int dirfd, const char *path, uint64_t flags, mode_t mode, uint64_t resolve)
 {
-	struct open_how how = {
-		.flags = (unsigned)(flags | O_CLOEXEC),
-		.mode = flags & (O_CREAT | O_TMPFILE) ? mode : 0,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS |
-			   (no_links ? RESOLVE_NO_SYMLINKS : 0),
-	};
-	int fd;
-	/* EAGAIN: a rename raced with the walk; the kernel asks to try again */
-	for (int i = 0; i < 32; i++) {
+	struct open_how how = {.flags = flags | O_CLOEXEC, .mode = mode, .resolve = resolve};
+	int fd = -1;
+	for (int i = 0; i < RESOLVE_TRIES; i++) {
 		fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
 		if (fd >= 0 || errno != EAGAIN)
 			break;
 	}
+	return fd;
+}
+
+int file_open_beneath(int dirfd, const char *path, int flags, mode_t mode, bool no_links,
+		      struct error *err)
+{
+	int fd = file_resolve(
+		dirfd, path, (unsigned)flags, flags & (O_CREAT | O_TMPFILE) ? mode : 0,
+		RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | (no_links ? RESOLVE_NO_SYMLINKS : 0));
 	if (fd < 0)
 		error_set(err, errno == ENOENT ? ERROR_NOT_FOUND : ERROR_SYSTEM, errno, "open '%s'",
 			  path);

@@ -40,6 +40,11 @@ bool file_is_same(const struct stat *a, const struct stat *b);
 /* All of DATA, through short writes and EINTR. */
 int file_write_all(int fd, const void *data, size_t len, struct error *err);
 
+/* openat2(2) with RESOLVE_*, FLAGS with O_CLOEXEC; -1 with errno. The kernel gives EAGAIN when
+ * anything on the machine was renamed or mounted during a walk through "..": that is tried again.
+ */
+int file_resolve(int dirfd, const char *path, uint64_t flags, mode_t mode, uint64_t resolve);
+
 /* Opens PATH below DIRFD; no component may leave it, through "..", an absolute path, a link or a
  * mount's magic link (openat2(2): RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS, and
  * RESOLVE_NO_SYMLINKS when NO_LINKS). Gives a descriptor (O_CLOEXEC) or -1. */

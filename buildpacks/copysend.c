@@ -11,12 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/attribute.h"
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/strbuf.h"
 #include "base/strvec.h"
 #include "buildpacks/copyfetch.h"
@@ -37,9 +37,7 @@ static struct {
 
 static int open_in_root(const char *path, uint64_t flags)
 {
-	struct open_how how = {.flags = flags | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
-
-	return (int)syscall(SYS_openat2, from.root, *path ? path : ".", &how, sizeof(how));
+	return file_resolve(from.root, *path ? path : ".", flags, 0, RESOLVE_IN_ROOT);
 }
 
 static void put(const void *data, size_t len)

@@ -7,16 +7,14 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 
 int place_lookup(int root, const char *path, uint64_t flags, uint64_t resolve)
 {
-	struct open_how how = {.flags = flags | O_CLOEXEC, .resolve = resolve};
-
-	return (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+	return file_resolve(root, path, flags, 0, resolve);
 }
 
 int place_open(int root, const char *dest, bool file, uid_t owner, int *out_fd, struct error *err)

@@ -9,20 +9,19 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/sock.h"
 
 /* Device 5:2, whatever an image put there. */
 static int open_ptmx(int dirfd, const char *path)
 {
-	struct open_how how = {.flags = O_RDWR | O_NOCTTY | O_CLOEXEC,
-			       .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
 	struct stat st;
-	int fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+	int fd = file_resolve(dirfd, path, O_RDWR | O_NOCTTY, 0,
+			      RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 
 	if (fd < 0)
 		return -1;

@@ -120,7 +120,7 @@ built() {
 # capabilities have the id of the root that gave them, and the owner of the layer, which is that id.
 attributes() {
 	local file
-	file=$(find "$TEST_ROOT"/lib/layers/df-*/data -path "*/data$1")
+	file=$(find "$TEST_ROOT"/lib/layers/df-*/data -path "*/data$1" 2>/dev/null)
 	python3 -c 'import os, struct, sys; f = sys.argv[1]; print(*sorted(os.listxattr(f)), struct.unpack("<6I", os.getxattr(f, "security.capability")), os.getxattr(f, "user.note"))' "$file"
 	cat "${file%%/data/*}/owner"
 }

@@ -107,7 +107,8 @@ add("probe", data=open("'"$BUILD"'/tests/probe", "rb").read(), mode=0o6755)
 add("opaque", DIR, mode=0o755, pax={"SCHILY.xattr.trusted.overlay.opaque": "y",
     "SCHILY.xattr.user.overlay.opaque": "y", "SCHILY.xattr.user.fine": "1"})'
 	container import "sec-odd-$$" "$WORK/odd.tar"
-	for name in mem disk pipe white; do [ ! -e "$ROOT/lib/layers/sec-odd-$$/data/$name" ]; done
+	for name in mem disk white; do [ ! -e "$ROOT/lib/layers/sec-odd-$$/data/$name" ]; done
+	[ -p "$ROOT/lib/layers/sec-odd-$$/data/pipe" ]
 	run python3 -IS -c 'import os, sys; print(os.listxattr(sys.argv[1]))' \
 		"$ROOT/lib/layers/sec-odd-$$/data/opaque"
 	[ "$output" = "['user.fine']" ]

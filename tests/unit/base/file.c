@@ -4,8 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -82,6 +85,31 @@ static void test_beneath(void **state)
 	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
 	close(fd);
 	assert_int_equal(file_open_beneath(rootfd, "d/in", O_RDONLY, 0, true, &err), -1);
+}
+
+/* A walk through ".." while others rename: the kernel asks for patience, and gets it. */
+static void test_resolve(void **state)
+{
+	(void)state;
+	assert_int_equal(mkdirat(rootfd, "x", 0700), 0);
+	assert_int_equal(mkdirat(rootfd, "x/y", 0700), 0);
+	assert_int_equal(mkdirat(rootfd, "one", 0700), 0);
+	pid_t pid = fork();
+	while (pid == 0) {
+		renameat(rootfd, "one", rootfd, "two");
+		renameat(rootfd, "two", rootfd, "one");
+	}
+	assert_true(pid > 0);
+	int failed = 0;
+	for (int i = 0; i < 20000; i++) {
+		int fd =
+			file_resolve(rootfd, "x/y/../y/../y/../y/../y", O_PATH, 0, RESOLVE_IN_ROOT);
+		failed += fd < 0;
+		close(fd);
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	assert_int_equal(failed, 0);
 }
 
 static void test_remove_tree(void **state)
@@ -163,6 +191,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_replace, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_beneath, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_resolve, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_remove_tree, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lock, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sock, setup, teardown),

@@ -66,8 +66,9 @@ static void test_cores(void **state)
 	gives(&cores, "0.01", 10);
 	gives(&cores, "1.125", 1125);
 	gives(&cores, "64.000", 64000);
-	static const char *const bad[] = {"",       ".",  "0",   "0.009", "1.", "1.2345",
-					  "64.001", "-1", "1,5", "1m",    "65"};
+	gives(&cores, "0", 0);
+	static const char *const bad[] = {"",       ".",  "0.009", "1.", "1.2345",
+					  "64.001", "-1", "1,5",   "1m", "65"};
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		refuses(&cores, bad[i]);
 }
