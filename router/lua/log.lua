@@ -20,6 +20,10 @@ local M = {}
 local kept, armed = {}, false -- by app: {n = LINES, bytes = N, line, ...}
 
 local function write(app, lines)
+	-- whose app is gone, its log is: another of that name must not find it
+	if not routes.has_app(app) then
+		return
+	end
 	local f, why = io.open(folder .. app .. ".log", "a")
 	if f then
 		f:setvbuf("no")

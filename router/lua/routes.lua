@@ -175,6 +175,10 @@ function M.version()
 	return dict:get("applied")
 end
 
+function M.has_app(app)
+	return dict:get("a:" .. app) ~= nil
+end
+
 -- The names of all apps: for reports, never while serving a request.
 function M.apps()
 	local names = {}

@@ -391,6 +391,12 @@ soon() {
 	get log.test >/dev/null
 	soon eval '[ "$(cat "$log" "$log.1" | wc -l)" = 3 ]'
 	equal "$(wc -l <"$log.1")" 1
+	# and what an app leaves is not there again when its log was removed
+	routes apply gone up gone.test "gone.web.1=127.0.0.1:$A"
+	get gone.test >/dev/null
+	routes remove gone
+	sleep 0.3
+	[ ! -e "$ROUTER/root/lib/router/logs/gone.log" ]
 	# nor does the end of nginx, at once or when its requests are done
 	local signal expected=3
 	for signal in TERM QUIT; do
