@@ -763,7 +763,10 @@ bytes=[0-9]+ protocol=http\$" line
 # A command with a terminal of 33 by 101: in_terminal COMMAND...
 in_terminal() {
 	local result=0
-	script -qefc "stty rows 33 cols 101; $(printf '%q ' "$@")" /dev/null </dev/null >typed || result=$?
+	# an input without an end: script would type Ctrl-D at it, which is a NUL to who makes the
+	# terminal raw only then
+	[ -p idle ] || mkfifo idle
+	script -qefc "stty rows 33 cols 101; $(printf '%q ' "$@")" /dev/null <>idle >typed || result=$?
 	tr -d '\r' <typed
 	return $result
 }
