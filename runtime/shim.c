@@ -239,12 +239,13 @@ static void finish(struct shim *s, bool forget)
 		session_send_result(s->conn, &result);
 		s->conn = close_fd(s->conn);
 	}
-	s->mounts = close_fd(s->mounts);
 	release(s);
 	if (forget)
 		folder_remove(s->inst, s->spec->id, s->folder);
 	else
 		folder_leave(s->folder);
+	/* last: nobody waits for it, but for the name that the folder had */
+	s->mounts = close_fd(s->mounts);
 	for (unsigned i = 0; i < s->n_stoppers; i++)
 		wire_send(s->stoppers[i], WIRE_OK, NULL, NULL, 0, NULL);
 	if (s->has_log)

@@ -171,14 +171,14 @@ end_other() {
 	for i in $(seq 12); do berth config:set "$app" "N=$i"; done
 	echo "# two" >>"$dir/Procfile"
 	push_app "$dir" "$app"
-	berth cleanup
+	wait_for 10 berth cleanup # the last build may have something to do behind its push
 	[ -e "$TEST_ROOT/lib/images/$first.json" ]
 	berth rollback "$app" v1
 	for i in $(seq 10); do
 		echo "# $i" >>"$dir/Procfile"
 		push_app "$dir" "$app"
 	done
-	berth cleanup
+	wait_for 10 berth cleanup
 	[ ! -e "$TEST_ROOT/lib/images/$first.json" ]
 	run -1 berth rollback "$app" v1
 	assert_contains "$output" "v1"
