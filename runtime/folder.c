@@ -75,6 +75,11 @@ int folder_connect(const struct instance *inst, const char *id, int *out_fd, str
 	return sock_connect(path, SOCK_STREAM, out_fd, err);
 }
 
+void folder_end(int folder)
+{
+	unlinkat(folder, "status", 0);
+}
+
 void folder_leave(int folder)
 {
 	unlinkat(folder, "control", 0);
@@ -85,6 +90,6 @@ void folder_remove(const struct instance *inst, const char *id, int folder)
 	_cleanup_free_ char *path = instance_run(inst, "containers/%s", id);
 
 	folder_leave(folder);
-	unlinkat(folder, "status", 0);
+	folder_end(folder);
 	rmdir(path);
 }

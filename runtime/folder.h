@@ -18,6 +18,8 @@ int folder_make(const struct instance *inst, const char *id, int *out_fd, struct
 int folder_listen(int folder, int *out_fd, struct error *err);
 /* A connection to it. ERROR_NOT_FOUND when there is no such folder. */
 int folder_connect(const struct instance *inst, const char *id, int *out_fd, struct error *err);
+/* Without its status: on its way out, and nobody will ask how it ended. */
+void folder_end(int folder);
 /* Without its socket: what is kept for whoever asks how it ended. */
 void folder_leave(int folder);
 /* The whole. Does not close FOLDER. */

@@ -221,8 +221,10 @@ static void release(struct shim *s)
 static void finish(struct shim *s, bool forget)
 {
 	rootfs_close(&s->rootfs);
-	/* of one that leaves nothing nobody asks */
-	if (!s->attached)
+	/* whoever has the answer may take the name again */
+	if (s->attached)
+		folder_end(s->folder);
+	else
 		publish(s, CONTAINER_EXITED);
 	if (s->conn >= 0) {
 		struct runtime_result result;
@@ -244,7 +246,7 @@ static void finish(struct shim *s, bool forget)
 		folder_remove(s->inst, s->spec->id, s->folder);
 	else
 		folder_leave(s->folder);
-	/* last: nobody waits for it, but for the name that the folder had */
+	/* last: many wait for the name that the folder had, nobody for this */
 	s->mounts = close_fd(s->mounts);
 	for (unsigned i = 0; i < s->n_stoppers; i++)
 		wire_send(s->stoppers[i], WIRE_OK, NULL, NULL, 0, NULL);

@@ -249,6 +249,14 @@ seeded() {
 	[ $(($(stat -c %u "$ROOT/lib/volumes/hides") % 65536)) -eq 1234 ]
 }
 
+@test "once it has answered, a run's name and volume are free" {
+	local i
+	for i in $(seq 40); do
+		container run --layer "$STACK" --mount volume:brief:/data sec-brief -- /probe true >"$WORK/out"
+		container volume-remove brief
+	done
+}
+
 @test "a volume in use is neither removed nor replaced; what a restoring left is found" {
 	volume mine
 	container start --layer "$STACK" --mount volume:mine:/data sec-holds -- /probe sleep 60
