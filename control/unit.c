@@ -322,6 +322,9 @@ int unit_exec(const struct instance *inst, const char *name, struct error *err)
 {
 	_cleanup_strvec_ struct strvec argv = STRVEC_INIT;
 	if (str_equal(name, table[UNIT_ROUTER].name)) {
+		/* glibc's default, but fixed (mallopt(3)): a moving one leaves megabytes that nginx
+		 * needed only to read its configuration in the middle of its heap */
+		setenv("MALLOC_MMAP_THRESHOLD_", "131072", 0);
 		remove_stale_sockets(inst);
 		if (adopt_sockets(inst, err) < 0 || router_configure(inst, err) < 0 ||
 		    router_command(inst, &argv, err) < 0)
