@@ -10,46 +10,41 @@ import threading
 import time
 
 from lib import BERTH, DEPLOYS, DIR, PORT, ROOT, RUNS, SOURCE, TOOLS
-from lib import add, commit, figure, get, has_docker, median_ms, ms, oci_bundle, push, run, sample
+from lib import add, alternate, commit, figure, get, has_docker, ms, oci_bundle, push, run, sample
 from lib import stack_folder, timed
 
 CONTAINER = [f"{TOOLS}/container", "--root", ROOT]
+SETTLE_S = 0.3  # what one does behind its answer is not to slow down the next
 
 
 # --- container start ---
 
-def start_peers(stack):
+def peer_starts(stack):
     peers = {}
     if shutil.which("bwrap"):
-        peers["bwrap"] = median_ms(lambda: timed(
-            "bwrap", "--unshare-all", "--ro-bind", stack, "/", "--proc", "/proc", "--dev", "/dev",
-            "/bin/true"))
+        peers["bwrap"] = lambda n: timed(
+            "bwrap", "--unshare-all", "--ro-bind", stack, "/", "--proc", "/proc", "--dev", "/dev", "/bin/true")
     # the same runtime by the standard's door, so that like is beside like
     tools = {"berth-oci": f"{os.path.dirname(BERTH[0])}/berth-oci", "crun": "crun", "runc": "runc"}
     for name, tool in tools.items():
         if shutil.which(tool):
             bundle = oci_bundle(tool, stack, "/bin/true")
-            try:
-                peers[name] = median_ms(lambda: timed(tool, "run", "-b", bundle, f"bench-{os.getpid()}"))
-            except (RuntimeError, subprocess.CalledProcessError) as e:
-                print(f" !     {name} does not run here: {e}", file=sys.stderr)
+            peers[name] = lambda n, tool=tool, bundle=bundle: timed(tool, "run", "-b", bundle, f"bench-{os.getpid()}")
     if has_docker():
         subprocess.run(f"tar -C {stack} -c . | docker import - berth-bench", shell=True, check=True,
                        capture_output=True)
-        peers["docker"] = median_ms(lambda: timed("docker", "run", "--rm", "--network=none", "berth-bench", "/bin/true"))
-        run("docker", "rmi", "-f", "berth-bench")
+        peers["docker"] = lambda n: timed("docker", "run", "--rm", "--network=none", "berth-bench", "/bin/true")
     return peers
 
 
 def bench_start():
     layer = run(*CONTAINER, "layers").split()[0].removeprefix("layer/")
-    count = [0]
-
-    def once():
-        count[0] += 1
-        return timed(*CONTAINER, "run", "--layer", f"layer/{layer}", f"bench-{count[0]}", "--", "/bin/true")
-
-    figure("container start to exit of /bin/true", "ms", ms(sample(once)), 10, start_peers(stack_folder()))
+    ways = {"Berth": lambda n: timed(*CONTAINER, "run", "--layer", f"layer/{layer}", f"bench-{n}", "--", "/bin/true")}
+    taken = alternate(ways | peer_starts(stack_folder()), pause=SETTLE_S)
+    taken = {name: ms(values) for name, values in taken.items()}
+    figure("container start to exit of /bin/true", "ms", taken.pop("Berth"), 10, taken)
+    if "docker" in taken:
+        run("docker", "rmi", "-f", "berth-bench")
 
 
 # --- commands and deploys ---
