@@ -57,15 +57,15 @@ static bool is_below(const char *path, const char *top)
 /* What the kernel or Berth mounts, and what nothing could start without. */
 static int check_place(const char *path, struct error *err)
 {
-	static const char *const whole[] = {"/proc", "/sys", "/dev"};
-	static const char *const itself[] = {
-		"/",        "/app",       "/etc",       "/usr",          "/bin",
-		"/sbin",    "/lib",       "/lib64",     "/usr/bin",      "/usr/sbin",
-		"/usr/lib", "/usr/lib64", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf"};
+	static const char *const whole[] = {"/proc",      "/sys",          "/dev",
+					    "/etc/hosts", "/etc/hostname", "/etc/resolv.conf"};
+	static const char *const itself[] = {"/",        "/app",      "/etc",     "/usr",
+					     "/bin",     "/sbin",     "/lib",     "/lib64",
+					     "/usr/bin", "/usr/sbin", "/usr/lib", "/usr/lib64"};
 	for (size_t i = 0; i < ARRAY_SIZE(whole); i++)
 		if (is_below(path, whole[i]))
 			return error_set(err, ERROR_INVALID, 0,
-					 "nothing can be mounted in %s: choose another folder, "
+					 "nothing can be mounted at %s: choose another folder, "
 					 "such as /app/data",
 					 whole[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(itself); i++)

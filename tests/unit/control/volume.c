@@ -75,6 +75,8 @@ static void test_bad(void **state)
 	refuses("d:/sys/fs", "/sys");
 	refuses("d:/dev/shm", "/dev");
 	refuses("d:/etc", "would hide");
+	refuses("d:/etc/hosts", "mounted at /etc/hosts: choose another");
+	refuses("d:/etc/resolv.conf/x", "mounted at /etc/resolv.conf");
 	char text[1100] = "d:/";
 	memset(text + 3, 'x', sizeof(text) - 4);
 	refuses(text, "absolute path");
