@@ -17,11 +17,11 @@ local FLUSH_BYTES = 65536 -- of one app
 
 local folder = ngx.config.prefix() .. "logs/"
 local M = {}
-local kept, armed = {}, false -- by app: {n = LINES, bytes = N, line, ...}
+local kept, armed = {}, false -- by app: {n = LINES, bytes = N, since = TIME OF FIRST REQUEST, line, ...}
 
 local function write(app, lines)
 	-- whose app is gone, its log is: another of that name must not find it
-	if not routes.has_app(app) then
+	if not routes.has_since(app, lines.since) then
 		return
 	end
 	local f, why = io.open(folder .. app .. ".log", "a")
@@ -47,11 +47,14 @@ function M.flush()
 	end
 end
 
-local function keep(app, line)
+local function keep(app, began, line)
 	local lines = kept[app]
 	if not lines then
-		lines = { n = 0, bytes = 0 }
+		lines = { n = 0, bytes = 0, since = began }
 		kept[app] = lines
+	end
+	if began < lines.since then
+		lines.since = began
 	end
 	local n = lines.n + 1
 	lines[n] = line
@@ -72,10 +75,11 @@ function M.log()
 	local app = b and b.app or route and route.app
 	if app then
 		-- both are whole milliseconds
-		local ms = floor((now() - start_time()) * 1000 + 0.5)
+		local began = start_time()
+		local ms = floor((now() - began) * 1000 + 0.5)
 		stats.count(app, ngx.status, ms, tonumber(var.request_length) or 0,
 			tonumber(var.bytes_sent) or 0)
-		keep(app, var.berth_line)
+		keep(app, began, var.berth_line)
 	end
 end
 

@@ -7,6 +7,7 @@
 --   applied  the version of the table file that the dictionary holds, -1 while it is changing
 --   gen      goes up after every change: a worker whose copy has another gen looks again
 --   lock     held by whoever changes the dictionary
+--   g:APP    when APP went; kept for as long as what it was asked may still be on its way
 --
 -- The table file (routes.json, router/table.c) is the truth. Its first bytes hold its version.
 
@@ -18,6 +19,7 @@ local file = ngx.config.prefix() .. "routes.json"
 local LOCK_SECONDS = 10
 local CACHE_MAX = 4096
 local HOST_MAX = 253
+local GONE_SECONDS = 60
 
 local M = {}
 
@@ -25,6 +27,15 @@ local function put(key, value)
 	local ok, why = dict:safe_set(key, value)
 	if not ok then
 		error("the route dictionary is full: " .. tostring(why))
+	end
+end
+
+-- KEY is that of an app or a host.
+local function forget(key)
+	dict:delete(key)
+	if key:sub(1, 2) == "a:" then
+		ngx.update_time()
+		dict:set("g:" .. key:sub(3), ngx.now(), GONE_SECONDS)
 	end
 end
 
@@ -50,7 +61,7 @@ local function remove_app(app)
 			dict:delete("h:" .. host)
 		end
 	end
-	dict:delete("a:" .. app)
+	forget("a:" .. app)
 end
 
 local function file_version()
@@ -105,7 +116,7 @@ local function load()
 	for _, key in ipairs(dict:get_keys(0)) do
 		local kind = key:sub(1, 2)
 		if (kind == "a:" or kind == "h:") and not keep[key] then
-			dict:delete(key)
+			forget(key)
 		end
 	end
 	keep = nil -- luacheck: ignore
@@ -175,8 +186,9 @@ function M.version()
 	return dict:get("applied")
 end
 
-function M.has_app(app)
-	return dict:get("a:" .. app) ~= nil
+-- Whether APP has been there since WHEN (Unix time): another app may have the name of one that went.
+function M.has_since(app, when)
+	return dict:get("a:" .. app) ~= nil and (dict:get("g:" .. app) or 0) < when
 end
 
 -- The names of all apps: for reports, never while serving a request.

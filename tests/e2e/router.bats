@@ -397,6 +397,15 @@ soon() {
 	routes remove gone
 	sleep 0.3
 	[ ! -e "$ROUTER/root/lib/router/logs/gone.log" ]
+	# nor for another of that name
+	routes apply gone up gone.test "gone.web.1=127.0.0.1:$A"
+	get gone.test /first >/dev/null
+	routes remove gone
+	routes apply gone up gone.test "gone.web.1=127.0.0.1:$A"
+	sleep 0.3
+	get gone.test /second >/dev/null
+	soon grep -q second "$ROUTER/root/lib/router/logs/gone.log"
+	equal "$(grep -c first "$ROUTER/root/lib/router/logs/gone.log")" 0
 	# nor does the end of nginx, at once or when its requests are done
 	local signal expected=3
 	for signal in TERM QUIT; do
