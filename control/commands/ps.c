@@ -173,7 +173,9 @@ static int ps_report(struct context *c, struct request *rq, struct error *err)
 			add_usage_text(row, s, &rates[i]);
 		json_array_append_new(rows, row);
 	}
-	_cleanup_free_ char *header = xasprintf("App %s processes", rq->app.name);
+	_cleanup_free_ char *header =
+		xasprintf("App %s processes%s", rq->app.name,
+			  n == 0 && rq->app.stopped ? ": stopped, ps:start starts them" : "");
 	size_t n_shown = 0;
 	for (const char *const *column = columns; *column; column++) {
 		if ((watched || strcmp(*column, "health") != 0) &&

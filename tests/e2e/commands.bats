@@ -592,6 +592,7 @@ processes() {
 @test "ps: stop, start, restart, rebuild, restore" {
 	local container
 	berth ps:stop "$APP"
+	assert_contains "$(in_terminal "$TEST_PREFIX/bin/berth" --root "$TEST_ROOT" ps "$APP")" "stopped, ps:start starts"
 	assert_equal "$(http_status "$host")" 503
 	assert_equal "$(json ps "$APP")" "[]"
 	assert_equal "$(json apps:info "$APP" | jq -r .state)" stopped
