@@ -17,7 +17,8 @@ local FLUSH_BYTES = 65536 -- of one app
 
 local folder = ngx.config.prefix() .. "logs/"
 local M = {}
-local kept, armed = {}, false -- by app: {n = LINES, bytes = N, since = TIME OF FIRST REQUEST, line, ...}
+-- by app: {n = LINES, bytes = N, since = TIME OF THE FIRST REQUEST, line, ...}
+local kept, armed = {}, false
 
 local function write(app, lines)
 	-- whose app is gone, its log is: another of that name must not find it

@@ -186,7 +186,7 @@ function M.version()
 	return dict:get("applied")
 end
 
--- Whether APP has been there since WHEN (Unix time): another app may have the name of one that went.
+-- Whether APP has been there since WHEN (Unix time): another may have the name of one that went.
 function M.has_since(app, when)
 	return dict:get("a:" .. app) ~= nil and (dict:get("g:" .. app) or 0) < when
 end
