@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
-#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 #include "base/strbuf.h"
 #include "base/strvec.h"
 #include "buildpacks/copyfetch.h"
+#include "buildpacks/copylinks.h"
 #include "buildpacks/dockerignore.h"
 #include "buildpacks/dockersource.h"
 
@@ -30,8 +30,6 @@ static struct {
 	struct dockerignore ignore, exclude; /* of the source; of this COPY */
 	bool pattern;                        /* the source is one */
 	size_t pivot;                        /* parts of a path that --parents leaves out */
-	void *links;                         /* tsearch(3): the struct known of one source */
-	uint32_t n_links;                    /* of all sources */
 	struct copy_fetch fetch;
 } from = {.ignore = DOCKERIGNORE_INIT, .exclude = DOCKERIGNORE_INIT, .unpack_local = true};
 
@@ -67,51 +65,10 @@ static void put_head(enum copy_kind kind, const char *name, const struct stat *s
 	put_record((struct copy_head){.kind = kind}, name, st, keep);
 }
 
-/* A file that has more names than one, and the number that it was sent with. */
-struct known {
-	dev_t dev;
-	ino_t ino;
-	uint32_t link;
-};
-
-static int compare_known(const void *a, const void *b)
-{
-	const struct known *one = a, *two = b;
-
-	if (one->dev != two->dev)
-		return one->dev < two->dev ? -1 : 1;
-	return (one->ino > two->ino) - (one->ino < two->ino);
-}
-
-/* The number of the file ST, a new one unless *OUT_SENT: the file was sent before. 0: it has one
- * name, or there are too many. */
-static uint32_t find_link(const struct stat *st, bool *out_sent)
-{
-	struct known key = {st->st_dev, st->st_ino, 0};
-
-	*out_sent = false;
-	if (st->st_nlink < 2)
-		return 0;
-	struct known *const *found = tfind(&key, &from.links, compare_known);
-	if (found) {
-		*out_sent = true;
-		return (*found)->link;
-	}
-	if (from.n_links == COPY_LINKS_MAX)
-		return 0;
-	struct known *k = xmalloc(sizeof(*k));
-	*k = key;
-	k->link = ++from.n_links;
-	if (!tsearch(k, &from.links, compare_known))
-		copy_die("note a link");
-	return k->link;
-}
-
-/* Begins a source: what has two names has both in one. */
+/* Begins a source. */
 static void put_from(enum copy_kind kind, const struct stat *st, bool keep)
 {
-	tdestroy(from.links, free);
-	from.links = NULL;
+	copylinks_begin();
 	put_head(kind, "", st, keep);
 }
 
@@ -160,10 +117,9 @@ static void send_file(int fd, const char *name, const struct stat *st, bool keep
 {
 	static char buf[1 << 16];
 	uint64_t left = (uint64_t)st->st_size;
-	bool sent;
-	uint32_t link = find_link(st, &sent);
+	uint32_t link;
 
-	if (sent) {
+	if (copylinks_met(st, from.digest, &link)) {
 		put_record((struct copy_head){.kind = COPY_SAME, .link = link}, name, NULL, false);
 		return;
 	}
@@ -362,7 +318,8 @@ static bool is_source_excluded(const char *path, bool folder)
 {
 	if (from.parents)
 		return is_excluded(from_pivot(path)) && !(folder && takes_back());
-	return (!folder || from.pattern) && (is_excluded(last_part(path)) || is_excluded(path));
+	return (!folder || (from.pattern && !takes_back())) &&
+	       (is_excluded(last_part(path)) || is_excluded(path));
 }
 
 /* Whether there is such a source; what is ignored is none. */

@@ -232,7 +232,7 @@ static int find_digest(struct imagework *w, const struct imagecopy *copy, char o
 	if (is_fleeting(copy) || copy->checksum || copy->docs)
 		return imagecopy_digest(w->b, copy, out, err);
 	/* another word makes what earlier versions found be found again */
-	hash_init(&h, "sent");
+	hash_init(&h, "sent 2");
 	hash_addlist(&h, &copy->from);
 	hash_addlist(&h, &copy->sources);
 	hash_addlist(&h, &copy->exclude);

@@ -305,3 +305,23 @@ os.setxattr(sys.argv[1], "security.capability", struct.pack("<5I", 0x2000001, 1 
 	run -0 berth run "$app" sh -c 'cat /four/*; stat -c %a /four/plain'
 	assert_equal "$output" $'a\nhey he\nas $WORD is\n644'
 }
+
+@test "COPY of a file that did not change costs nothing, whatever did beside it" {
+	local i made
+	# a later source has it as one file with those before it: more and more names
+	for i in 1 2 3 4; do
+		[ "$i" -lt 4 ] || echo two >"$src/kept"
+		[ "$i" -gt 1 ] || echo one >"$src/kept"
+		echo "$i" >"$src/other"
+		built <<-END
+			COPY kept /
+			RUN echo "made of \$(cat /kept)"
+		END
+		made=$(grep -oE 'made of [a-z]+' "$BATS_TEST_TMPDIR/said" || true)
+		case $i in
+		1) assert_equal "$made" "made of one" ;;
+		4) assert_equal "$made" "made of two" ;;
+		*) assert_equal "$i$made" "$i" ;;
+		esac
+	done
+}
