@@ -10,7 +10,7 @@
 #define SERVED HINT_START /* what only a server can run into */
 #define STARTED (HINT_START | HINT_STEP)
 #define ANY (BUILT | STARTED)
-#define PACKED (HINT_BUILD | STARTED) /* what an Aptfile or a Procfile helps */
+#define PACKED (HINT_BUILD | STARTED) /* what an Aptfile, a Procfile or a config var helps */
 #define DATABASE_AWAY                                                                              \
 	"could not connect to server|connection to server at*failed|Can't connect to MySQL "       \
 	"server|"                                                                                  \
@@ -25,6 +25,13 @@
 #define NO_SHARED_LIBRARY "error while loading shared libraries"
 #define NO_COMMAND                                                                                 \
 	": command not found|: not found|executable file not found|No such file or directory: '"
+#define NO_HEAP "JavaScript heap out of memory"
+#define NO_SECRET                                                                                  \
+	"SECRET_KEY setting must not be empty|KeyError: 'SECRET_KEY'|Missing `secret_key_base`|"   \
+	"Missing encryption key to decrypt"
+#define NO_KEY                                                                                     \
+	"could not read Username for|Permission denied (publickey)|Host key verification failed"
+#define NO_SPACE "No space left on device|ENOSPC|Disk quota exceeded"
 #define MESSAGE_ROOM (ERROR_MESSAGE_MAX - 16)
 
 /* What is particular comes before what is general: the first row that fits is the hint. */
@@ -38,7 +45,7 @@ static const struct hint rows[] = {
 	 "yarn.lock does not fit package.json: run 'yarn install' and commit the lock file"},
 	{"pnpm-lock", BUILT, NULL, "ERR_PNPM_OUTDATED_LOCKFILE|ERR_PNPM_NO_LOCKFILE",
 	 "pnpm-lock.yaml does not fit package.json: run 'pnpm install' and commit the lock file"},
-	{"node-start", ANY, NULL, "Missing script: start|Missing script: \"start\"",
+	{"node-start", PACKED, NULL, "Missing script: start|Missing script: \"start\"",
 	 "package.json has no start script: add one, or a Procfile with a line such as "
 	 "'web: node server.js'"},
 	{"node-script", ANY, NULL, "Missing script: ",
@@ -50,7 +57,7 @@ static const struct hint rows[] = {
 	{"node-openssl", ANY, NULL, "ERR_OSSL_EVP_UNSUPPORTED",
 	 "this version of webpack wants an older Node.js: update it, or ask for Node.js 16 in "
 	 "\"engines\" of package.json"},
-	{"node-heap", ANY, NULL, "JavaScript heap out of memory",
+	{"node-heap", PACKED, NULL, NO_HEAP,
 	 "Node.js reached the limit of its heap: set NODE_OPTIONS=--max-old-space-size=MEGABYTES "
 	 "with 'config:set', below the memory that there is"},
 	{"node-gyp", HINT_BUILD, NULL, NO_GYP,
@@ -72,12 +79,10 @@ static const struct hint rows[] = {
 	{"python-compile", HINT_BUILD, NULL, NO_COMPILER,
 	 "a package compiles C code: ask for a version that has a wheel (psycopg2-binary for "
 	 "psycopg2), or name what it needs in an Aptfile"},
-	{"django-static", BUILT, NULL, "without having set the STATIC_ROOT setting",
+	{"django-static", HINT_BUILD, NULL, "without having set the STATIC_ROOT setting",
 	 "Django collects static files when an app is built: set STATIC_ROOT in its settings, or "
 	 "DISABLE_COLLECTSTATIC=1 with 'config:set'"},
-	{"secret-key", ANY, NULL,
-	 "SECRET_KEY setting must not be empty|KeyError: 'SECRET_KEY'|Missing `secret_key_base`|"
-	 "Missing encryption key to decrypt",
+	{"secret-key", PACKED, NULL, NO_SECRET,
 	 "the app wants a secret that is no part of the source: set SECRET_KEY, SECRET_KEY_BASE or "
 	 "RAILS_MASTER_KEY with 'config:set'"},
 
@@ -126,24 +131,23 @@ static const struct hint rows[] = {
 	 "Could not find a version that satisfies|no matching package named|Could not find "
 	 "package",
 	 "a package or its version is not in the registry: look for a typing mistake, and for a "
-	 "private package that needs a token as a config var"},
+	 "private package that needs a token"},
 	{"certificate", ANY, NULL,
 	 "certificate verify failed|UNABLE_TO_VERIFY_LEAF_SIGNATURE|SELF_SIGNED_CERT_IN_CHAIN|"
 	 "certificate has expired",
 	 "a server's certificate is not trusted: look at the address, and at the authorities that "
 	 "this server knows"},
-	{"private-git", BUILT, NULL,
-	 "could not read Username for|Permission denied (publickey)|Host key verification failed",
+	{"private-git", HINT_BUILD, NULL, NO_KEY,
 	 "a dependency comes from a private repository, and builds have no key for it: use an "
 	 "address with a token, from a config var"},
-	{"network", HINT_BUILD | HINT_LAYER, NULL,
+	{"network", BUILT | HINT_LAYER, NULL,
 	 "EAI_AGAIN|ENOTFOUND|Temporary failure in name resolution|Temporary failure resolving|"
 	 "Could not resolve|Network is unreachable|ETIMEDOUT|ECONNREFUSED|ECONNRESET|"
 	 "Could not connect to|Failed to establish a new connection|"
 	 "Name or service not known|dial tcp: lookup|Connection timed out",
 	 "the network or the registry could not be reached: push again later, or have the operator "
 	 "look at [packages] in berth.conf"},
-	{"no-git", BUILT, NULL, "fatal: not a git repository",
+	{"no-git", HINT_BUILD, NULL, "fatal: not a git repository",
 	 "builds have the files but not the repository: use the variable SOURCE_VERSION for the "
 	 "commit"},
 
@@ -176,7 +180,7 @@ static const struct hint rows[] = {
 	 "a package is in no module: run 'go mod tidy' and commit go.mod and go.sum"},
 	{"shared-library", PACKED, NULL, NO_SHARED_LIBRARY,
 	 "a library is missing: add the Debian package that has it to an Aptfile"},
-	{"disk", ANY | HINT_LAYER, NULL, "No space left on device|ENOSPC|Disk quota exceeded",
+	{"disk", PACKED | HINT_LAYER, NULL, NO_SPACE,
 	 "the disk is full: remove large files from the source, list what the app does not need in "
 	 ".slugignore, or have the operator look at 'doctor'"},
 	{"build-disk", HINT_BUILD | HINT_LAYER, "B of disk", NULL,
@@ -214,13 +218,27 @@ static const struct hint rows[] = {
 	{"env-missing", STARTED, NULL,
 	 "KeyError: 'DATABASE_URL'|DATABASE_URL is not set|key not found: \"",
 	 "a config var is missing: set it with 'config:set'"},
-	{"permission", ANY, NULL, "ermission denied",
-	 "a file may not be run or written: 'git update-index --chmod=+x FILE' and a commit make a "
-	 "script one that may be run"},
+	/* a step of a Dockerfile */
+	{"run-heap", HINT_RUN, NULL, NO_HEAP,
+	 "Node.js reached the limit of its heap: put 'ENV NODE_OPTIONS=--max-old-space-size="
+	 "MEGABYTES' before this step, below the memory that there is"},
+	{"run-secret", HINT_RUN, NULL, NO_SECRET,
+	 "the step wants a secret: steps see no config vars but those that they name, as in 'RUN "
+	 "--mount=type=secret,id=KEY,env=KEY'"},
+	{"run-key", HINT_RUN, NULL, NO_KEY,
+	 "a dependency comes from a private repository, and steps have no key for it: use an "
+	 "address with a token, from 'RUN --mount=type=secret,id=KEY,env=KEY'"},
+	{"run-disk", HINT_RUN, NULL, NO_SPACE,
+	 "the disk is full: remove in each step what only it needs, list what the image does not "
+	 "need in .dockerignore, or have the operator look at 'doctor'"},
 	{"run-package", HINT_RUN, NULL,
 	 NO_GYP "|" NO_COMPILER "|" NO_HEADER "|" NO_LIBRARY "|" NO_SHARED_LIBRARY "|" NO_COMMAND,
 	 "a command, a header or a library is missing: install the package that has it with a RUN "
 	 "before this one, and look for a typing mistake"},
+
+	{"permission", ANY, NULL, "ermission denied",
+	 "a file may not be run or written: 'git update-index --chmod=+x FILE' and a commit make a "
+	 "script one that may be run"},
 	{"command", PACKED, NULL, NO_COMMAND,
 	 "a command is missing: add the package that brings it to the app's dependencies or its "
 	 "Debian package to an Aptfile, and look for a typing mistake in the Procfile"},
