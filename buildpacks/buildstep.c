@@ -91,9 +91,17 @@ char *buildstep_limit_hit(const struct build *b, const struct runtime_result *r)
 		return more_than(l.disk, "disk");
 	if (r->oom_killed)
 		return more_than(l.memory, "memory");
-	if (r->pids_refused)
-		return xasprintf("wanted more than %u processes", l.pids);
 	return NULL;
+}
+
+int buildstep_add_refused(const struct build *b, const struct runtime_result *r, struct error *err)
+{
+	struct error before = *err;
+
+	if (r->pids_refused)
+		error_set(err, before.code, before.sys, "%s, and wanted more than %u processes",
+			  before.message, buildstep_limits(b).pids);
+	return -1;
 }
 
 static int check_result(const struct build *b, const struct buildstep *step,
@@ -164,8 +172,10 @@ static int run(const struct build *b, const struct buildstep *step, struct repor
 	int parsed = results.overflow
 			     ? error_set(&why, ERROR_INVALID, 0, "the build's report is too large")
 			     : report_parse(out, results.data, results.len, &why);
-	if (check_result(b, step, &result, out, err) < 0)
+	if (check_result(b, step, &result, out, err) < 0) {
+		buildstep_add_refused(b, &result, err);
 		return explain(b, step, out, tail.data, err);
+	}
 	if (clock_ms() - start >= SAY_TIME_MS)
 		say_detail(b->out, "Built in %.1f s", (double)(clock_ms() - start) / 1000);
 	if (parsed < 0)

@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "base/strbuf.h"
 #include "buildpacks/buildstep.h"
+#include "buildpacks/cachelocks.h"
 #include "buildpacks/dockerconfig.h"
 #include "buildpacks/dockermount.h"
 #include "buildpacks/hint.h"
@@ -238,28 +239,6 @@ static char *last_line(struct strbuf *tail)
 	return xasprintf("%.300s", newline ? newline + 1 : tail->data);
 }
 
-struct locks {
-	int fds[DOCKER_MOUNTS_MAX];
-	size_t n;
-};
-
-static void locks_release(struct locks *l)
-{
-	while (l->n > 0)
-		close(l->fds[--l->n]);
-}
-
-static int lock_cache(const struct build *b, const char *id, bool wait, struct locks *l,
-		      struct error *err)
-{
-	_cleanup_free_ char *path = instance_run(b->inst, "locks/cache-%s", id);
-
-	if (file_lock(path, wait, &l->fds[l->n], err) < 0)
-		return -1;
-	l->n++;
-	return 0;
-}
-
 /* A cache for this step alone. */
 static void use_another(struct run *r, const char *id)
 {
@@ -278,28 +257,28 @@ static void use_another(struct run *r, const char *id)
 }
 
 /* Steps of stages that are built at the same time meet in the app's caches. */
-static int lock_caches(const struct build *b, struct run *r, struct locks *l, struct error *err)
+static int lock_caches(const struct build *b, struct run *r, struct cachelocks *l,
+		       struct error *err)
 {
 	/* in one order, or two steps would wait for each other; and each once */
 	strvec_sort(&r->locked);
 	for (size_t i = 0; i < r->locked.n; i++)
 		if ((i == 0 || strcmp(r->locked.v[i - 1], r->locked.v[i]) != 0) &&
-		    lock_cache(b, r->locked.v[i], true, l, err) < 0)
+		    cachelocks_wait(l, b, r->locked.v[i], err) < 0)
 			return -1;
 	for (size_t i = 0; i < r->private.n; i++) {
-		struct error why = ERROR_INIT;
-		if (lock_cache(b, r->private.v[i], false, l, &why) == 0)
-			continue;
-		if (why.code != ERROR_BUSY)
-			return error_set(err, why.code, why.sys, "%s", why.message);
-		use_another(r, r->private.v[i]);
+		bool taken;
+		if (cachelocks_try(l, b, r->private.v[i], &taken, err) < 0)
+			return -1;
+		if (!taken)
+			use_another(r, r->private.v[i]);
 	}
 	return 0;
 }
 
 static int make_run(struct imagework *w, const char *upper, void *data, struct error *err)
 {
-	_cleanup_(locks_release) struct locks locks = {.n = 0};
+	_cleanup_(cachelocks_release) struct cachelocks locks = {.n = 0};
 	struct run *r = data;
 	const struct build *b = w->b;
 	const struct image *im = &r->stage->im;
@@ -345,6 +324,7 @@ static int make_run(struct imagework *w, const char *upper, void *data, struct e
 	_cleanup_free_ char *said = last_line(&text);
 	error_set(err, ERROR_FAILED, 0, "ended with status %d%s%s", result.exit_code,
 		  *said ? ": " : "", said);
+	buildstep_add_refused(b, &result, err);
 	return hint_add(HINT_RUN, tail.data, err);
 }
 

@@ -26,15 +26,19 @@ static int mark_new(int dir, const char *name)
 }
 
 /* With its owner from the first moment: who finds it half made would take it for root's. */
-static int make_kept(int dir, const char *id, uid_t user, bool marked)
+static int make_kept(int dir, const struct spec_mount *m, uid_t base, uid_t user, bool marked)
 {
+	const char *id = m->id;
 	_cleanup_free_ char *name = xasprintf(".new.%s.%d", id, getpid());
+	uid_t uid = m->owned ? base + m->uid : user;
+	gid_t gid = m->owned ? base + m->gid : user;
+	mode_t mode = m->owned ? m->mode : 0755;
 	int failed;
 
 	if (mkdirat(dir, name, 0755) < 0)
 		return -1;
-	failed = fchownat(dir, name, user, user, AT_SYMLINK_NOFOLLOW) < 0 ||
-		 fchmodat(dir, name, 0755, 0) < 0 || (marked && mark_new(dir, name) < 0) ||
+	failed = fchownat(dir, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+		 fchmodat(dir, name, mode, 0) < 0 || (marked && mark_new(dir, name) < 0) ||
 		 renameat2(dir, name, dir, id, RENAME_NOREPLACE) < 0;
 	if (!failed)
 		return 0;
@@ -56,7 +60,7 @@ static int open_kept(const struct instance *inst, const char *folder, const stru
 
 	if (dir < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "open '%s'", path);
-	if (!file_exists(dir, id) && make_kept(dir, id, user, !strcmp(folder, "volumes")) < 0)
+	if (!file_exists(dir, id) && make_kept(dir, m, base, user, !strcmp(folder, "volumes")) < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "make '%s/%s'", path, id);
 	_cleanup_close_ int fd = file_open_beneath(dir, id, O_RDONLY | O_DIRECTORY, 0, true, err);
 	if (fd < 0)
@@ -64,8 +68,6 @@ static int open_kept(const struct instance *inst, const char *folder, const stru
 	if (fstat(fd, &st) < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "look at '%s/%s'", path, id);
 	uid_t owner = st.st_uid & ~(INSTANCE_RANGE_SIZE - 1);
-	if (m->owned && (fchown(fd, owner + m->uid, owner + m->gid) < 0 || fchmod(fd, m->mode) < 0))
-		return error_set(err, ERROR_SYSTEM, errno, "give '%s/%s' away", path, id);
 	if (owner != base) {
 		out->mapped = true;
 		out->map = (struct idmap){owner, owner, base, INSTANCE_RANGE_SIZE};

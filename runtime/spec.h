@@ -58,7 +58,7 @@ struct spec_mount {
 	char *dest; /* absolute path inside, made when missing; no ".." */
 	bool read_only;
 	char *file; /* of a stage: only the file of this name in it, on a file; NULL: all of it */
-	/* of a cache: whose it is from now on, in the container's numbers, and its mode */
+	/* of a cache that is made: whose it is, in the container's numbers, and its mode */
 	bool owned;
 	uint32_t uid, gid, mode;
 };

@@ -221,7 +221,7 @@ kill_sessions() {
 	berth builds:set "$app" pids 32
 	echo 'exec dash -c "for i in \$(seq 50); do sleep 3 & done; wait"' >"$dir/do"
 	run push_app "$dir" "$app"
-	assert_contains "$output" "Build wanted more than 32 processes"
+	assert_contains "$output" ", and wanted more than 32 processes"
 	berth builds:set "$app" pids
 	berth builds:set "$app" time 10
 	echo 'sleep 40' >"$dir/do"

@@ -42,7 +42,7 @@ meeting() {
 	for step in a b; do
 		cat <<-END
 			FROM debian-12 AS $step
-			RUN --mount=type=cache,id=m,target=/m touch /m/$step; for i in \$(seq 600); do [ -e /m/a ] && [ -e /m/b ] && break; sleep 0.1; done
+			RUN --mount=type=cache,id=m,target=/m touch /m/$step; for i in \$(seq 600); do [ -e /m/a ] && [ -e /m/b ] && break; sleep 0.1; done; [ -e /m/a ] && [ -e /m/b ]
 			RUN --mount=type=cache,target=/l,sharing=locked mkdir /l/mine && sleep 2 && rmdir /l/mine && touch /$step
 			RUN --mount=type=cache,target=/p,sharing=private mkdir /p/mine && sleep 2 && rmdir /p/mine
 		END
@@ -56,6 +56,7 @@ meeting() {
 		$serve
 	END
 	run -0 push_app "$src" "$app"
+	assert_contains "$output" "Waiting for a cache that another step has"
 	run -0 berth run "$app" cat /owners
 	assert_equal "$output" $'1234 77 750\n0 0 1777'
 }
