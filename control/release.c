@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "control/answer.h"
 #include "control/config.h"
 
 void release_init(struct release *r)
@@ -258,17 +257,4 @@ int formation_load(struct db *db, int64_t app, struct strvec *out, struct error 
 	while ((got = db_next(db, stmt, err)) > 0)
 		formation_set(out, db_text(stmt, 0), (unsigned)db_int(stmt, 1));
 	return got;
-}
-
-void release_tell_next_start(struct context *c, const struct app *app)
-{
-	_cleanup_release_ struct release current;
-	struct error ignored = ERROR_INIT;
-	release_init(&current);
-	if (!app->id)
-		answer_detail(c, "It counts from the next start of each app");
-	/* config alone makes a release too, and starts nothing */
-	else if (!app->stopped && release_load(c, app, 0, &current, &ignored) == 0 && current.image)
-		answer_detail(c, "It counts from the next start: 'ps:restart %s' makes one",
-			      app->name);
 }

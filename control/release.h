@@ -61,8 +61,4 @@ void formation_set(struct strvec *formation, const char *type, unsigned quantity
 /* The app's formation as the table has it. */
 int formation_load(struct db *db, int64_t app, struct strvec *out, struct error *err);
 
-/* Says when what was set counts: from the next start of APP, if its code runs; of all, if APP is
- * none. */
-void release_tell_next_start(struct context *c, const struct app *app);
-
 #endif

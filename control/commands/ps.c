@@ -11,6 +11,7 @@
 #include "control/leaving.h"
 #include "control/listing.h"
 #include "control/lock.h"
+#include "control/nextstart.h"
 #include "control/release.h"
 #include "control/rollout.h"
 
@@ -401,7 +402,7 @@ static int ps_set(struct context *c, struct request *rq, struct error *err)
 	if (setting_set(&c->db, rq->app.id, key, value, err) < 0)
 		return -1;
 	answer_property(c, rq->app.name, key, value);
-	release_tell_next_start(c, &rq->app);
+	nextstart_tell(c, &rq->app);
 	return 0;
 }
 

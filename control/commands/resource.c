@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "control/answer.h"
 #include "control/listing.h"
+#include "control/nextstart.h"
 #include "control/release.h"
 #include "control/resource.h"
 
@@ -123,7 +124,7 @@ static void say_when(struct context *c, const struct request *rq, const char *ty
 	if (strcmp(type, RESOURCE_BUILD) == 0)
 		answer_detail(c, "It counts from the next build");
 	else
-		release_tell_next_start(c, &rq->app);
+		nextstart_tell(c, &rq->app);
 }
 
 static int change(struct context *c, struct request *rq, enum resource_kind kind, struct error *err)

@@ -9,7 +9,7 @@
 #include "control/answer.h"
 #include "control/confirm.h"
 #include "control/listing.h"
-#include "control/release.h"
+#include "control/nextstart.h"
 #include "control/volume.h"
 #include "runtime/client.h"
 
@@ -146,7 +146,7 @@ static int storage_mount(struct context *c, struct request *rq, struct error *er
 	if (result == 0) {
 		answer_step(c, "Mounted volume '%s' on %s of %s%s", m.volume, m.path, rq->app.name,
 			    m.read_only ? ", read-only" : "");
-		release_tell_next_start(c, &rq->app);
+		nextstart_tell(c, &rq->app);
 	}
 	volume_mount_release(&m);
 	return result;
@@ -161,7 +161,7 @@ static int storage_unmount(struct context *c, struct request *rq, struct error *
 	if (result == 0) {
 		answer_step(c, "Unmounted volume '%s' from %s of %s", m.volume, m.path,
 			    rq->app.name);
-		release_tell_next_start(c, &rq->app);
+		nextstart_tell(c, &rq->app);
 	}
 	volume_mount_release(&m);
 	return result;
