@@ -35,7 +35,7 @@ local function forget(key)
 	dict:delete(key)
 	if key:sub(1, 2) == "a:" then
 		ngx.update_time()
-		dict:set("g:" .. key:sub(3), ngx.now(), GONE_SECONDS)
+		dict:safe_set("g:" .. key:sub(3), ngx.now(), GONE_SECONDS) -- never in the place of a route
 	end
 end
 
