@@ -182,7 +182,7 @@ static int make_spare(struct post post, int signals, struct ready *all, struct r
 	return 0;
 }
 
-/* Makes those that are missing and due at NOW; gives when the next is, 0: none. */
+/* Makes those that are missing, the second not before DUE; gives when the next is due, 0: none. */
 static int64_t fill_spares(const struct post *post, int signals, struct ready *all, int64_t due,
 			   struct error *err)
 {

@@ -242,8 +242,10 @@ static int make_first(const struct container_setup *setup, struct pipes *p, pid_
 		return -1;
 	if (birth.ahead && helper_go_ahead(setup->helper, make_ahead, &birth, err) < 0)
 		return -1;
-	if (setup->build && setup->build(setup->data, err) < 0)
+	if (setup->build && setup->build(setup->data, err) < 0) {
+		helper_release(setup->helper); /* it may still be at what BIRTH says */
 		return -1;
+	}
 	pid = birth.sibling ? helper_clone(setup->helper, clone_first, &birth)
 			    : clone_first(&birth);
 	if (pid < 0)

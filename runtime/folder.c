@@ -14,7 +14,8 @@
 #include "base/sock.h"
 #include "runtime/status.h"
 
-#define WAIT_MS 2000
+/* Longer than what a shim does last may take: to kill a cgroup and to remove each, 2 s each. */
+#define WAIT_MS 15000
 
 /* Room for /proc/self/fd/N/control. */
 #define PATH_SIZE 64

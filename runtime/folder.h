@@ -12,7 +12,7 @@
 #include "instance/instance.h"
 
 /* Making it is what makes ids unique: ERROR_EXISTS while another has it. One whose shim is on its
- * way out, or that has no status yet or any more, is waited for, up to 2 s. */
+ * way out, or that has no status yet or any more, is waited for, up to 15 s. */
 int folder_make(const struct instance *inst, const char *id, int *out_fd, struct error *err);
 /* The control socket in FOLDER, listening, for root only. */
 int folder_listen(int folder, int *out_fd, struct error *err);

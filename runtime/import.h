@@ -6,7 +6,8 @@
  * and does to folders in it what that child may not (enum unpack_says).
  *
  * Kept: owners by number (0 to 65535), modes, times, links, extended attributes but trusted.* and
- * *.overlay.*. Left out: device nodes, fifos and sockets. Refused, by name: absolute paths, "..",
+ * *.overlay.*. Left out: device nodes and sockets, and fifos but in the root of
+ * an image. Refused, by name: absolute paths, "..",
  * paths that pass through a link, hard links to what is not there, more than IMPORT_MAX_ENTRIES
  * entries or IMPORT_MAX_BYTES bytes. More about layers of images is in unpack.h.
  */

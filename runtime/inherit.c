@@ -24,7 +24,7 @@ static int walk(int fd, const char *folder, bool *out_hides)
 	while (at >= 0 && *folder) {
 		char name[NAME_MAX + 1];
 		size_t len = strcspn(folder, "/");
-		if (len == 0 || len > NAME_MAX || str_starts(folder, ".."))
+		if (len == 0 || len > NAME_MAX || (len == 2 && !strncmp(folder, "..", 2)))
 			return -1;
 		memcpy(name, folder, len);
 		name[len] = '\0';

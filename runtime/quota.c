@@ -2,6 +2,7 @@
 #include "runtime/quota.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/vfs.h>
@@ -28,14 +29,19 @@ void quota_begin(struct quota *q, const struct cgroup *cgroup)
 }
 
 /* The root tells of the folder that its overlay writes to; both are mounts, which no tenant can
- * replace. */
+ * replace. A volume on /tmp is no disk of the container's own. */
 static int open_disk(pid_t init, size_t i)
 {
 	static const char *const places[] = {".", "tmp"};
 	char path[64];
+	struct statfs fs;
 
 	snprintf(path, sizeof(path), "/proc/%d/root/%s", init, places[i]);
-	return open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_close_ int fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstatfs(fd, &fs) < 0 ||
+	    (fs.f_type != TMPFS_MAGIC && fs.f_type != OVERLAYFS_SUPER_MAGIC))
+		return -1;
+	return TAKE_FD(fd);
 }
 
 uint64_t quota_disk_use(pid_t init)

@@ -476,6 +476,8 @@ int rootfs_enter(const struct instance *inst, const struct container_spec *spec,
 
 	if (!failed)
 		failed = enter(inst, view, err);
+	if (failed)
+		copies_release(&r->copies);
 	umask(mask);
 	return failed;
 }

@@ -53,7 +53,7 @@ enum roster_claim roster_claim(const struct instance *inst, const char *id)
 	struct container_status s;
 
 	if (!look_at(inst, id, &s))
-		return ROSTER_NOTHING;
+		return ROSTER_GONE;
 	if (roster_is_alive(&s))
 		return ROSTER_ALIVE;
 	return s.state == CONTAINER_EXITED ? ROSTER_KEPT : ROSTER_NOTHING;

@@ -19,7 +19,8 @@ int roster_each(const struct instance *inst, const char *prefix,
 		struct error *err);
 /* What a container may keep. */
 enum roster_claim {
-	ROSTER_NOTHING, /* there is none of that id, or its shim is lost */
+	ROSTER_GONE,    /* there is none of that id */
+	ROSTER_NOTHING, /* its shim is lost */
 	ROSTER_KEPT,    /* its folder: it has ended, and somebody may ask for its exit status */
 	ROSTER_ALIVE,   /* all: it runs, or is being made */
 };

@@ -32,6 +32,10 @@
 #include "runtime/volume.h"
 #include "runtime/wire.h"
 
+/* How long a container that is about to begin or to end is waited for by who stops it. */
+#define STOP_LOOKS 1000
+#define STOP_LOOK_US 5000
+
 /* --- folders -------------------------------------------------------------------------------- */
 
 static int own(const char *path, mode_t mode, uid_t uid, gid_t gid, struct error *err)
@@ -184,12 +188,21 @@ static bool await_shim(int shim, int conn)
 	return fds[0].revents;
 }
 
-/* The same for the end of one whose shim has no place for another who waits. */
-static bool await_end(const struct instance *inst, const char *id, int conn)
+/* ID is still the container that WAS there, whose shim lives. A name is free again at once. */
+static bool is_still(const struct instance *inst, const char *id,
+		     const struct container_status *was)
 {
 	struct container_status st;
 
-	while (status_read(inst, id, &st, NULL) == 0 && status_shim_alive(&st)) {
+	return status_read(inst, id, &st, NULL) == 0 && st.shim == was->shim &&
+	       st.shim_start == was->shim_start && status_shim_alive(&st);
+}
+
+/* As await_shim, for the end of one whose shim has no place for another who waits. */
+static bool await_end(const struct instance *inst, const char *id,
+		      const struct container_status *was, int conn)
+{
+	while (is_still(inst, id, was)) {
 		if (sock_hung_up(conn))
 			return false;
 		usleep(20000);
@@ -199,7 +212,8 @@ static bool await_end(const struct instance *inst, const char *id, int conn)
 
 /* Has the shim of ID stop it and waits for the end. 1: it has ended; 0: there was no shim, or it
  * went without a word. When the client of CONN goes away, the order stands. */
-static int stop_by_shim(const struct instance *inst, const char *id, uint32_t timeout, int conn,
+static int stop_by_shim(const struct instance *inst, const char *id,
+			const struct container_status *was, uint32_t timeout, int conn,
 			struct error *err)
 {
 	_cleanup_strbuf_ struct strbuf order = STRBUF_INIT;
@@ -216,7 +230,7 @@ static int stop_by_shim(const struct instance *inst, const char *id, uint32_t ti
 		return error_set(err, ERROR_CANCELLED, 0, "the client went away");
 	if (wire_recv(shim, &answer, NULL) < 0)
 		return 0;
-	if (answer.type == WIRE_OK || await_end(inst, id, conn))
+	if (answer.type == WIRE_OK || await_end(inst, id, was, conn))
 		return 1;
 	return error_set(err, ERROR_CANCELLED, 0, "the client went away");
 }
@@ -225,23 +239,29 @@ static int serve_stop(const struct instance *inst, int conn, struct wire_reader 
 		      struct error *err)
 {
 	char id[NAME_ID_MAX + 1];
-	struct container_status st;
+	struct container_status was = {0};
 
 	if (take_id(r, id, err) < 0)
 		return -1;
 	uint32_t timeout = wire_get_u32(r);
 	if (!wire_reader_done(r))
 		return malformed(err);
-	int ended = stop_by_shim(inst, id, timeout, conn, err);
-	if (ended)
-		return ended < 0 ? -1 : 0;
-	/* It has gone meanwhile, or is about to. */
-	for (int i = 0; i < 1000; i++) {
-		if (status_read(inst, id, &st, NULL) < 0 || !status_shim_alive(&st))
-			break;
-		usleep(5000);
+	bool known = status_read(inst, id, &was, NULL) == 0;
+	for (int i = 0; i < STOP_LOOKS; i++) {
+		int ended = stop_by_shim(inst, id, &was, timeout, conn, err);
+		if (ended)
+			return ended < 0 ? -1 : 0;
+		/* it has gone meanwhile or is about to; or has only begun, and has no shim yet */
+		enum roster_claim claim = roster_claim(inst, id);
+		if (claim == ROSTER_GONE ||
+		    (known && claim == ROSTER_ALIVE && !is_still(inst, id, &was)))
+			return 0;
+		if (claim != ROSTER_ALIVE)
+			return forget(inst, id, err);
+		usleep(STOP_LOOK_US);
+		known = known || status_read(inst, id, &was, NULL) == 0;
 	}
-	return forget(inst, id, err);
+	return error_set(err, ERROR_BUSY, 0, "container '%s' neither runs nor ends: try again", id);
 }
 
 static void fill_usage(const struct instance *inst, struct container_status *s)

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/sock.h"
 #include "runtime/shim.h"
 
 #include <errno.h>
@@ -34,9 +33,9 @@
 #include "runtime/session.h"
 #include "runtime/spare.h"
 #include "runtime/status.h"
+#include "runtime/stoppers.h"
 
 #define DEFAULT_STOP_MS 30000
-#define STOPPERS 8
 
 struct shim {
 	const struct instance *inst;
@@ -63,8 +62,7 @@ struct shim {
 	char address[NETWORK_TEXT_MAX];
 	int64_t started_ms, kill_ms, time_ms, next_ms; /* clock_ms, 0: not set */
 	bool running, stopping, timed_out, disk_full, pids_refused, unwell, done;
-	int stoppers[STOPPERS]; /* connections that wait for the end of a stop */
-	unsigned n_stoppers;
+	struct stoppers stoppers;
 };
 
 /* --- small parts ---------------------------------------------------------------------------- */
@@ -246,10 +244,9 @@ static void finish(struct shim *s, bool forget)
 		folder_remove(s->inst, s->spec->id, s->folder);
 	else
 		folder_leave(s->folder);
+	stoppers_answer(&s->stoppers);
 	/* last: many wait for the name that the folder had, nobody for this */
 	s->mounts = close_fd(s->mounts);
-	for (unsigned i = 0; i < s->n_stoppers; i++)
-		wire_send(s->stoppers[i], WIRE_OK, NULL, NULL, 0, NULL);
 	if (s->has_log)
 		logfile_close(&s->log);
 }
@@ -307,8 +304,9 @@ static void ended(struct shim *s)
 	s->status.exit_code = container_reap(&s->run);
 	s->running = false;
 	health_end(&s->health);
-	/* what was written since the last walk counts too */
-	s->disk_full = s->disk_full || meter_is_passed(&s->meter);
+	/* what was written since the last walk counts too, where somebody is told */
+	if (s->conn >= 0 && !s->stopping)
+		s->disk_full = s->disk_full || meter_is_passed(&s->meter);
 	meter_release(&s->meter);
 	drain(s, true);
 	if (s->has_log)
@@ -415,26 +413,6 @@ static void serve_exec(struct shim *s, struct wire_frame *f, struct wire_reader 
 		answer_error(f->fds[0], ERROR_SYSTEM, "fork failed");
 }
 
-/* Keeps FD until the container has ended, in the place of one who went away when it must. An order
- * counts also when there is no place. */
-static void take_stop(struct shim *s, int *fd, int timeout)
-{
-	unsigned kept = 0;
-
-	for (unsigned i = 0; i < s->n_stoppers; i++) {
-		if (sock_hung_up(s->stoppers[i]))
-			close(s->stoppers[i]);
-		else
-			s->stoppers[kept++] = s->stoppers[i];
-	}
-	s->n_stoppers = kept;
-	if (kept < STOPPERS)
-		s->stoppers[s->n_stoppers++] = TAKE_FD(*fd);
-	else
-		answer_error(*fd, ERROR_BUSY, "the container is being stopped");
-	begin_stop(s, timeout);
-}
-
 /* Only root reaches this socket, and berth-runtime has checked what it sends. */
 static void serve_control(struct shim *s)
 {
@@ -456,7 +434,12 @@ static void serve_control(struct shim *s)
 	} else if (f.type == WIRE_STOP) {
 		int timeout = (int)wire_get_u32(&r);
 
-		take_stop(s, &fd, timeout < 0 ? stop_ms(s->spec) : timeout);
+		/* an order counts also when there is no place */
+		if (stoppers_add(&s->stoppers, fd))
+			TAKE_FD(fd);
+		else
+			answer_error(fd, ERROR_BUSY, "the container is being stopped");
+		begin_stop(s, timeout < 0 ? stop_ms(s->spec) : timeout);
 	}
 }
 

@@ -275,7 +275,15 @@ static int copy_data(struct archive *in, struct archive *out, const char *name, 
 static int make_parents(struct archive_entry *entry, const char *name, struct error *err)
 {
 	_cleanup_free_ char *path = normalize(name);
+	char *last = strrchr(path, '/');
+	struct stat st;
 
+	if (!last)
+		return 0;
+	*last = '\0';
+	if (lstat(path, &st) == 0)
+		return 0;
+	*last = '/';
 	for (char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
 		bool made = mkdir(path, 0755) == 0;

@@ -41,15 +41,17 @@ enum wire_type {
 	WIRE_LAYER_RENAME,   /* id, id */
 	WIRE_VOLUME_RESTORE, /* id, range; fd: the archive */
 	WIRE_VOLUME_SIZE,    /* id */
-	WIRE_LAYER_UNPACK,   /* id; fd: the archive; then WIRE_LAYER_COMMIT or WIRE_LAYER_REMOVE */
-	WIRE_LAYER_PACK,     /* "layer/ID" or "source/TREE"; fd: for the archive */
-	WIRE_LOG_REMOVE,     /* id, name */
-	WIRE_POLICY,         /* runtime/policy.h */
-	WIRE_LAYER_IDLE,     /* id: an error while it is in use */
-	WIRE_KEPT_LIST,      /* "cache" or "logs" */
-	WIRE_OK = 100,       /* the answer's own payload */
-	WIRE_ERROR,          /* code, errno, message */
-	WIRE_RESULT,         /* the end of a session: struct runtime_result's fields */
+	/* id, id if folders are implied, list of layers below; fd: the archive. Says whether they
+	 * were; then WIRE_LAYER_COMMIT or WIRE_LAYER_REMOVE */
+	WIRE_LAYER_UNPACK,
+	WIRE_LAYER_PACK, /* "layer/ID" or "source/TREE"; fd: for the archive */
+	WIRE_LOG_REMOVE, /* id, name */
+	WIRE_POLICY,     /* runtime/policy.h */
+	WIRE_LAYER_IDLE, /* id: an error while it is in use */
+	WIRE_KEPT_LIST,  /* "cache" or "logs" */
+	WIRE_OK = 100,   /* the answer's own payload */
+	WIRE_ERROR,      /* code, errno, message */
+	WIRE_RESULT,     /* the end of a session: struct runtime_result's fields */
 };
 
 struct wire_head {

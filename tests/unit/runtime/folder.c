@@ -39,13 +39,15 @@ static void one_at_a_time(void **state)
 	folder_remove(&fx.inst, "x", folder);
 }
 
-/* One that goes takes its status away before its folder. */
+/* One that goes takes its status away before its folder, also when that says that it runs. */
 static void one_that_goes_is_waited_for(void **state)
 {
 	_cleanup_close_ int folder = -1, next = -1;
 	struct error err = ERROR_INIT;
 	(void)state;
 	assert_int_equal(folder_make(&fx.inst, "x", &folder, &err), 0);
+	put_status(folder, CONTAINER_RUNNING);
+	folder_end(folder);
 	pid_t pid = fork();
 	if (pid == 0) {
 		clock_sleep_ms(50);

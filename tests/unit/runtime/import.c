@@ -3,8 +3,6 @@
  * hand. Whatever is refused leaves no layer behind. */
 #include "runtime/import.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
@@ -21,54 +19,10 @@
 #include "base/file.h"
 #include "base/strvec.h"
 #include "runtime/layer.h"
-#include "runtime/export.h"
 #include "tests/unit/runtime/instance.h"
+#include "tests/unit/runtime/layers.h"
 
 static struct fixture fx;
-
-struct item {
-	const char *path;
-	mode_t mode;
-	const char *link; /* symbolic with S_IFLNK, otherwise hard */
-	const char *data;
-	long uid;
-};
-
-static int pack(const struct item *items, size_t n, int filter)
-{
-	int fd = memfd_create("archive", MFD_CLOEXEC);
-	struct archive *a = archive_write_new();
-	archive_write_set_format_pax(a);
-	archive_write_add_filter(a, filter);
-	assert_int_equal(archive_write_open_fd(a, fd), ARCHIVE_OK);
-	for (size_t i = 0; i < n; i++) {
-		struct archive_entry *e = archive_entry_new();
-		size_t len = items[i].data ? strlen(items[i].data) : 0;
-		archive_entry_set_pathname(e, items[i].path);
-		archive_entry_set_mode(e, items[i].mode);
-		archive_entry_set_uid(e, items[i].uid);
-		archive_entry_set_gid(e, items[i].uid);
-		archive_entry_set_size(e, (la_int64_t)len);
-		archive_entry_set_mtime(e, 1000000000, 0);
-		if (items[i].link && S_ISLNK(items[i].mode))
-			archive_entry_set_symlink(e, items[i].link);
-		else if (items[i].link)
-			archive_entry_set_hardlink(e, items[i].link);
-		if (S_ISREG(items[i].mode) && !items[i].link) {
-			archive_entry_xattr_add_entry(e, "user.kept", "1", 1);
-			archive_entry_xattr_add_entry(e, "user.overlay.opaque", "y", 1);
-			archive_entry_xattr_add_entry(e, "trusted.overlay.opaque", "y", 1);
-		}
-		assert_int_equal(archive_write_header(a, e), ARCHIVE_OK);
-		if (len)
-			archive_write_data(a, items[i].data, len);
-		archive_entry_free(e);
-	}
-	assert_int_equal(archive_write_close(a), ARCHIVE_OK);
-	archive_write_free(a);
-	lseek(fd, 0, SEEK_SET);
-	return fd;
-}
 
 static int import(int fd, struct error *err)
 {
@@ -76,15 +30,6 @@ static int import(int fd, struct error *err)
 	int result = import_tar(&fx.inst, "it", 2, fd, err);
 	close(fd);
 	return result;
-}
-
-static void assert_nothing_left(void)
-{
-	struct error err = ERROR_INIT;
-	_cleanup_strvec_ struct strvec found = STRVEC_INIT;
-	assert_int_equal(layer_list(&fx.inst, &found, &err), 0);
-	assert_int_equal(layer_cleanup(&fx.inst, true, &found, &err), 0);
-	assert_int_equal(found.n, 0);
 }
 
 #define IMPORT(filter, ...)                                                                        \
@@ -100,7 +45,7 @@ static void assert_nothing_left(void)
 			fail_msg("was taken: %s", text);                                           \
 		if (!strstr(err.message, text))                                                    \
 			fail_msg("'%s' is not in: %s", text, err.message);                         \
-		assert_nothing_left();                                                             \
+		assert_nothing_left(&fx.inst);                                                     \
 	} while (0)
 
 static void keeps_what_matters(void **state)
@@ -153,7 +98,7 @@ static void keeps_what_matters(void **state)
 		close(fd);
 		assert_int_equal(layer_remove(&fx.inst, "it", &err), 0);
 	}
-	assert_nothing_left();
+	assert_nothing_left(&fx.inst);
 }
 
 static void hostile_paths(void **state)
@@ -253,7 +198,7 @@ static void refuses_fd(int fd, const char *text)
 		fail_msg("was taken: %s", text);
 	if (!strstr(err.message, text))
 		fail_msg("'%s' is not in: %s", text, err.message);
-	assert_nothing_left();
+	assert_nothing_left(&fx.inst);
 }
 
 static void pax_overrides(void **state)
@@ -339,13 +284,11 @@ static void same_id_stays(void **state)
 
 static int import_as_layer(int fd, struct error *err)
 {
-	error_clear(err);
-	bool implied;
 	const struct strvec none = STRVEC_INIT;
-	int tree = -1, result = import_layer(&fx.inst, "it", 2, fd, &none, &tree, &implied, err);
-	close(fd);
+	bool implied;
+	int tree = lay(&fx.inst, "it", 2, &none, fd, &implied, err);
 	close_fd(tree);
-	return result;
+	return tree < 0 ? -1 : 0;
 }
 
 #define LAYER(...)                                                                                 \
@@ -361,7 +304,7 @@ static int import_as_layer(int fd, struct error *err)
 			fail_msg("was taken: %s", text);                                           \
 		if (!strstr(err.message, text))                                                    \
 			fail_msg("'%s' is not in: %s", text, err.message);                         \
-		assert_nothing_left();                                                             \
+		assert_nothing_left(&fx.inst);                                                     \
 	} while (0)
 
 static bool is_whiteout(int fd, const char *path)
@@ -433,155 +376,7 @@ static void whiteouts_become_overlayfs_own(void **state)
 	assert_false(file_exists(fd, "proc/self"));
 	close(fd);
 	assert_int_equal(layer_remove(&fx.inst, "it", &err), 0);
-	assert_nothing_left();
-}
-
-/* The names in the tar that FD gives, in their order. */
-static void names_of(int fd, struct strvec *out)
-{
-	struct archive *a = archive_read_new();
-	struct archive_entry *e;
-	lseek(fd, 0, SEEK_SET);
-	archive_read_support_format_tar(a);
-	assert_int_equal(archive_read_open_fd(a, fd, 65536), ARCHIVE_OK);
-	while (archive_read_next_header(a, &e) == ARCHIVE_OK)
-		strvec_pushf(out, "%s %o %ld%s%s", archive_entry_pathname(e),
-			     archive_entry_hardlink(e) ? 0 : archive_entry_mode(e),
-			     (long)archive_entry_uid(e), archive_entry_hardlink(e) ? " = " : "",
-			     archive_entry_hardlink(e) ? archive_entry_hardlink(e) : "");
-	archive_read_free(a);
-}
-
-/* A layer that is packed says what was unpacked, sorted, and packs to the same again. */
-static void packs_what_it_unpacked(void **state)
-{
-	(void)state;
-	static const char *const want[] = {
-		"./ 40755 0",   "d/ 40750 7",    "d/.wh.gone 100644 0", "d/.wh..wh..opq 100644 0",
-		"d/f 100600 7", "d/g 0 7 = d/f", "l 120777 0",          "su 104755 65535",
-	};
-	struct error err = ERROR_INIT;
-	_cleanup_strvec_ struct strvec first = STRVEC_INIT, second = STRVEC_INIT;
-	_cleanup_close_ int one = memfd_create("one", MFD_CLOEXEC);
-	_cleanup_close_ int two = memfd_create("two", MFD_CLOEXEC);
-	assert_int_equal(LAYER({"su", S_IFREG | 04755, NULL, "x", 65535},
-			       {"d/", S_IFDIR | 0750, NULL, NULL, 7},
-			       {"d/g", S_IFREG | 0600, NULL, "hello", 7},
-			       {"d/f", S_IFREG | 0600, "d/g", NULL, 7},
-			       {"d/.wh..wh..opq", S_IFREG | 0644, NULL, NULL, 0},
-			       {"d/.wh.gone", S_IFREG | 0644, NULL, NULL, 0},
-			       {"l", S_IFLNK | 0777, "/etc/shadow", NULL, 0}),
-			 0);
-	assert_int_equal(layer_commit(&fx.inst, "it", &err), 0);
-	if (export_layer(&fx.inst, "layer/it", one, &err) < 0)
-		fail_msg("%s", err.message);
-	names_of(one, &first);
-	assert_int_equal(first.n, ARRAY_SIZE(want));
-	for (size_t i = 0; i < ARRAY_SIZE(want); i++)
-		if (!strvec_has(&first, want[i]))
-			fail_msg("'%s' is missing", want[i]);
-	assert_int_equal(layer_remove(&fx.inst, "it", &err), 0);
-	lseek(one, 0, SEEK_SET);
-	const struct strvec none = STRVEC_INIT;
-	bool implied;
-	int tree;
-	if (import_layer(&fx.inst, "it", 2, one, &none, &tree, &implied, &err) < 0)
-		fail_msg("%s", err.message);
-	close(tree);
-	assert_int_equal(layer_commit(&fx.inst, "it", &err), 0);
-	assert_int_equal(export_layer(&fx.inst, "layer/it", two, &err), 0);
-	names_of(two, &second);
-	assert_int_equal(second.n, first.n);
-	for (size_t i = 0; i < first.n; i++)
-		assert_string_equal(second.v[i], first.v[i]);
-	assert_int_equal(export_layer(&fx.inst, "layer/none", two, &err), -1);
-	assert_int_equal(err.code, ERROR_NOT_FOUND);
-	assert_int_equal(export_layer(&fx.inst, "layer/../it", two, &err), -1);
-	assert_int_equal(layer_remove(&fx.inst, "it", &err), 0);
-	assert_nothing_left();
-}
-
-/* Unpacks the layer ID on the layers BELOW, uncommitted; gives its folder. */
-static int lay(const char *id, const struct strvec *below, int fd, bool *out_implied)
-{
-	struct error err = ERROR_INIT;
-	int tree;
-	if (import_layer(&fx.inst, id, 2, fd, below, &tree, out_implied, &err) < 0)
-		fail_msg("%s", err.message);
-	close(fd);
-	return tree;
-}
-
-#define LAY(id, below, out_implied, ...)                                                           \
-	({                                                                                         \
-		const struct item items_[] = {__VA_ARGS__};                                        \
-		lay(id, below, pack(items_, ARRAY_SIZE(items_), ARCHIVE_FILTER_NONE),              \
-		    out_implied);                                                                  \
-	})
-
-static void assert_folder(int tree, const char *path, mode_t mode, uid_t uid)
-{
-	struct stat st;
-	assert_int_equal(fstatat(tree, path, &st, AT_SYMLINK_NOFOLLOW), 0);
-	if (st.st_mode != (S_IFDIR | mode) || st.st_uid != instance_range_base(&fx.inst, 2) + uid ||
-	    st.st_gid != st.st_uid)
-		fail_msg("'%s' is %o of %u", path, st.st_mode, st.st_uid);
-}
-
-static void unnamed_folders_are_as_below(void **state)
-{
-	(void)state;
-	struct error err = ERROR_INIT;
-	_cleanup_strvec_ struct strvec below = STRVEC_INIT;
-	bool implied = true;
-	_cleanup_close_ int base =
-		LAY("base", &below, &implied, {"tmp/", S_IFDIR | 01777, NULL, NULL, 0},
-		    {"home/", S_IFDIR | 0755, NULL, NULL, 0},
-		    {"home/app/", S_IFDIR | 0700, NULL, NULL, 1000},
-		    {"gone/", S_IFDIR | 0700, NULL, NULL, 5},
-		    {"link", S_IFLNK | 0777, "home/app", NULL, 0},
-		    {"hidden/", S_IFDIR | 0711, NULL, NULL, 7},
-		    {"hidden/in/", S_IFDIR | 0711, NULL, NULL, 7});
-	assert_false(implied);
-	_cleanup_close_ int app = openat(base, "home/app", O_RDONLY | O_CLOEXEC);
-	assert_int_equal(fsetxattr(app, "user.note", "text", 4, 0), 0);
-	app = close_fd(app);
-	base = close_fd(base);
-	assert_int_equal(layer_commit(&fx.inst, "base", &err), 0);
-	strvec_push(&below, "base");
-	_cleanup_close_ int mid =
-		LAY("mid", &below, &implied, {".wh.gone", S_IFREG | 0644, NULL, NULL, 0},
-		    {"hidden/", S_IFDIR | 0750, NULL, NULL, 8},
-		    {"hidden/.wh..wh..opq", S_IFREG | 0644, NULL, NULL, 0});
-	assert_false(implied);
-	/* it is not committed yet, as while an image is taken in */
-	strvec_insert(&below, 0, "mid");
-	_cleanup_close_ int top = LAY(
-		"top", &below, &implied, {"tmp/x", S_IFREG | 0644, NULL, "x", 0},
-		{"home/app/.wh.old", S_IFREG | 0644, NULL, NULL, 0},
-		{"gone/y", S_IFREG | 0644, NULL, "x", 0}, {"link/y", S_IFREG | 0644, NULL, "x", 0},
-		{"hidden/in/z", S_IFREG | 0644, NULL, "x", 0},
-		{"late/f", S_IFREG | 0644, NULL, "x", 0}, {"late/", S_IFDIR | 0701, NULL, NULL, 9});
-	assert_true(implied);
-	assert_folder(top, "tmp", 01777, 0);
-	assert_folder(top, "home", 0755, 0);
-	assert_folder(top, "home/app", 0700, 1000);
-	assert_folder(top, "gone", 0755, 0);
-	assert_folder(top, "link", 0755, 0);
-	assert_folder(top, "hidden", 0750, 8);
-	assert_folder(top, "hidden/in", 0755, 0);
-	assert_folder(top, "late", 0701, 9);
-	char value[8];
-	_cleanup_close_ int noted = openat(top, "home/app", O_RDONLY | O_CLOEXEC);
-	assert_int_equal(fgetxattr(noted, "user.note", value, sizeof(value)), 4);
-	noted = close_fd(noted);
-	mid = close_fd(mid);
-	top = close_fd(top);
-	strvec_push(&below, "../base");
-	assert_int_equal(import_layer(&fx.inst, "it", 2, -1, &below, &top, &implied, &err), -1);
-	for (const char *const *id = (const char *const[]){"base", "mid", "top", NULL}; *id; id++)
-		assert_int_equal(layer_remove(&fx.inst, *id, &err), 0);
-	assert_nothing_left();
+	assert_nothing_left(&fx.inst);
 }
 
 static void hostile_whiteouts(void **state)
@@ -629,7 +424,7 @@ static void empty_layer(void **state)
 	lseek(fd, 0, SEEK_SET);
 	assert_int_equal(import_as_layer(fd, &err), 0);
 	assert_int_equal(layer_discard(&fx.inst, "it", &err), 0);
-	assert_nothing_left();
+	assert_nothing_left(&fx.inst);
 }
 
 static int set_up(void **state)
@@ -658,11 +453,9 @@ int main(void)
 		cmocka_unit_test(not_an_archive),
 		cmocka_unit_test(same_id_stays),
 		cmocka_unit_test(whiteouts_become_overlayfs_own),
-		cmocka_unit_test(unnamed_folders_are_as_below),
 		cmocka_unit_test(hostile_whiteouts),
 		cmocka_unit_test(hostile_places),
 		cmocka_unit_test(empty_layer),
-		cmocka_unit_test(packs_what_it_unpacked),
 	};
 	return cmocka_run_group_tests_name("import", tests, set_up, tear_down);
 }

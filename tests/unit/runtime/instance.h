@@ -4,8 +4,10 @@
 #define TESTS_UNIT_RUNTIME_INSTANCE_H
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include "base/error.h"
@@ -39,6 +41,15 @@ static inline int fixture_open(struct fixture *f)
 		return -1;
 	}
 	return 0;
+}
+
+/* In namespaces of mounts and of the network of the test's own. */
+static inline int fixture_open_alone(struct fixture *f)
+{
+	if (unshare(CLONE_NEWNET | CLONE_NEWNS) < 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return -1;
+	return fixture_open(f);
 }
 
 static inline int fixture_close(struct fixture *f)

@@ -46,10 +46,7 @@ static void finds_others_there(void **state)
 static int set_up(void **state)
 {
 	(void)state;
-	if (unshare(CLONE_NEWNET | CLONE_NEWNS) < 0 ||
-	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		return -1;
-	return fixture_open(&fx);
+	return fixture_open_alone(&fx);
 }
 
 static int tear_down(void **state)
