@@ -84,8 +84,8 @@ static void give_away(struct spec_mount *to, const struct docker_mount *m, unsig
 	to->mode = m->mode == DOCKER_MODE_NONE ? mode : m->mode;
 }
 
-/* The app's config var ID, as a file or as a variable. Those right below /run/secrets are in one
- * folder, which is gone afterwards. */
+/* The app's config var ID, as a file or as a variable. Those below /run/secrets are in one folder,
+ * which is gone afterwards. */
 static int add_secret(const struct imagework *w, struct run *r, const struct docker_mount *m,
 		      struct error *err)
 {
@@ -103,7 +103,7 @@ static int add_secret(const struct imagework *w, struct run *r, const struct doc
 		strvec_setenv(&r->env, m->env, value);
 	if (m->env && !m->target)
 		return 0;
-	bool own = !below || strchr(below, '/');
+	bool own = !below || strstr(below, "..");
 	if (!*name || str_equal(name, ".."))
 		return error_set(err, ERROR_INVALID, 0, "a secret's target is a file, not '%.200s'",
 				 to);
@@ -111,7 +111,7 @@ static int add_secret(const struct imagework *w, struct run *r, const struct doc
 	bool first = !stage->id;
 	if (first && stage_make(w->b->inst, stage, err) < 0)
 		return -1;
-	_cleanup_free_ char *file = own ? xasprintf("%zu", r->n_mounts) : xstrdup(name);
+	_cleanup_free_ char *file = own ? xasprintf("%zu", r->n_mounts) : xstrdup(below);
 	if (own)
 		add_mount(r, SPEC_MOUNT_STAGE, stage->id, to)->file = xstrdup(file);
 	else if (first)

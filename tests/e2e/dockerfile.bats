@@ -128,6 +128,7 @@ RUN --mount=type=cache,target=/cache echo run >>/cache/n; wc -l </cache/n >/line
 RUN --mount=type=secret,id=TOKEN,required cat /run/secrets/TOKEN >/token
 RUN --mount=type=secret,id=TOKEN,target=/root/.npmrc --mount=type=secret,id=TOKEN,target=/run/secrets/token test "$(cat /root/.npmrc)" = "$(cat /run/secrets/token)" && test "$(ls /run/secrets)" = token
 RUN test ! -s /root/.npmrc
+RUN --mount=type=secret,id=TOKEN --mount=type=secret,id=TOKEN,target=/run/secrets/deep/er cmp /run/secrets/TOKEN /run/secrets/deep/er
 RUN --mount=source=input,target=/in/file cat /in/file >/bound
 RUN --mount=type=bind,target=/ctx ls /ctx >/listing
 FROM scratch
