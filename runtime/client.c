@@ -195,9 +195,9 @@ int runtime_session_wait(struct runtime_session *s, struct runtime_result *out, 
 	result.timed_out = wire_get_u32(&r) != 0;
 	result.disk_full = wire_get_u32(&r) != 0;
 	result.memory_peak = wire_get_u64(&r);
-	/* the shim of an older Berth ends here */
-	result.pids_refused = !wire_reader_done(&r) && wire_get_u32(&r) != 0;
-	if (f.type != WIRE_RESULT || !wire_reader_done(&r))
+	/* the shim of an older Berth ends here, that of a newer one may say more */
+	result.pids_refused = r.left > 0 && wire_get_u32(&r) != 0;
+	if (f.type != WIRE_RESULT || r.bad)
 		return error_set(err, ERROR_INVALID, 0, "berth-runtime gave a bad answer");
 	*out = result;
 	return 0;

@@ -134,7 +134,7 @@ int status_read(const struct instance *inst, const char *id, struct container_st
 	return 0;
 }
 
-void status_encode(const struct container_status *s, struct strbuf *out)
+static void put_fields(const struct container_status *s, struct strbuf *out)
 {
 	wire_put_str(out, s->id);
 	wire_put_str(out, s->label);
@@ -174,9 +174,8 @@ static void get_text(struct wire_reader *r, char *out, size_t size)
 	snprintf(out, size, "%s", s ? s : "");
 }
 
-void status_decode(struct wire_reader *r, struct container_status *out)
+static void get_fields(struct wire_reader *r, struct container_status *out)
 {
-	memset(out, 0, sizeof(*out));
 	get_text(r, out->id, sizeof(out->id));
 	get_text(r, out->label, sizeof(out->label));
 	get_text(r, out->address, sizeof(out->address));
@@ -206,4 +205,27 @@ void status_decode(struct wire_reader *r, struct container_status *out)
 	out->net_from = wire_get_u64(r);
 	out->net_to_limit = wire_get_u64(r);
 	out->net_from_limit = wire_get_u64(r);
+}
+
+void status_encode(const struct container_status *s, struct strbuf *out)
+{
+	_cleanup_strbuf_ struct strbuf fields = STRBUF_INIT;
+
+	put_fields(s, &fields);
+	wire_put_bytes(out, fields.data, fields.len);
+}
+
+void status_decode(struct wire_reader *r, struct container_status *out)
+{
+	struct wire_reader fields;
+	size_t len;
+	const void *data = wire_get_bytes(r, &len);
+
+	memset(out, 0, sizeof(*out));
+	if (!data)
+		return;
+	wire_reader_init(&fields, data, len);
+	get_fields(&fields, out);
+	if (!*out->id)
+		r->bad = true;
 }

@@ -29,7 +29,8 @@ int status_write(int dirfd, const struct container_status *s, struct error *err)
 int status_read(const struct instance *inst, const char *id, struct container_status *out,
 		struct error *err);
 
-/* As part of a message. */
+/* As part of a message. Another version of Berth may say more, which is passed over, or less: that
+ * is 0. One without an id is bad. */
 void status_encode(const struct container_status *s, struct strbuf *out);
 void status_decode(struct wire_reader *r, struct container_status *out);
 

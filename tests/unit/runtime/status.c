@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/strbuf.h"
 #include "tests/unit/runtime/instance.h"
 
 #define HEAD 16
@@ -167,6 +168,37 @@ static void refuses_the_rest(void **state)
 	is_damaged();
 }
 
+/* In a list, between others. */
+static void understands_other_versions(void **state)
+{
+	(void)state;
+	struct container_status other = sample, s;
+	_cleanup_strbuf_ struct strbuf one = STRBUF_INIT, list = STRBUF_INIT;
+	struct wire_reader r;
+	snprintf(other.id, sizeof(other.id), "b1.web.1");
+	status_encode(&sample, &one);
+	/* a newer one's, an older one's, and our own */
+	_cleanup_free_ char *fields = xmalloc(one.len + 8);
+	memcpy(fields, one.data + 4, one.len - 4);
+	memset(fields + one.len - 4, 0xa5, 8);
+	wire_put_bytes(&list, fields, one.len - 4 + 8);
+	wire_put_bytes(&list, fields, one.len - 4 - 48);
+	status_encode(&other, &list);
+	wire_put_bytes(&list, fields, 2);
+	wire_reader_init(&r, list.data, list.len);
+	for (int i = 0; i < 2; i++) {
+		status_decode(&r, &s);
+		assert_string_equal(s.id, sample.id);
+		assert_int_equal(s.pids_limit, sample.pids_limit);
+		assert_string_equal(s.health_text, sample.health_text);
+	}
+	status_decode(&r, &s);
+	assert_string_equal(s.id, "b1.web.1");
+	assert_false(r.bad);
+	status_decode(&r, &s);
+	assert_true(r.bad);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -174,6 +206,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(reads_a_newer_shims, setup, teardown),
 		cmocka_unit_test_setup_teardown(reads_an_older_shims, setup, teardown),
 		cmocka_unit_test_setup_teardown(refuses_the_rest, setup, teardown),
+		cmocka_unit_test(understands_other_versions),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
