@@ -99,6 +99,8 @@ serve_http() {
 	new_app ssh
 	origin=$app-origin
 	push_app "$dir" "$origin"
+	# the instance may have them of another file's test
+	rm -f "$TEST_ROOT"/lib/git/{id_ed25519*,known_hosts*}
 	run berth git:public-key
 	[ "$status" -eq 1 ]
 	assert_contains "$output" "git:generate-deploy-key"

@@ -401,11 +401,13 @@ with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as s
 
 @test "9: the address of a container that ended is not left behind" {
 	probe --net egress -- true
-	# the kernel takes the interface away with the namespace, a little later
-	for ((i = 0; i < 50; i++)); do
+	# the kernel takes the interface away with the namespace, later when it has much to do
+	for ((i = 0; i < 600; i++)); do
 		[ "$(ip -o link | grep -cE " b$NUMBER-")" -gt 1 ] || break
 		sleep 0.1
 	done
+	container list
+	ip -o link
 	[ "$(ip -o link | grep -cE " b$NUMBER-")" -eq 1 ]
 	[ "$(find "$ROOT/run/addresses" -type l | wc -l)" -eq 1 ]
 }
