@@ -248,16 +248,16 @@ static int serve_stop(const struct instance *inst, int conn, struct wire_reader 
 		return malformed(err);
 	bool known = status_read(inst, id, &was, NULL) == 0;
 	for (int i = 0; i < STOP_LOOKS; i++) {
-		int ended = stop_by_shim(inst, id, &was, timeout, conn, err);
-		if (ended)
-			return ended < 0 ? -1 : 0;
-		/* it has gone meanwhile or is about to; or has only begun, and has no shim yet */
 		enum roster_claim claim = roster_claim(inst, id);
 		if (claim == ROSTER_GONE ||
 		    (known && claim == ROSTER_ALIVE && !is_still(inst, id, &was)))
 			return 0;
 		if (claim != ROSTER_ALIVE)
 			return forget(inst, id, err);
+		int ended = stop_by_shim(inst, id, &was, timeout, conn, err);
+		if (ended)
+			return ended < 0 ? -1 : 0;
+		/* it is about to go; or has only begun, and has no shim yet */
 		usleep(STOP_LOOK_US);
 		known = known || status_read(inst, id, &was, NULL) == 0;
 	}
