@@ -32,14 +32,16 @@ void quota_begin(struct quota *q, const struct cgroup *cgroup)
  * replace. A volume on /tmp is no disk of the container's own. */
 static int open_disk(pid_t init, size_t i)
 {
-	static const char *const places[] = {".", "tmp"};
+	static const struct {
+		const char *name;
+		long type;
+	} places[] = {{".", OVERLAYFS_SUPER_MAGIC}, {"tmp", TMPFS_MAGIC}};
 	char path[64];
 	struct statfs fs;
 
-	snprintf(path, sizeof(path), "/proc/%d/root/%s", init, places[i]);
+	snprintf(path, sizeof(path), "/proc/%d/root/%s", init, places[i].name);
 	_cleanup_close_ int fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 || fstatfs(fd, &fs) < 0 ||
-	    (fs.f_type != TMPFS_MAGIC && fs.f_type != OVERLAYFS_SUPER_MAGIC))
+	if (fd < 0 || fstatfs(fd, &fs) < 0 || (long)fs.f_type != places[i].type)
 		return -1;
 	return TAKE_FD(fd);
 }

@@ -127,8 +127,15 @@ cgroup_file() {
 	assert_equal "$(ps_field web.1 network_ingress_limit)" 10485760
 	berth enter "$APP" web sh -c 'head -c 5000000 /dev/zero >/tmp/some'
 	[[ $(berth ps "$APP") =~ web\.1\ +up\ .*\ 4\.[89]/64\ MB\ .*\ [0-9.]+/10\.0\ in\ [0-9.]+/10\.0\ out\ MB/s ]]
+	# a volume's disk is not the container's
+	berth storage:create "$APP-tmp"
+	berth storage:mount "$APP" "$APP-tmp:/tmp"
+	berth ps:restart "$APP"
+	[ "$(ps_field web.1 disk_mb | cut -d. -f1)" -lt 4 ]
+	berth storage:unmount "$APP" "$APP-tmp:/tmp"
 	berth resource:limit-clear "$APP"
 	berth ps:restart "$APP"
+	wait_for 10 berth --force storage:destroy "$APP-tmp" # what was before has to leave
 	assert_equal "$(ps_field web.1 cpu_limit)" null
 }
 
