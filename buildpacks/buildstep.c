@@ -94,14 +94,13 @@ char *buildstep_limit_hit(const struct build *b, const struct runtime_result *r)
 	return NULL;
 }
 
-int buildstep_add_refused(const struct build *b, const struct runtime_result *r, struct error *err)
+void buildstep_add_refused(const struct build *b, const struct runtime_result *r, struct error *err)
 {
 	struct error before = *err;
 
 	if (r->pids_refused)
 		error_set(err, before.code, before.sys, "%s, and wanted more than %u processes",
 			  before.message, buildstep_limits(b).pids);
-	return -1;
 }
 
 static int check_result(const struct build *b, const struct buildstep *step,

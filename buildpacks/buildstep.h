@@ -29,9 +29,9 @@ bool buildstep_went_well(const struct runtime_result *result);
 /* The limit that ended a container of B's, in words ("took longer than 30 minutes"), which the
  * caller frees; NULL when none did. */
 char *buildstep_limit_hit(const struct build *b, const struct runtime_result *result);
-/* Adds to ERR that some processes were not made, which need not be why it failed; returns -1. */
-int buildstep_add_refused(const struct build *b, const struct runtime_result *result,
-			  struct error *err);
+/* Adds to ERR that some processes were not made, which need not be why it failed. */
+void buildstep_add_refused(const struct build *b, const struct runtime_result *result,
+			   struct error *err);
 
 int buildstep_run(const struct build *b, const struct buildstep *step, struct report *out,
 		  struct error *err);
