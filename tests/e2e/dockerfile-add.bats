@@ -282,7 +282,7 @@ os.setxattr(sys.argv[1], "security.capability", struct.pack("<5I", 0x2000001, 1 
 	echo '*' >"$src/.dockerignore"
 	# what it takes back, --exclude still leaves out
 	printf '*\n!x\n**/*.md\n' >"$src/Dockerfile.dockerignore"
-	run -0 built /one /two /three /four /five /six /seven /eight /nine <<-'END'
+	run -0 built /one /two /three /four /five /six /seven /eight /nine /ten <<-'END'
 		ARG WORD=hey
 		COPY --parents x/y/*.txt /one/
 		COPY --parents ./x/./**/*.txt /two/
@@ -291,6 +291,7 @@ os.setxattr(sys.argv[1], "security.capability", struct.pack("<5I", 0x2000001, 1 
 		COPY --exclude=x x /seven/
 		COPY --exclude=*.txt --exclude=z x/y/* x/a* x/y /eight/
 		COPY --parents --exclude=x/*.txt x /nine/
+		COPY --exclude=* --exclude=!a.txt x* /ten/
 		COPY <<"plain" x/a.txt <<done.sh /four/
 		as $WORD is
 		plain
@@ -301,7 +302,7 @@ os.setxattr(sys.argv[1], "security.capability", struct.pack("<5I", 0x2000001, 1 
 		open(F, ">/five"); print F "perl: $$\n" =~ s/[0-9]+/PID/r; close(F);
 		SCRIPT
 	END
-	assert_equal "$output" $'.\n./x\n./x/y\n./x/y/b.txt\n.\n./a.txt\n./y\n./y/b.txt\n./y/z\n./y/z/c.txt\n.\n./a.txt\n./y\n./y/b.txt\n.\n./a.txt\n./done.sh\n./plain\nperl: PID\n.\n./y\n./y/b.txt\n.\n./a.txt\n./y\n./y/b.txt\n./y/z\n./y/z/c.txt\n.\n.\n./x\n./x/y\n./x/y/b.txt\n./x/y/z\n./x/y/z/c.txt'
+	assert_equal "$output" $'.\n./x\n./x/y\n./x/y/b.txt\n.\n./a.txt\n./y\n./y/b.txt\n./y/z\n./y/z/c.txt\n.\n./a.txt\n./y\n./y/b.txt\n.\n./a.txt\n./done.sh\n./plain\nperl: PID\n.\n./y\n./y/b.txt\n.\n./a.txt\n./y\n./y/b.txt\n./y/z\n./y/z/c.txt\n.\n.\n./x\n./x/y\n./x/y/b.txt\n./x/y/z\n./x/y/z/c.txt\n.\n./a.txt'
 	run -0 berth run "$app" sh -c 'cat /four/*; stat -c %a /four/plain'
 	assert_equal "$output" $'a\nhey he\nas $WORD is\n644'
 }

@@ -50,7 +50,7 @@ meeting() {
 	cat >>"$src/Dockerfile" <<-END
 		FROM debian-12
 		RUN --mount=type=cache,target=/c,uid=1234,gid=77,mode=0750 --mount=type=tmpfs,target=/t stat -c '%u %g %a' /c /t >/owners
-		RUN --mount=type=cache,target=/c ls -ld /c
+		RUN --mount=type=cache,target=/c,uid=7,gid=7,mode=0700 stat -c '%u %g %a' /c >>/owners
 		COPY --from=a /a /
 		COPY --from=b /b /
 		$serve
@@ -58,7 +58,7 @@ meeting() {
 	run -0 push_app "$src" "$app"
 	assert_contains "$output" "Waiting for a cache that another step has"
 	run -0 berth run "$app" cat /owners
-	assert_equal "$output" $'1234 77 750\n0 0 1777'
+	assert_equal "$output" $'1234 77 750\n0 0 1777\n1234 77 750'
 }
 
 @test "stages that do not need each other run at one time, and say which they are" {
