@@ -21,8 +21,6 @@
 #include "runtime/veth.h"
 #include "tests/unit/runtime/instance.h"
 
-static struct fixture fx;
-
 static void make_folder(const char *id)
 {
 	_cleanup_free_ char *path = instance_run(&fx.inst, "containers/%s/deep/er", id);
@@ -120,22 +118,11 @@ static void finds_leftovers(void **state)
 		close(kept[i]);
 }
 
-static int set_up(void **state)
-{
-	(void)state;
-	return fixture_open_alone(&fx);
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	return fixture_close(&fx);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_leftovers),
 	};
-	return cmocka_run_group_tests_name("cleanup", tests, set_up, tear_down);
+	return cmocka_run_group_tests_name("cleanup", tests, fixture_set_up_alone,
+					   fixture_tear_down);
 }

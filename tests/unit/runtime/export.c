@@ -9,8 +9,6 @@
 
 #include "tests/unit/runtime/layers.h"
 
-static struct fixture fx;
-
 /* The names in the tar that FD gives, in their order. */
 static void names_of(int fd, struct strvec *out)
 {
@@ -77,22 +75,10 @@ static void packs_what_it_unpacked(void **state)
 	assert_nothing_left(&fx.inst);
 }
 
-static int set_up(void **state)
-{
-	(void)state;
-	return fixture_open(&fx);
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	return fixture_close(&fx);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(packs_what_it_unpacked),
 	};
-	return cmocka_run_group_tests_name("export", tests, set_up, tear_down);
+	return cmocka_run_group_tests_name("export", tests, fixture_set_up, fixture_tear_down);
 }

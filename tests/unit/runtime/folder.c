@@ -17,8 +17,6 @@
 #include "runtime/status.h"
 #include "tests/unit/runtime/instance.h"
 
-static struct fixture fx;
-
 static void put_status(int folder, enum container_state state)
 {
 	struct container_status s = {.id = "x", .state = state, .shim = getpid()};
@@ -69,17 +67,11 @@ static int open_fixture(void **state)
 	return mkdir(path, 0755);
 }
 
-static int close_fixture(void **state)
-{
-	(void)state;
-	return fixture_close(&fx);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_at_a_time),
 		cmocka_unit_test(one_that_goes_is_waited_for),
 	};
-	return cmocka_run_group_tests_name("folder", tests, open_fixture, close_fixture);
+	return cmocka_run_group_tests_name("folder", tests, open_fixture, fixture_tear_down);
 }

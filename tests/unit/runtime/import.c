@@ -22,8 +22,6 @@
 #include "tests/unit/runtime/instance.h"
 #include "tests/unit/runtime/layers.h"
 
-static struct fixture fx;
-
 static int import(int fd, struct error *err)
 {
 	error_clear(err);
@@ -434,12 +432,6 @@ static int set_up(void **state)
 	return fixture_open(&fx);
 }
 
-static int tear_down(void **state)
-{
-	(void)state;
-	return fixture_close(&fx);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -457,5 +449,5 @@ int main(void)
 		cmocka_unit_test(hostile_places),
 		cmocka_unit_test(empty_layer),
 	};
-	return cmocka_run_group_tests_name("import", tests, set_up, tear_down);
+	return cmocka_run_group_tests_name("import", tests, set_up, fixture_tear_down);
 }

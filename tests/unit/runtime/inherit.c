@@ -11,8 +11,6 @@
 
 #include "tests/unit/runtime/layers.h"
 
-static struct fixture fx;
-
 #define LOWER 3
 #define UPPER 2
 #define PUT(id, range, ...)                                                                        \
@@ -89,22 +87,10 @@ static void unnamed_folders_are_as_below(void **state)
 	assert_nothing_left(&fx.inst);
 }
 
-static int set_up(void **state)
-{
-	(void)state;
-	return fixture_open(&fx);
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	return fixture_close(&fx);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(unnamed_folders_are_as_below),
 	};
-	return cmocka_run_group_tests_name("inherit", tests, set_up, tear_down);
+	return cmocka_run_group_tests_name("inherit", tests, fixture_set_up, fixture_tear_down);
 }

@@ -43,19 +43,35 @@ static inline int fixture_open(struct fixture *f)
 	return 0;
 }
 
-/* In namespaces of mounts and of the network of the test's own. */
-static inline int fixture_open_alone(struct fixture *f)
-{
-	if (unshare(CLONE_NEWNET | CLONE_NEWNS) < 0 ||
-	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		return -1;
-	return fixture_open(f);
-}
-
 static inline int fixture_close(struct fixture *f)
 {
 	instance_release(&f->inst);
 	return file_remove_tree(AT_FDCWD, f->root, NULL);
+}
+
+/* That of a program with one instance, for cmocka_run_group_tests. */
+static struct fixture fx;
+
+static inline int fixture_set_up(void **state)
+{
+	(void)state;
+	return fixture_open(&fx);
+}
+
+/* In namespaces of mounts and of the network of the test's own. */
+static inline int fixture_set_up_alone(void **state)
+{
+	(void)state;
+	if (unshare(CLONE_NEWNET | CLONE_NEWNS) < 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return -1;
+	return fixture_open(&fx);
+}
+
+static inline int fixture_tear_down(void **state)
+{
+	(void)state;
+	return fixture_close(&fx);
 }
 
 #endif

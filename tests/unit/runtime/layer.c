@@ -16,8 +16,6 @@
 #include "base/file.h"
 #include "tests/unit/runtime/instance.h"
 
-static struct fixture fx;
-
 static void make_committed(const char *id, unsigned range)
 {
 	struct error err = ERROR_INIT;
@@ -230,18 +228,6 @@ static void deep_tree_is_removed(void **state)
 		fail_msg("%s", err.message);
 }
 
-static int set_up(void **state)
-{
-	(void)state;
-	return fixture_open(&fx);
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	return fixture_close(&fx);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -255,5 +241,5 @@ int main(void)
 		cmocka_unit_test(hostile_names),
 		cmocka_unit_test(deep_tree_is_removed),
 	};
-	return cmocka_run_group_tests_name("layer", tests, set_up, tear_down);
+	return cmocka_run_group_tests_name("layer", tests, fixture_set_up, fixture_tear_down);
 }

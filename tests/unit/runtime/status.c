@@ -19,7 +19,6 @@
 #define HEAD 16
 #define TAIL 8
 
-static struct fixture fx;
 static int folder = -1;
 static unsigned char file[4096 + HEAD];
 static size_t file_size;

@@ -17,8 +17,6 @@
 #include "runtime/network.h"
 #include "tests/unit/runtime/instance.h"
 
-static struct fixture fx;
-
 /* As where the host has loaded a module for tunnels: its device is in every new namespace. */
 static void finds_others_there(void **state)
 {
@@ -43,22 +41,10 @@ static void finds_others_there(void **state)
 	assert_int_equal(setns(host, CLONE_NEWNET), 0);
 }
 
-static int set_up(void **state)
-{
-	(void)state;
-	return fixture_open_alone(&fx);
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	return fixture_close(&fx);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_others_there),
 	};
-	return cmocka_run_group_tests_name("veth", tests, set_up, tear_down);
+	return cmocka_run_group_tests_name("veth", tests, fixture_set_up_alone, fixture_tear_down);
 }
