@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -16,6 +15,11 @@
 
 /* Longer than what a shim does last may take: to kill a cgroup and to remove each, 2 s each. */
 #define WAIT_MS 15000
+
+/* The folder's mode; with the sticky bit, which means nothing else here, that of one which has
+ * ended: read together with the folder's being there, so that no moment between shows it begun. */
+#define MODE 0750
+#define MODE_ENDED (S_ISVTX | MODE)
 
 /* Room for /proc/self/fd/N/control. */
 #define PATH_SIZE 64
@@ -42,7 +46,7 @@ int folder_make(const struct instance *inst, const char *id, int *out_fd, struct
 	int64_t until = clock_ms() + WAIT_MS;
 	int fd;
 
-	while (mkdir(path, 0750) < 0) {
+	while (mkdir(path, MODE) < 0) {
 		if (errno != EEXIST)
 			return error_set(err, ERROR_SYSTEM, errno, "make '%s'", path);
 		if (clock_ms() > until || !is_ending(inst, id))
@@ -78,7 +82,13 @@ int folder_connect(const struct instance *inst, const char *id, int *out_fd, str
 
 void folder_end(int folder)
 {
+	fchmod(folder, MODE_ENDED);
 	unlinkat(folder, "status", 0);
+}
+
+bool folder_has_ended(const struct stat *st)
+{
+	return st->st_mode & S_ISVTX;
 }
 
 void folder_leave(int folder)

@@ -8,6 +8,9 @@
 #ifndef RUNTIME_FOLDER_H
 #define RUNTIME_FOLDER_H
 
+#include <stdbool.h>
+#include <sys/stat.h>
+
 #include "base/error.h"
 #include "instance/instance.h"
 
@@ -20,6 +23,8 @@ int folder_listen(int folder, int *out_fd, struct error *err);
 int folder_connect(const struct instance *inst, const char *id, int *out_fd, struct error *err);
 /* Without its status: on its way out, and nobody will ask how it ended. */
 void folder_end(int folder);
+/* Whether a folder with ST, in which there was no status, is such a one; else it has only begun. */
+bool folder_has_ended(const struct stat *st);
 /* Without its socket: what is kept for whoever asks how it ended. */
 void folder_leave(int folder);
 /* The whole. Does not close FOLDER. */

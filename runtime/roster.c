@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/strbuf.h"
 #include "instance/name.h"
+#include "runtime/folder.h"
 #include "runtime/status.h"
 
 /* Containers that are told to stop at once. */
@@ -30,29 +31,34 @@ bool roster_is_alive(const struct container_status *s)
 	return s->shim ? status_shim_alive(s) : s->state == CONTAINER_STARTING;
 }
 
-/* False when there is no container ID. */
-static bool look_at(const struct instance *inst, const char *id, struct container_status *s)
+enum sight {
+	NOT_THERE,
+	ENDED, /* its folder stays a moment, without a status */
+	THERE,
+};
+
+static enum sight look_at(const struct instance *inst, const char *id, struct container_status *s)
 {
 	struct stat st;
 
 	if (!name_is_id(id))
-		return false;
+		return NOT_THERE;
 	if (status_read(inst, id, s, NULL) == 0)
-		return true;
+		return THERE;
 	_cleanup_free_ char *path = instance_run(inst, "containers/%s", id);
 	if (lstat(path, &st) < 0)
-		return false;
+		return NOT_THERE;
 	memset(s, 0, sizeof(*s));
 	snprintf(s->id, sizeof(s->id), "%s", id);
 	s->state = st.st_mtime + YOUNG_S > time(NULL) ? CONTAINER_STARTING : CONTAINER_LOST;
-	return true;
+	return folder_has_ended(&st) ? ENDED : THERE;
 }
 
 enum roster_claim roster_claim(const struct instance *inst, const char *id)
 {
 	struct container_status s;
 
-	if (!look_at(inst, id, &s))
+	if (look_at(inst, id, &s) == NOT_THERE)
 		return ROSTER_GONE;
 	if (roster_is_alive(&s))
 		return ROSTER_ALIVE;
@@ -71,7 +77,7 @@ int roster_each(const struct instance *inst, const char *prefix,
 		struct container_status s;
 
 		/* some are removed meanwhile */
-		if (str_starts(e->d_name, prefix) && look_at(inst, e->d_name, &s))
+		if (str_starts(e->d_name, prefix) && look_at(inst, e->d_name, &s) == THERE)
 			each(&s, data);
 	}
 	closedir(d);

@@ -13,7 +13,8 @@
 #include "runtime/client.h"
 
 /* Calls EACH with DATA and the status of every container whose id begins with PREFIX. One whose
- * folder has no status is being made (CONTAINER_STARTING) for some seconds, and then lost. */
+ * folder has no status is being made (CONTAINER_STARTING) for some seconds, and then lost; one
+ * whose end has been told is none any more, though its name is taken until its folder is gone. */
 int roster_each(const struct instance *inst, const char *prefix,
 		void (*each)(struct container_status *s, void *data), void *data,
 		struct error *err);

@@ -249,10 +249,12 @@ seeded() {
 	[ $(($(stat -c %u "$ROOT/lib/volumes/hides") % 65536)) -eq 1234 ]
 }
 
-@test "once it has answered, a run's name and volume are free" {
+@test "once it has answered, a run is not listed, and its name and volume are free" {
 	local i
 	for i in $(seq 40); do
 		container run --layer "$STACK" --mount volume:brief:/data sec-brief -- /probe true >"$WORK/out"
+		container list >"$WORK/list"
+		none '^sec-brief ' <"$WORK/list"
 		container volume-remove brief
 	done
 }

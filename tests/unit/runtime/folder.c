@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "runtime/roster.h"
 #include "runtime/status.h"
 #include "tests/unit/runtime/instance.h"
 
@@ -57,6 +58,38 @@ static void one_that_goes_is_waited_for(void **state)
 	folder_remove(&fx.inst, "x", next);
 }
 
+static void count(struct container_status *s, void *data)
+{
+	unsigned *n = data;
+	assert_string_equal(s->id, "x");
+	*n |= 1u << s->state;
+}
+
+static unsigned states(void)
+{
+	unsigned n = 0;
+	struct error err = ERROR_INIT;
+	assert_int_equal(roster_each(&fx.inst, "", count, &n, &err), 0);
+	return n;
+}
+
+/* While its folder stays it is no container any more, but its name is its own. */
+static void one_that_has_ended_is_not_listed(void **state)
+{
+	_cleanup_close_ int folder = -1;
+	struct error err = ERROR_INIT;
+	(void)state;
+	assert_int_equal(folder_make(&fx.inst, "x", &folder, &err), 0);
+	assert_int_equal(states(), 1u << CONTAINER_STARTING);
+	put_status(folder, CONTAINER_EXITED);
+	assert_int_equal(states(), 1u << CONTAINER_EXITED);
+	folder_end(folder);
+	assert_int_equal(states(), 0);
+	assert_int_equal(roster_claim(&fx.inst, "x"), ROSTER_ALIVE);
+	folder_remove(&fx.inst, "x", folder);
+	assert_int_equal(roster_claim(&fx.inst, "x"), ROSTER_GONE);
+}
+
 static int open_fixture(void **state)
 {
 	char path[128];
@@ -72,6 +105,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_at_a_time),
 		cmocka_unit_test(one_that_goes_is_waited_for),
+		cmocka_unit_test(one_that_has_ended_is_not_listed),
 	};
 	return cmocka_run_group_tests_name("folder", tests, open_fixture, fixture_tear_down);
 }
