@@ -285,9 +285,10 @@ bool build_cut_short(void)
 	say(STDERR_FILENO, " !     ", note);
 	if (live.has_reason_fd)
 		say(STDOUT_FILENO, "", note);
+	/* whoever follows the log reads it once more when the lock is free, and no further */
+	tee_end(&live.tee, true);
 	close(live.lock);
 	live.lock = -1;
-	tee_end(&live.tee, true);
 	return true;
 }
 
