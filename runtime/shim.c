@@ -338,11 +338,12 @@ static void take_health(struct shim *s)
 	enum container_health before = s->status.health;
 	bool changed = health_take(&s->health);
 
+	/* the log first: whoever sees the change finds it told */
+	if (changed && s->has_log)
+		health_tell(&s->health, &s->log, before);
 	publish(s, s->status.state);
 	if (!changed)
 		return;
-	if (s->has_log)
-		health_tell(&s->health, &s->log, before);
 	if (s->status.health != HEALTH_UNHEALTHY || !s->spec->health.restarts)
 		return;
 	s->unwell = true;
