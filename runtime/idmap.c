@@ -49,11 +49,11 @@ int idmap_write(pid_t pid, const struct idmap_table *t, struct error *err)
 
 /* Holds the new namespace until its descriptor is open. It shares the parent's memory, so that
  * making it copies no page tables: it makes system calls only. */
-static int hold(void *arg)
+static int hold(void *parent)
 {
-	(void)arg;
 	syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	for (;;)
+	/* who ended before that sends nothing */
+	while (syscall(SYS_getppid) == (intptr_t)parent)
 		syscall(SYS_pause);
 	return 0;
 }
@@ -63,7 +63,8 @@ int idmap_userns(const struct idmap_table *table, int *out_fd, struct error *err
 	static _Alignas(16) char stack[16384];
 	char path[64];
 	int fd = -1;
-	pid_t pid = clone(hold, stack + sizeof(stack), CLONE_NEWUSER | CLONE_VM | SIGCHLD, NULL);
+	pid_t pid = clone(hold, stack + sizeof(stack), CLONE_NEWUSER | CLONE_VM | SIGCHLD,
+			  (void *)(intptr_t)getpid());
 
 	if (pid < 0)
 		return error_set(err, ERROR_SYSTEM, errno, "make a user namespace");
