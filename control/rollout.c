@@ -21,6 +21,7 @@
 #include "router/router.h"
 
 #define DRAIN_MS 30000
+#define RETIRE_MS 60000
 #define PUBLISH_TRIES 5
 
 /* What exists of an app, held against what a release wants. */
@@ -213,6 +214,16 @@ static bool to_retire(const struct rollout *ro, size_t i)
 	return !ro->keep[i] && !ro->leaves[i];
 }
 
+/* Again while berth-runtime cannot be asked, as while it is started anew: nobody else ends this one
+ * before the app's next rollout. What is left after that the doctor names. */
+static void stop_old(const struct instance *inst, const char *id)
+{
+	int64_t until = clock_ms() + RETIRE_MS;
+	struct error ignored = ERROR_INIT;
+	while (runtime_stop(inst, id, -1, &ignored) < 0 && clock_ms() < until)
+		clock_sleep_ms(100);
+}
+
 /* In a process of its own: nobody waits for the old containers' last requests. */
 static void retire(struct context *c, const struct app *app, const struct rollout *ro)
 {
@@ -252,7 +263,7 @@ static void retire(struct context *c, const struct app *app, const struct rollou
 		if (!to_retire(ro, i))
 			continue;
 		drain(c->inst, &ro->now[i]);
-		runtime_stop(c->inst, ro->now[i].status.id, -1, &err);
+		stop_old(c->inst, ro->now[i].status.id);
 	}
 	_exit(0);
 }

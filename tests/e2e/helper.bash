@@ -133,3 +133,18 @@ service_is_up() {
 	[ "$(berth server status --format json |
 		jq -r --arg n "$1" '.[] | select(.service == $n) | .state')" = up ]
 }
+
+is_another() {
+	[ "$(service_pid "$1")" != "$2" ] && service_is_up "$1"
+}
+
+# kill -9 of all at once, and until another of each is up: kill_services SERVICE...
+kill_services() {
+	local service pids=()
+	for service in "$@"; do pids+=("$(service_pid "$service")"); done
+	kill -9 "${pids[@]}"
+	for service in "$@"; do
+		wait_for 30 is_another "$service" "${pids[0]}"
+		pids=("${pids[@]:1}")
+	done
+}

@@ -95,19 +95,6 @@ assert_none_lost() {
 	assert_equal "$(http "$host" /env/COLOUR)" red
 }
 
-is_another() {
-	[ "$(service_pid "$1")" != "$2" ] && service_is_up "$1"
-}
-
-# kill -9 of SERVICE, and until another of it is up: kill_service SERVICE
-kill_service() {
-	local pid
-	pid=$(service_pid "$1")
-	[ "$pid" -gt 1 ]
-	kill -9 "$pid"
-	wait_for 30 is_another "$1" "$pid"
-}
-
 container_of() {
 	# one that a release before replaced may still serve its last requests
 	berth ps "$APP" --format json |
@@ -118,7 +105,7 @@ container_of() {
 	local before
 	before=$(container_of web.1)
 	begin_load
-	kill_service berthd
+	kill_services berthd
 	wait_for 10 eval 'berth apps:exists "$APP"'
 	assert_none_lost
 	assert_equal "$(container_of web.1)" "$before"
@@ -131,7 +118,7 @@ container_of() {
 	local before
 	before=$(container_of web.1)
 	begin_load
-	kill_service berth-runtime
+	kill_services berth-runtime
 	assert_equal "$(container_of web.1)" "$before"
 	echo "after berth-runtime" >"$dir/text"
 	push_app "$dir" "$APP"
@@ -139,24 +126,36 @@ container_of() {
 	assert_equal "$(http "$host")" "after berth-runtime"
 }
 
+@test "old containers are ended though berth-runtime was away when their last request was done" {
+	local socket=$TEST_ROOT/run/runtime.sock slow old
+	old=$(container_of web.1)
+	http "$host" /slow/3 >/dev/null 3>&- &
+	slow=$!
+	echo "while it was away" >"$dir/text"
+	wait_for 10 eval 'berth logs "$APP" -n 100 | grep -q "slow begun"'
+	push_app "$dir" "$APP"
+	mv "$socket" "$socket.away"
+	wait "$slow"
+	sleep 1
+	[ -e "$socket" ] || mv "$socket.away" "$socket"
+	wait_for 20 eval '[ ! -e "$TEST_ROOT/run/containers/'"$old"'" ]'
+}
+
 @test "kill -9 of berth-plugins and berth-web: no request is lost" {
 	begin_load
-	kill_service berth-plugins
-	kill_service berth-web
+	kill_services berth-plugins
+	kill_services berth-web
 	assert_none_lost
 	wait_for 10 eval '[ "$(http berth.localhost /healthz)" != "" ]'
 }
 
 @test "kill -9 of berthd and berth-runtime together: no app stops, no log line is lost" {
-	local before daemon runtime last
+	local before last
 	berth ps:scale "$APP" counter=1
 	before=$(container_of counter.1)
 	begin_load
 	sleep 1
-	daemon=$(service_pid berthd)
-	runtime=$(service_pid berth-runtime)
-	kill -9 "$daemon" "$runtime"
-	wait_for 20 eval 'service_is_up berthd && service_is_up berth-runtime'
+	kill_services berthd berth-runtime
 	wait_for 10 eval 'berth apps:exists "$APP"'
 	sleep 1
 	assert_none_lost
@@ -216,7 +215,7 @@ shim_of() {
 }
 
 @test "kill -9 of nginx: it is back on the same port with the same routes" {
-	kill_service berth-router
+	kill_services berth-router
 	wait_for 10 eval '[ "$(http_status "$host")" = 200 ]'
 	begin_load
 	echo "after nginx" >"$dir/text"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Answers "/" with the file `text`, "/env/NAME" with an environment variable, "/say/WORD" after
-# printing the word, "/slow" after a second, "/bytes/N" with N bytes. A process per connection, kept
-# alive.
+# printing the word, "/slow" after a second, "/slow/N" after N and a word of it, "/bytes/N" with N
+# bytes. A process per connection, kept alive.
 use strict;
 use warnings;
 use IO::Socket::INET;
@@ -22,6 +22,10 @@ sub body {
 	print "said $1\n" if $path =~ m{^/say/(\S+)$};
 	return 'x' x $1 if $path =~ m{^/bytes/(\d+)$};
 	sleep 1 if $path eq '/slow';
+	if ($path =~ m{^/slow/(\d+)$}) {
+		print "slow begun\n";
+		sleep $1;
+	}
 	open my $file, '<', 'text' or return "no text\n";
 	local $/;
 	return <$file>;
