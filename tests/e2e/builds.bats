@@ -23,19 +23,10 @@ setup_file() {
 
 # The settings are read when it starts; its supervisor starts it again.
 restart_berthd() {
-	local old new
-	old=$(berthd_pid)
+	local old
+	old=$(service_pid berthd)
 	kill "$old"
-	for _ in $(seq 100); do
-		new=$(berthd_pid)
-		[ -z "$new" ] || [ "$new" = "$old" ] || ! berth version >/dev/null 2>&1 || return 0
-		sleep 0.1
-	done
-	return 1
-}
-
-berthd_pid() {
-	pgrep -o -f "^$TEST_PREFIX/bin/berthd --root" || true
+	wait_for 30 is_another berthd "$old"
 }
 
 teardown_file() {
@@ -219,7 +210,7 @@ kill_sessions() {
 	assert_contains "$output" "Build used more than 64 MB of disk"
 	berth builds:set "$app" disk
 	berth builds:set "$app" pids 32
-	echo 'exec dash -c "for i in \$(seq 50); do sleep 3 & done; wait"' >"$dir/do"
+	echo 'exec dash -c "for i in \$(seq 50); do sleep 30 & done; wait"' >"$dir/do"
 	run push_app "$dir" "$app"
 	assert_contains "$output" ", and wanted more than 32 processes"
 	berth builds:set "$app" pids

@@ -478,8 +478,13 @@ own_commands() {
 	assert_equal "$(http "$host" /env/GLOBAL_ONE)" unset
 }
 
+alone() {
+	wait_for 40 eval '[ "$(json ps "$APP" | jq length)" = 1 ]'
+}
+
 @test "config: --no-restart waits for the next start" {
 	local container
+	alone # what the test before replaced has gone
 	container=$(json ps "$APP" | jq -r '.[0].container')
 	berth config:set --no-restart "$APP" LATER=1
 	assert_equal "$(json ps "$APP" | jq -r '.[0].container')" "$container"
@@ -666,6 +671,7 @@ processes() {
 
 @test "logs: -n, -p, the order of lines, the router's and Berth's own" {
 	local i
+	alone # whatever was replaced has said its last
 	for i in 1 2 3; do http "$host" "/say/word$i" >/dev/null; done
 	wait_for 10 eval '[[ "$(berth logs "$APP" -p web)" == *"said word3"* ]]'
 	run berth logs "$APP" -p web -n 1
@@ -674,7 +680,7 @@ processes() {
 	assert_equal "$(berth logs "$APP" -p web.1 -n 3 | grep -o 'word.' | tr '\n' ' ')" "word1 word2 word3 "
 	assert_equal "$(berth logs "$APP" -p web.2 -n 5 | grep -c word)" 0 || true
 	wait_for 10 eval '[[ "$(berth logs "$APP" -p router)" == *"path=\"/say/word3\" host=$host"* ]]'
-	berth logs "$APP" -p router -n 1 >line
+	berth logs "$APP" -p router | grep word3 | tail -n 1 >line
 	grep -qE "^[0-9]{4}-[0-9-]{5}T[0-9:.]{15}Z berth\[router\]: method=GET path=\"/say/word3\" host=$host \
 request_id=[0-9.-]{18,} fwd=\"[0-9.]+\" dyno=[^ ]+ connect=[0-9]+ms service=[0-9]+ms status=200 \
 bytes=[0-9]+ protocol=http\$" line
@@ -689,12 +695,12 @@ bytes=[0-9]+ protocol=http\$" line
 @test "logs -t: a new line comes at once, and the follower ends with its client" {
 	local pid
 	# not through the function: the process that is killed must be the client itself
-	"$TEST_PREFIX/bin/berth" --root "$TEST_ROOT" logs "$APP" -t -p web -n 0 >followed 2>&1 3>&- &
+	"$TEST_PREFIX/bin/berth" --root "$TEST_ROOT" logs "$APP" -t -p web -n 1 >followed 2>&1 3>&- &
 	pid=$!
-	sleep 0.5
+	wait_for 20 test -s followed
 	http "$host" /say/followed >/dev/null
 	wait_for 20 grep -q "said followed" followed
-	assert_equal "$(wc -l <followed)" 1
+	assert_equal "$(wc -l <followed)" 2
 	kill -TERM $pid
 	wait $pid || true
 	# another file: the one before has a line in it until the shell empties it

@@ -532,7 +532,7 @@ ssh_below() {
 	git_mend
 	run push_app "$dir" "$app"
 	[ "$status" -eq 0 ]
-	refute_contains "$output" Waiting
+	refute_contains "$output" "Waiting for the deploy"
 	assert_equal "$(http "$host")" two
 }
 
@@ -580,7 +580,7 @@ begin_push() {
 }
 
 @test "a waiting push that is cancelled keeps nobody back" {
-	local first second third
+	local first second third id
 	deploy_one giveway
 	slow_push
 	first=$(head_of "$dir")
@@ -593,6 +593,10 @@ begin_push() {
 	wait_waiting three.out
 	kill -9 "$(ssh_below "$third")"
 	wait "$third" || true
+	# the server hears of it after the client has gone: until then its ticket is the newest
+	id=$(berth ps "$app" --format json | jq -r '.[0].container')
+	id=${id#a}
+	wait_for 20 flock -ns "$TEST_ROOT/run/locks/${id%%.*}.newest" true
 	end_slow_push
 	# the newest of those that are still there is deployed
 	wait "$second" || {

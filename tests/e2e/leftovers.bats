@@ -116,6 +116,7 @@ end_other() {
 	local group name kind
 	new_app used
 	push_app "$dir" "$app"
+	settled
 	name=$(berth run:detached "$app" true)
 	wait_for 20 eval '[ "$(berth run:list "$app" --format json | jq -r .[0].state)" = exited ]'
 	assert_equal "$(berth cleanup --dry-run)" "-----> Nothing to clean up"
@@ -199,6 +200,7 @@ end_other() {
 	builds=$(query "SELECT id FROM builds WHERE app = $id")
 	[ -e "$TEST_ROOT/lib/build-logs/$builds.log" ]
 	[ -d "$TEST_ROOT/lib/sources/$source" ]
+	settled
 	# what a build holds while it runs
 	exec {hold}<"$TEST_ROOT/run/locks/collect"
 	flock -s "$hold"
@@ -240,6 +242,7 @@ end_other() {
 	new_app later
 	echo "# its own source" >>"$dir/Procfile"
 	push_app "$dir" "$app"
+	settled
 	http "$host" >/dev/null
 	berth run:detached "$app" sleep 1000
 	id=$(query "SELECT id FROM apps WHERE name = '$app'")
@@ -249,7 +252,7 @@ end_other() {
 	mapfile -t containers < <(find "$TEST_ROOT/run/containers" -mindepth 1 -maxdepth 1 -name "a$id.*" -printf '%f\n')
 	assert_equal "${#containers[@]}" 2
 	containers=("${containers[@]/%/ of no release}")
-	[ -e "$TEST_ROOT/lib/router/logs/$app.log" ]
+	wait_for 10 test -e "$TEST_ROOT/lib/router/logs/$app.log"
 	# of a build with packs, and with a Dockerfile
 	install -d -o berth -g berth "$TEST_ROOT/lib/builds"
 	mkdir -p "$TEST_ROOT/lib/cache/app-$id" "$TEST_ROOT/lib/cache/app-$id.abc" "$TEST_ROOT/lib/cache/foreign"
@@ -278,6 +281,7 @@ end_other() {
 	local volume lib=$TEST_ROOT/lib layer
 	new_app stays
 	push_app "$dir" "$app"
+	settled
 	volume=$(unique_app volume)
 	berth storage:create "$volume"
 	mkfifo layer.tar volume.tar
@@ -319,6 +323,7 @@ end_other() {
 	local repo tree
 	new_app trees
 	push_app "$dir" "$app"
+	settled
 	repo=$TEST_ROOT/lib/repos/$app.git
 	tree=$(tgit -C "$dir" rev-parse 'HEAD^{tree}')
 	git() {
@@ -332,16 +337,22 @@ end_other() {
 	nothing_left
 }
 
+# The container of $app that has ended: its shim takes its socket with it
+without_socket() {
+	local folder
+	for folder in "$TEST_ROOT"/run/containers/a*."$app".*; do
+		[ -S "$folder/control" ] || echo "${folder##*/}"
+	done
+}
+
 @test "an address in the table that no container has; the socket of a dead shim" {
 	local name id before
 	new_app stays
 	push_app "$dir" "$app"
 	name=$(berth run:detached "$app" true)
-	wait_for 20 eval '[ "$(berth run:list "$app" --format json | jq -r .[0].state)" = exited ]'
-	for id in "$TEST_ROOT"/run/containers/a*."$app".*; do
-		[ -S "$id/control" ] || break # what has ended
-	done
-	id=${id##*/}
+	settled
+	wait_for 20 eval 'id=$(without_socket) && [ -n "$id" ]'
+	assert_equal "$(berth run:list "$app" --format json | jq -r .[0].state)" exited
 	before=$(nft -j list map inet "berth-$TEST_NUMBER" owners | jq -S .)
 	nft add element inet "berth-$TEST_NUMBER" owners "{ $(owner_key) : 5 }"
 	python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).bind("/proc/self/cwd/control")' 2>/dev/null || true

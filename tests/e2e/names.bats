@@ -178,6 +178,8 @@ get_by() {
 				local $/;
 				$body = (split /\r\n\r\n/, <$s> // "", 2)[1] // "";
 			}
+			# one that was kept from asking in time has an answer that is not good any more
+			next if $body !~ /^(\w+)\n$/ && time - $at > 1;
 			$body =~ /^(\w+)\n$/ ? $good++ : $bad++;
 			print "$1\n" if $body =~ /^(\w+)\n$/ && !$seen{$1}++;
 			print "begun\n" if $good == 1;
@@ -215,8 +217,7 @@ only_one_of() {
 	kill -9 "$before"
 	# its socket is its keeper's, so this waits in it
 	[ -n "$(lookup "$A" "$B.web.internal")" ]
-	wait_for 20 service_is_up berth-resolver
-	[ "$(service_pid berth-resolver)" != "$before" ]
+	wait_for 20 is_another berth-resolver "$before"
 	[ -n "$(lookup "$A" "$B.web.internal")" ]
 }
 
@@ -291,6 +292,6 @@ read -r -t 10 -d "" -u 3 && echo answered'
 		busy+=($!)
 	done
 	for _ in $(seq 40); do berth run "$A" bash -c "$ASK" </dev/null || true; done >"$BATS_TEST_TMPDIR/answers"
-	kill "${busy[@]}"
+	kill "${busy[@]}" || true
 	assert_equal "$(grep -c answered "$BATS_TEST_TMPDIR/answers")" 40
 }

@@ -28,13 +28,19 @@ oci_image() {
 	umoci insert --image "$dir:busybox:1" --opaque "$work/new" /srv/old
 	cat >"$work/serve" <<'END'
 #!/bin/sh
+if [ "$1" = --answer ]; then
+	shift
+	while read -r line && [ ${#line} -gt 1 ]; do :; done
+	echo "HTTP/1.0 200 OK"
+	echo
+	echo "uid=$(id -u) gid=$(id -g) groups=$(id -G) home=$HOME cwd=$(pwd) port=$PORT greeting=$GREETING args=$*"
+	exit
+fi
 trap 'echo "got QUIT"; exit 0' QUIT
 echo "serving as $(id -u):$(id -g) in $(pwd) with $*"
-while :; do
-	{ echo "HTTP/1.0 200 OK"; echo; echo "uid=$(id -u) gid=$(id -g) groups=$(id -G) home=$HOME cwd=$(pwd) port=$PORT greeting=$GREETING args=$*"; } |
-		nc -l -p 8080 >/dev/null &
-	wait $!
-done
+# one listener that stays: between two there would be nobody for a moment
+nc -ll -p 8080 -e "$0" --answer "$@" &
+wait $!
 END
 	chmod 755 "$work/serve"
 	umoci insert --image "$dir:busybox:1" "$work/serve" /usr/bin/serve

@@ -109,9 +109,9 @@ await_status() {
 	# nothing comes, but it is asked whether anybody is there
 	oci kill "$ID" 0
 	status_is running
+	wait_for 10 grep -x begun "$BATS_TEST_TMPDIR/out"
 	oci kill "$ID" KILL
 	await_status stopped
-	grep -x begun "$BATS_TEST_TMPDIR/out"
 	run oci kill "$ID" TERM
 	[ "$status" -eq 1 ] && [[ $output = *"container not running: '$ID' is stopped"* ]]
 	oci delete "$ID"
@@ -666,7 +666,7 @@ limit_of() {
 	until [ "$(oci ps --format json "$ID" | jq length)" -eq 3 ]; do sleep 0.05; done
 	oci kill --all "$ID" KILL
 	await_status stopped
-	[ -z "$(cat /sys/fs/cgroup/{,pids/}"$ID/cgroup.procs" 2>/dev/null)" ]
+	wait_for 10 eval '[ -z "$(cat /sys/fs/cgroup/{,pids/}"$ID/cgroup.procs" 2>/dev/null)" ]'
 }
 
 # The state names a process by pid and start time: whoever has that pid now is a stranger.
@@ -713,7 +713,7 @@ limit_of() {
 		oci delete --force "$ID"
 		[ ! -e "$ROOT/$ID" ]
 		[ -z "$(find /sys/fs/cgroup -name "$ID")" ]
-		[ -z "$(pgrep -f "create --bundle $B")" ]
+		wait_for 5 eval '! pgrep -f "create --bundle $B"'
 	done
 }
 

@@ -114,8 +114,7 @@ inside() {
 @test "run:detached: the runtime ends it when its time is over" {
 	local name
 	name=$(berth run:detached --ttl-seconds 1 "$APP" sleep 4712)
-	kill -9 "$(service_pid berthd)"
-	wait_for 20 service_is_up berthd
+	kill_services berthd
 	wait_for 20 is_state "$name" exited
 	run ! inside sleep 4712
 	assert_equal "$(field "$name" exit_code)" 137
@@ -140,9 +139,7 @@ inside() {
 	name=$(berth run:detached "$APP" 'trap "echo ended; exit 3" TERM; echo begun; while :; do sleep 0.1; done')
 	wait_for 20 log_has "$name" begun
 	pid=$(berth run:list "$APP" --format json | jq -r '.[0].container')
-	kill -9 "$(service_pid berthd)" "$(service_pid berth-runtime)"
-	wait_for 20 service_is_up berthd
-	wait_for 20 service_is_up berth-runtime
+	kill_services berthd berth-runtime
 	wait_http "$host" one
 	is_state "$name" up
 	assert_equal "$(field "$name" container)" "$pid"

@@ -38,22 +38,22 @@ last_line() {
 	new_app
 	compile <<'END'
 printf 'compiling'
-sleep 10.5
+sleep 15
 echo ' compiled'
 END
-	echo '{ "healthchecks": { "web": [{ "type": "startup", "listening": true, "timeout": 11 }] } }' >"$dir/app.json"
+	echo '{ "healthchecks": { "web": [{ "type": "startup", "listening": true, "timeout": 15 }] } }' >"$dir/app.json"
 	printf 'web: echo "Server running at http://localhost:3000"; exec sleep 60\n' >"$dir/Procfile"
 	berth apps:create "$app"
 	berth buildpacks:set "$app" "file://$PACK"
 	run push_app "$dir" "$app"
 	[ "$status" -ne 0 ]
 	assert_contains "$output" "-----> Patience app detected"
-	[[ $output =~ compiling\ *$'\n'"remote:        ... still building (10 s)" ]]
+	[[ $output =~ compiling\ *$'\n'"remote:        ... still building (1"[0-4]" s)" ]]
 	[[ $output =~ "Built in 1"[0-9]\.[0-9]\ s ]]
-	assert_contains "$output" "... still waiting for web.1 to listen on port 5000 (10 s)"
+	[[ $output =~ "... still waiting for web.1 to listen on port 5000 (1"[0-4]" s)" ]]
 	assert_contains "$output" "Server running at http://localhost:3000"
 	refute_contains "$output" $'\033'
-	assert_contains "$(last_line "$output")" "within 11 s; it listens on localhost"
+	assert_contains "$(last_line "$output")" "within 15 s; it listens on localhost"
 }
 
 @test "a build that fails ends with a hint; a crash at the start, too" {

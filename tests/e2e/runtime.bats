@@ -50,6 +50,16 @@ field() {
 	hand list | tr ' ' '\n' | sed -n "s/^$1=//p" | head -1
 }
 
+# Until the programs that write to LOG said NUMBER times that they have begun: wait_ready LOG NUMBER
+wait_ready() {
+	local i
+	for ((i = 0; i < 100; i++)); do
+		[ "$(grep -c ': ready$' "$ROOT/lib/logs/$1.log" 2>/dev/null)" = "$2" ] && return
+		sleep 0.1
+	done
+	return 1
+}
+
 wait_state() {
 	local i
 	for ((i = 0; i < 100; i++)); do
@@ -98,25 +108,26 @@ wait_state() {
 
 @test "stop: SIGTERM to every process, then SIGKILL" {
 	hand start --layer "$BB" --log stop/web.1 s1 -- /bin/sh -c \
-		'sh -c "trap \"echo child; exit\" TERM; while :; do sleep 0.1; done" & trap "wait; echo parent; exit 0" TERM; while :; do sleep 0.1; done'
-	sleep 0.5
+		'sh -c "trap \"echo child; exit\" TERM; echo ready; while :; do sleep 0.1; done" & trap "wait; echo parent; exit 0" TERM; echo ready; while :; do sleep 0.1; done'
+	wait_ready stop/web.1 2
 	hand stop s1
 	grep -q 'app\[web.1\]: child' "$ROOT/lib/logs/stop/web.1.log"
 	grep -q 'app\[web.1\]: parent' "$ROOT/lib/logs/stop/web.1.log"
 	grep -q 'berth\[web.1\]: State changed from up to down' "$ROOT/lib/logs/stop/web.1.log"
-	hand start --layer "$BB" s2 -- /bin/sh -c 'trap "" TERM; while :; do sleep 1; done'
-	sleep 0.3
+	hand start --layer "$BB" --log stop/web.2 s2 -- /bin/sh -c 'trap "" TERM; echo ready; while :; do sleep 1; done'
+	wait_ready stop/web.2 1
 	local begin=$EPOCHREALTIME
 	hand stop s2 500
 	local ms=$(((${EPOCHREALTIME/./} - ${begin/./}) / 1000))
-	[ "$ms" -ge 500 ] && [ "$ms" -lt 3000 ]
+	[ "$ms" -ge 500 ] # and not the 10 s of one that names none
+	[ "$ms" -lt 9000 ]
 	[ -z "$(hand list)" ]
 	hand stop s2
 }
 
 @test "stop: those who go away give no one less time, and an order is heard all the same" {
-	hand start --layer "$BB" many -- /bin/sh -c 'trap "" TERM; while :; do sleep 1; done'
-	sleep 0.3
+	hand start --layer "$BB" --log many/web.1 many -- /bin/sh -c 'trap "" TERM; echo ready; while :; do sleep 1; done'
+	wait_ready many/web.1 1
 	local i pids=()
 	# more than the shim has places for: of gone ones, then of ones that wait
 	for i in {1..10}; do run timeout -s KILL 0.2 "$BUILD/tests/hand" --root "$ROOT" stop many 60000; done
@@ -134,9 +145,9 @@ wait_state() {
 
 @test "the machine goes down: every container ends as if stopped, and none comes back" {
 	hand start --layer "$BB" --log down/web.1 --restart always d1 -- /bin/sh -c \
-		'trap "echo ended; exit 0" TERM; echo run; while :; do sleep 0.1; done'
+		'trap "echo ended; exit 0" TERM; echo run; echo ready; while :; do sleep 0.1; done'
 	hand start --layer "$BB" --net d2 -- /bin/sleep 60
-	sleep 0.3
+	wait_ready down/web.1 1
 	"$BUILD/bin/berth-runtime" --root "$ROOT" --stop-all
 	[ -z "$(hand list)" ]
 	[ -z "$(ls "$ROOT/run/addresses")" ]
@@ -147,12 +158,13 @@ wait_state() {
 
 @test "restarts: at once, then after a second, at most as often as asked" {
 	hand start --layer "$BB" --log again/web.1 --restart failure --max 2 r1 -- /bin/sh -c 'echo run; exit 3'
-	sleep 0.5
-	[ "$(state r1)" = backoff ]
 	wait_state r1 exited
 	[ "$(field restarts)" = 2 ]
 	[ "$(field exit)" = 3 ]
-	[ "$(grep -c 'app\[web.1\]: run' "$ROOT/lib/logs/again/web.1.log")" = 3 ]
+	# when each began, as the log says it: the third a second after the second
+	mapfile -t runs < <(sed -n 's/ app\[web.1\]: run$//p' "$ROOT/lib/logs/again/web.1.log")
+	[ ${#runs[@]} = 3 ]
+	awk "BEGIN { exit !($(date -d "${runs[2]}" +%s.%N) - $(date -d "${runs[1]}" +%s.%N) >= 0.99) }"
 	hand stop r1
 	hand start --layer "$BB" --restart failure r2 -- /bin/true
 	wait_state r2 exited

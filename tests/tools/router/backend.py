@@ -9,6 +9,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 PORT, NAME = int(sys.argv[1]), sys.argv[2]
+MORE = threading.Event()
 BLOCK = bytes(range(256)) * 256
 
 
@@ -47,6 +48,9 @@ class Handler(BaseHTTPRequestHandler):
             return self.websocket()
         if path == "/slow":
             time.sleep(float(self.path.partition("?")[2] or 1))
+        elif path == "/until":
+            while not os.path.exists(self.path.partition("?")[2]):
+                time.sleep(0.02)
         elif path == "/headers":
             return self.answer("".join(f"{k}: {v}\n" for k, v in self.headers.items()))
         elif path == "/path":
@@ -57,6 +61,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.big(int(self.path.partition("?")[2]))
         elif path == "/events":
             return self.events()
+        elif path == "/more-events":
+            MORE.set()
         elif path == "/accel":
             self.send_response(200)
             self.send_header("X-Accel-Redirect", "/secret")
@@ -90,7 +96,7 @@ class Handler(BaseHTTPRequestHandler):
         for i in range(3):
             line = f"data: {i}\n\n".encode()
             self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
-            time.sleep(0.5)
+            MORE.wait(20)
         self.wfile.write(b"0\r\n\r\n")
 
     def websocket(self):

@@ -2,17 +2,19 @@
 # SPDX-License-Identifier: MIT
 """Clients that curl is not, for the router's tests.
 
-client.py load PORT HOST THREADS STOPFILE   keep-alive GETs until STOPFILE exists; "OK ERRORS"
+client.py load PORT HOST THREADS STOPFILE   keep-alive GETs until STOPFILE exists; "OK ERRORS". With
+                                            the first good answer STOPFILE.begun appears
 client.py websocket PORT HOST               upgrade, then an echo; prints the echo
-client.py events PORT HOST                  seconds until the first event
+client.py events PORT HOST                  the numbers of all events; the second comes when the
+                                            first was seen
 client.py raw PORT                          sends stdin, prints all that comes back
 """
 import http.client
 import os
+import re
 import socket
 import sys
 import threading
-import time
 
 PORT = int(sys.argv[2])
 
@@ -30,6 +32,8 @@ def load(host, threads, stop):
                 answer = conn.getresponse()
                 answer.read()
                 good, bad = good + (answer.status == 200), bad + (answer.status != 200)
+                if good == 1:
+                    open(stop + ".begun", "w").close()
             except (OSError, http.client.HTTPException):
                 bad += 1
                 conn.close()
@@ -70,10 +74,12 @@ def websocket(host):
 
 
 def events(host):
-    s, start = connect(), time.monotonic()
+    s, more = connect(), connect()
     s.sendall(f"GET /events HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
-    until(s, b"data: 0")
-    print(f"{time.monotonic() - start:.3f}")
+    data = until(s, b"data: 0")
+    more.sendall(f"GET /more-events HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+    data += until(s, b"\r\n0\r\n\r\n")
+    print(*re.findall("data: (.*)", data.decode()))
 
 
 def raw():
