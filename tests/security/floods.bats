@@ -61,10 +61,11 @@ in_one() {
 @test "the control: who makes two user namespaces makes one able to starve the other" {
 	local thing hog
 	for thing in inotify signals queues; do
-		(in_one hold "$thing") >"$WORK/control" 3>&- &
+		# of its own: until the shell empties it, the one before would have held
+		(in_one hold "$thing") >"$WORK/control-$thing" 3>&- &
 		hog=$!
 		for _ in {1..200}; do
-			if grep -q held "$WORK/control"; then break; fi
+			if grep -qs held "$WORK/control-$thing"; then break; fi
 			sleep 0.05
 		done
 		run in_one take "$thing"
