@@ -407,6 +407,8 @@ static void serve_exec(struct shim *s, struct wire_frame *f, struct wire_reader 
 	if (pid == 0) {
 		s->control = close_fd(s->control);
 		output_close(&s->output);
+		/* else what the container used would be in use a moment longer than it */
+		rootfs_close(&s->rootfs);
 		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 		_exit(exec_main(&s->setup, &s->run, f, r, f->fds[0], f->fds + 1));
 	}
