@@ -22,7 +22,8 @@
 #include "runtime/netlink.h"
 #include "runtime/network.h"
 
-#define AWAIT_US 100000
+/* Of a busy machine: until then a container's first packets would be lost. */
+#define AWAIT_US 1000000
 #define AWAIT_STEP_US 50
 
 /* One device group per instance: all its interfaces can be removed with one request. */
