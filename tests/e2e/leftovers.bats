@@ -390,12 +390,12 @@ without_socket() {
 	ip link add "b$number-ffee" type veth peer name "$far.q"
 	nft add table inet "berth-foreign-$TEST_NUMBER"
 	nothing_left # it may be started again
-	rm -rf --one-file-system "$TEST_DIR/other"
 	group=$(find /sys/fs/cgroup -type d -name "berth-$number" | head -n 1)
 	mkdir "$group/app"
 	sleep 1000 3>&- &
 	pid=$!
 	echo "$pid" >"$group/app/cgroup.procs"
+	rm -rf --one-file-system "$TEST_DIR/other"
 	nothing_left # what runs there is somebody's
 	kill "$pid"
 	wait "$pid" || true

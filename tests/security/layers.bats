@@ -117,11 +117,11 @@ add("opaque", DIR, mode=0o755, pax={"SCHILY.xattr.trusted.overlay.opaque": "y",
 	container remove "sec-odd-$$"
 }
 
-# The process that unpacks, or nothing
+# The process that unpacks layer NAME and has begun to, or nothing: unpacker NAME
 unpacker() {
 	local pid
 	for pid in $(pgrep -x berth-cell); do
-		if [ "$(readlink "/proc/$pid/exe")" = "$BUILD/bin/berth-cell" ] &&
+		if [ "/proc/$pid/root" -ef "$ROOT/lib/layers/.new/$1/data" ] && [ -e "/proc/$pid/root/f" ] &&
 			[ "$(awk '/^NSpid:/ { print NF }' "/proc/$pid/status")" = 3 ]; then
 			echo "$pid"
 		fi
@@ -136,7 +136,7 @@ unpacker() {
 	exec 8>"$WORK/slow"
 	head -c 20000 "$WORK/long.tar" >&8
 	for ((i = 0; i < 100; i++)); do
-		pid=$(unpacker)
+		pid=$(unpacker "sec-slow-$$")
 		if [ -n "$pid" ] && grep -q '^Seccomp:.*2$' "/proc/$pid/status"; then break; fi
 		sleep 0.05
 	done
@@ -196,8 +196,9 @@ unpacker() {
 @test "a dead shim leaves nothing that cleanup does not find" {
 	container start --layer "$STACK" --net egress --restart always sec-dead -- /probe sleep 60
 	kill -9 "$(container list | sed -n 's/^sec-dead .* shim=\([0-9]*\) .*/\1/p')"
-	sleep 0.3
-	container list | grep -q '^sec-dead lost'
+	for _ in {1..100}; do
+		if container list | grep -q '^sec-dead lost'; then break; else sleep 0.05; fi
+	done
 	container cleanup --dry | grep -q '^container sec-dead'
 	container list | grep -q '^sec-dead lost'
 	container cleanup | grep -q '^address .* of sec-dead'

@@ -53,7 +53,7 @@ runtime_up() {
 	"$BUILD/bin/berth-runtime" --root "$ROOT" >"$WORK/runtime.log" 2>&1 3>&- &
 	RUNTIME_PID=$!
 	for ((i = 0; i < 200; i++)); do
-		[ -S "$ROOT/run/runtime.sock" ] && break
+		container list >/dev/null 2>&1 && break
 		sleep 0.05
 	done
 	STACK=layer/probe-$$
@@ -78,8 +78,6 @@ runtime_down() {
 	kill "$RUNTIME_PID"
 	while kill -0 "$RUNTIME_PID" 2>/dev/null; do sleep 0.05; done
 	"$BUILD/bin/berth-runtime" --root "$ROOT" --teardown
-	rm -f "/run/berth-instances/$NUMBER"
-	rm -rf --one-file-system "$WORK"
 	if nft list table inet "berth-$NUMBER" >/dev/null 2>&1; then
 		echo "the table berth-$NUMBER is left" >&2
 		return 1
@@ -89,7 +87,10 @@ runtime_down() {
 	{ ip -6 -o addr; ip -6 route; } >"/tmp/berth-links.$$"
 	none "$(ula "10.$((200 + NUMBER)).0.0" | sed 's/0$//')" <"/tmp/berth-links.$$"
 	rm -f "/tmp/berth-links.$$"
-	[ -z "$(find /sys/fs/cgroup -type d -name "berth-$NUMBER" 2>/dev/null)" ]
+	[ -z "$(find /sys/fs/cgroup -type d -name "berth-$NUMBER" 2>/dev/null)" ] || return
+	# from here on the number is anybody's
+	rm -f "/run/berth-instances/$NUMBER"
+	rm -rf --one-file-system "$WORK"
 }
 
 container() {
