@@ -23,6 +23,9 @@
 
 #define KILL_WAIT_MS 2000
 
+/* A busy kernel takes its time to take a network namespace down. */
+#define LINK_WAIT_MS 5000
+
 struct search {
 	const struct instance *inst;
 	cleanup_claim *claim;
@@ -138,7 +141,7 @@ static int find_free_links(struct search *s, uint32_t subnet, struct strvec *out
  * just ended goes by itself, when the kernel takes its network namespace down. */
 static void find_interfaces(struct search *s)
 {
-	int64_t until = clock_ms() + KILL_WAIT_MS;
+	int64_t until = clock_ms() + LINK_WAIT_MS;
 	uint32_t subnet;
 	if (instance_subnet(s->inst, &subnet, next_error(s)) < 0) {
 		note(s, -1);
