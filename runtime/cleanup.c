@@ -81,7 +81,9 @@ static void find_cgroups(struct search *s)
 			_cleanup_free_ char *procs =
 				xasprintf("%s/%s/cgroup.procs", cgroup_root(i), id);
 			if (!name_is_id(id) || strvec_has(&seen, id) ||
-			    !file_exists(AT_FDCWD, procs) || is_alive(s, id))
+			    !file_exists(AT_FDCWD, procs) || is_alive(s, id) ||
+			    /* one that ended meanwhile took it away before its folder */
+			    !file_exists(AT_FDCWD, procs))
 				continue;
 			strvec_push(&seen, id);
 			strvec_pushf(s->out, "cgroup %s", id);
@@ -168,10 +170,12 @@ static void find_addresses(struct search *s)
 	_cleanup_strvec_ struct strvec names = STRVEC_INIT;
 	list(s, path, &names);
 	for (size_t i = 0; i < names.n; i++) {
-		char holder[NAME_ID_MAX + 16];
+		char holder[NAME_ID_MAX + 16], still[NAME_ID_MAX + 16];
 		uint32_t addr;
 		if (network_parse(names.v[i], &addr) < 0 ||
-		    !address_holder(s, names.v[i], holder, sizeof(holder)) || is_alive(s, holder))
+		    !address_holder(s, names.v[i], holder, sizeof(holder)) || is_alive(s, holder) ||
+		    /* one that ended meanwhile gave it back before its folder went */
+		    !address_holder(s, names.v[i], still, sizeof(still)) || strcmp(holder, still))
 			continue;
 		strvec_pushf(s->out, "address %s of %s", names.v[i], holder);
 		if (!s->dry)
