@@ -16,6 +16,10 @@ machine_up() {
 	ip link set "$name" up
 	ip -n "$name" addr add "$net.2/30" dev eth0
 	ip -n "$name" link set eth0 up
+	# until then the kernel drops what is sent into it
+	for _ in {1..100}; do
+		if [ "$(cat "/sys/class/net/$name/operstate")" = up ]; then break; else sleep 0.05; fi
+	done
 }
 
 machine_down() {

@@ -199,10 +199,11 @@ shim_seconds() {
 	local begun=$EPOCHREALTIME
 	before=$(du -sb "$ROOT/lib/logs/flood" | cut -f1)
 	sleep 1
-	# 2 MiB a second, with what each line is given
+	# 2 MiB a second, with what each line is given; one that was kept from reading for up to 8 s has
+	# as much to its credit
 	after=$(du -sb "$ROOT/lib/logs/flood" | cut -f1)
 	local ms=$(((${EPOCHREALTIME/./} - ${begun/./}) / 1000))
-	[ $((after - before)) -lt $(((2 << 20) + ms * 3 * 1049)) ]
+	[ $((after - before)) -lt $(((24 << 20) + ms * 3 * 1049)) ]
 	[ "$(shim_seconds sec-hog-log)" -lt 3 ]
 	container stop sec-hog-log 0
 	# the control: how much the same program gives who just reads

@@ -13,12 +13,24 @@ setup_file() {
 	# a service of the host's own, on all its addresses; also the positive control
 	"$BUILD/tests/probe" listen 7799 </dev/null >/dev/null 2>&1 3>&- &
 	export HOST_PID=$!
+	for _ in $(seq 100); do
+		if ss -Hltn | grep -q :7799; then break; else sleep 0.1; fi
+	done
 	VICTIM=$(container start --layer "$STACK" --net egress --range 7 sec-victim -- /probe listen 8080)
 	VICTIM6=$(ula "$VICTIM")
 	GATEWAY6=$(ula "$GATEWAY")
+	listens sec-victim
 	export VICTIM VICTIM6 GATEWAY6
 	UPLINK=$(ip -4 -o addr show scope global | awk '$2 != "lo" { sub("/.*", "", $4); print $4; exit }')
 	export UPLINK
+}
+
+# A container runs from when its program is executed: until that listens
+listens() {
+	for _ in $(seq 100); do
+		if inside "$1" ss -Hltn | grep -q :8080; then return; else sleep 0.1; fi
+	done
+	return 1
 }
 
 teardown_file() {
@@ -158,10 +170,9 @@ while True: s.accept()[0].close()' "$GATEWAY" </dev/null 3>&- &
 	inside sec-victim "$BUILD/tests/probe" udp 8.8.8.8 198.18.9.9:9
 	inside sec-victim ip addr add "${GATEWAY%.1}.9/32" dev eth0
 	inside sec-victim "$BUILD/tests/probe" udp "${GATEWAY%.1}.9" 198.18.9.9:9
-	after=$(dropped)
+	counted $((before + 2)) dropped
 	inside sec-victim ip addr del 8.8.8.8/32 dev eth0
 	inside sec-victim ip addr del "${GATEWAY%.1}.9/32" dev eth0
-	[ "$after" -ge $((before + 2)) ]
 }
 
 # Packets that the source chains have dropped so far.
@@ -418,6 +429,7 @@ with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as s
 
 @test "9: a container image's program is its app's, linked and closed as others" {
 	image=$(container start --layer "$STACK" --net egress --range 6 --profile image sec-image -- /probe listen 8080)
+	listens sec-image
 	run probe --net egress --range 8 -- net "$GATEWAY:9" "$image:8080"
 	none ' connected$' <<<"$output"
 	container policy 8:6 closed:6
