@@ -54,9 +54,9 @@ named_and_removed() {
 	printf '%s\n' "$@" | sort >expected
 	berth doctor --format json >rows || true
 	jq -r '.[] | select(.check == "leftovers" and .result == "warning") | .detail' rows | sort >named
-	diff expected named
+	diff expected named || return
 	berth cleanup --dry-run | sed 's/^-----> Would remove //' | sort >dry
-	diff expected dry
+	diff expected dry || return
 	berth cleanup | sed 's/^-----> Removed //' | sort >removed
 	diff expected removed
 }
@@ -401,8 +401,15 @@ without_socket() {
 	wait "$pid" || true
 	mapfile -t groups < <(find /sys/fs/cgroup -type d \( -path "*/berth-$number" -o -path "*/berth-$number/*" \))
 	groups=("${groups[@]/#/cgroup }")
-	named_and_removed "${groups[@]/%/ of an instance that is gone}" \
+	run named_and_removed "${groups[@]/%/ of an instance that is gone}" \
 		"interface b$number-ffee of an instance that is gone" "table berth-$number of an instance that is gone"
+	# whatever instance of this machine looks first removes it: then some of it is not named here
+	if [ "$status" -ne 0 ]; then
+		[ -z "$(grep '^>' <<<"$output")" ]
+		berth cleanup
+	fi
+	[ -z "$(find /sys/fs/cgroup -type d -name "berth-$number")" ]
+	run ! ip link show "b$number-ffee"
 	run ! nft list table inet "berth-$number"
 	nft list table inet "berth-$TEST_NUMBER" >/dev/null
 	nft delete table inet "berth-foreign-$TEST_NUMBER"
