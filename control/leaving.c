@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 
@@ -20,7 +21,7 @@ static char *folder_path(const struct instance *inst)
 }
 
 int leaving_mark(const struct instance *inst, int64_t app, const struct strvec *ids, int *out_fd,
-		 struct error *err)
+		 char **out_path, struct error *err)
 {
 	_cleanup_free_ char *folder = folder_path(inst);
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
@@ -44,6 +45,7 @@ int leaving_mark(const struct instance *inst, int64_t app, const struct strvec *
 		return -1;
 	}
 	*out_fd = TAKE_FD(fd);
+	*out_path = TAKE_PTR(path);
 	return 0;
 }
 
@@ -53,16 +55,25 @@ static void take_ids(const char *text, struct strvec *out)
 		strvec_push_take(out, xstrndup(text, (size_t)(end - text)));
 }
 
-static int take_file(int folder, const char *name, struct strvec *out, struct error *err)
+/* 1: the file, and a keeper has it; 0: nobody has, or it is gone. */
+static int open_mark(int folder, const char *name, int *out_fd, struct error *err)
 {
-	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 	_cleanup_close_ int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return errno == ENOENT ? 0 : error_set(err, ERROR_SYSTEM, errno, "open '%s'", name);
-	if (flock(fd, LOCK_SH | LOCK_NB) == 0) {
-		unlinkat(folder, name, 0);
+	if (flock(fd, LOCK_SH | LOCK_NB) == 0)
 		return 0;
-	}
+	*out_fd = TAKE_FD(fd);
+	return 1;
+}
+
+static int take_file(int folder, const char *name, struct strvec *out, struct error *err)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	_cleanup_close_ int fd = -1;
+	int kept = open_mark(folder, name, &fd, err);
+	if (kept <= 0)
+		return kept;
 	strbuf_cap(&text, LIST_MAX);
 	if (strbuf_read_fd(&text, fd, err) < 0)
 		return -1;
@@ -86,5 +97,26 @@ int leaving_list(const struct instance *inst, int64_t app, struct strvec *out, s
 	for (struct dirent *e; (e = readdir(dir));)
 		if (str_starts(e->d_name, prefix) && take_file(dirfd(dir), e->d_name, out, err) < 0)
 			return -1;
+	return 0;
+}
+
+int leaving_forsaken(const struct instance *inst, void (*each)(int64_t app, void *data), void *data,
+		     struct error *err)
+{
+	_cleanup_free_ char *path = folder_path(inst);
+	_cleanup_(close_folder) DIR *dir = opendir(path);
+	if (!dir)
+		return errno == ENOENT ? 0 : error_set(err, ERROR_SYSTEM, errno, "open '%s'", path);
+	for (struct dirent *e; (e = readdir(dir));) {
+		_cleanup_close_ int fd = -1;
+		if (e->d_name[0] == '.')
+			continue;
+		int kept = open_mark(dirfd(dir), e->d_name, &fd, err);
+		if (kept < 0)
+			return -1;
+		/* whoever removes it has it: its keeper may just have come to its end */
+		if (!kept && unlinkat(dirfd(dir), e->d_name, 0) == 0)
+			each(strtoll(e->d_name, NULL, 10), data);
+	}
 	return 0;
 }

@@ -21,7 +21,6 @@
 #include "router/router.h"
 
 #define DRAIN_MS 30000
-#define RETIRE_MS 60000
 #define PUBLISH_TRIES 5
 
 /* What exists of an app, held against what a release wants. */
@@ -214,29 +213,21 @@ static bool to_retire(const struct rollout *ro, size_t i)
 	return !ro->keep[i] && !ro->leaves[i];
 }
 
-/* Again while berth-runtime cannot be asked, as while it is started anew: nobody else ends this one
- * before the app's next rollout. What is left after that the doctor names. */
-static void stop_old(const struct instance *inst, const char *id)
-{
-	int64_t until = clock_ms() + RETIRE_MS;
-	struct error ignored = ERROR_INIT;
-	while (runtime_stop(inst, id, -1, &ignored) < 0 && clock_ms() < until)
-		clock_sleep_ms(100);
-}
-
-/* In a process of its own: nobody waits for the old containers' last requests. */
+/* In a process of its own: nobody waits for the old containers' last requests. When it is killed,
+ * or berth-runtime is being started anew just then, its mark stays, and berthd sees to it. */
 static void retire(struct context *c, const struct app *app, const struct rollout *ro)
 {
 	_cleanup_strvec_ struct strvec ids = STRVEC_INIT;
 	_cleanup_close_ int mark = -1;
+	_cleanup_free_ char *mark_path = NULL;
 	struct error err = ERROR_INIT;
-	bool reached = true;
+	bool reached = true, ended = true;
 	for (size_t i = 0; i < ro->n_now; i++)
 		if (to_retire(ro, i))
 			strvec_push(&ids, ro->now[i].status.id);
 	if (ids.n == 0)
 		return;
-	if (leaving_mark(c->inst, app->id, &ids, &mark, &err) < 0) {
+	if (leaving_mark(c->inst, app->id, &ids, &mark, &mark_path, &err) < 0) {
 		answer_warning("cannot retire the old containers: %s", err.message);
 		return;
 	}
@@ -263,8 +254,11 @@ static void retire(struct context *c, const struct app *app, const struct rollou
 		if (!to_retire(ro, i))
 			continue;
 		drain(c->inst, &ro->now[i]);
-		stop_old(c->inst, ro->now[i].status.id);
+		if (runtime_stop(c->inst, ro->now[i].status.id, -1, &err) < 0)
+			ended = false;
 	}
+	if (ended)
+		unlink(mark_path);
 	_exit(0);
 }
 

@@ -21,6 +21,7 @@
 #include "control/collect.h"
 #include "control/cron.h"
 #include "control/detached.h"
+#include "control/leaving.h"
 #include "control/lock.h"
 #include "control/process.h"
 #include "control/rollout.h"
@@ -319,7 +320,14 @@ static bool lost_before(const struct process *all, size_t i)
 	return false;
 }
 
-/* Lists the shims anew, and repairs the apps that have a lost one. */
+static void repair(int64_t app, void *data)
+{
+	const struct watch *w = data;
+	spawn_reconcile(w->inst, app, false);
+}
+
+/* Lists the shims anew, and repairs the apps that have a lost one, or one which should have left.
+ */
 static void look(struct watch *w)
 {
 	_cleanup_free_ struct process *all = NULL;
@@ -327,6 +335,8 @@ static void look(struct watch *w)
 	size_t n = 0, kept = 0;
 	if (process_list(w->inst, 0, &all, &n, &err) < 0)
 		return; /* berth-runtime restarts; the next look finds it */
+	if (leaving_forsaken(w->inst, repair, w, &err) < 0)
+		log_warning("old containers: %s", err.message);
 	struct watched *list = xcalloc(n, sizeof(*list));
 	for (size_t i = 0; i < n; i++) {
 		if (all[i].status.state == CONTAINER_LOST) {

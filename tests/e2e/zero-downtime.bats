@@ -138,7 +138,25 @@ container_of() {
 	wait "$slow"
 	sleep 1
 	[ -e "$socket" ] || mv "$socket.away" "$socket"
-	wait_for 20 eval '[ ! -e "$TEST_ROOT/run/containers/'"$old"'" ]'
+	# berthd looks every half minute
+	wait_for 60 eval '[ ! -e "$TEST_ROOT/run/containers/'"$old"'" ]'
+}
+
+@test "old containers are ended though the process that waits for their last request is killed" {
+	local slow old keeper
+	old=$(container_of web.1)
+	http "$host" /slow/8 >slow.out 3>&- &
+	slow=$!
+	wait_for 10 eval 'berth logs "$APP" -n 100 | tail -n 5 | grep -q "slow begun"'
+	echo "while it was killed" >"$dir/text"
+	push_app "$dir" "$APP"
+	keeper=$(find /proc/[0-9]*/fd -lname "$(grep -lF "$old" "$TEST_ROOT"/run/leaving/*)" 2>/dev/null | cut -d/ -f3)
+	kill -9 "$keeper"
+	wait_for 60 eval '[ ! -e "$TEST_ROOT/run/containers/'"$old"'" ]'
+	# and its last request was answered all the same
+	wait "$slow"
+	[ -s slow.out ]
+	wait_for 20 eval '[ -z "$(ls "$TEST_ROOT/run/leaving")" ]'
 }
 
 @test "kill -9 of berth-plugins and berth-web: no request is lost" {
