@@ -37,6 +37,7 @@ enum sight {
 	THERE,
 };
 
+/* Fills S, unless NOT_THERE. */
 static enum sight look_at(const struct instance *inst, const char *id, struct container_status *s)
 {
 	struct stat st;

@@ -140,8 +140,9 @@ is_another() {
 
 # kill -9 of all at once, and until another of each is up: kill_services SERVICE...
 kill_services() {
-	local service pids=()
+	local service pid pids=()
 	for service in "$@"; do pids+=("$(service_pid "$service")"); done
+	for pid in "${pids[@]}"; do [ "$pid" -gt 1 ] || return; done
 	kill -9 "${pids[@]}"
 	for service in "$@"; do
 		wait_for 30 is_another "$service" "${pids[0]}"

@@ -379,8 +379,9 @@ without_socket() {
 	rm -rf --one-file-system "$TEST_DIR"/made*
 }
 
-@test "what an instance left whose folder was removed; nothing of it while something runs" {
-	local number pid group
+# An instance whose folder was removed; sets $number and $groups, its own.
+gone_instance() {
+	local pid group
 	"$TEST_PREFIX/bin/berth" server init --root "$TEST_DIR/other" --http-address 127.0.0.1 --http-port "$(free_port)" \
 		--ssh-address 127.0.0.1 --ssh-port "$(free_port)" >/dev/null
 	number=$(sed -n 's/^number = //p' "$TEST_DIR/other/etc/berth.conf")
@@ -388,7 +389,6 @@ without_socket() {
 	nft list table inet "berth-$number" >/dev/null
 	end_other
 	ip link add "b$number-ffee" type veth peer name "$far.q"
-	nft add table inet "berth-foreign-$TEST_NUMBER"
 	nothing_left # it may be started again
 	group=$(find /sys/fs/cgroup -type d -name "berth-$number" | head -n 1)
 	mkdir "$group/app"
@@ -401,15 +401,21 @@ without_socket() {
 	wait "$pid" || true
 	mapfile -t groups < <(find /sys/fs/cgroup -type d \( -path "*/berth-$number" -o -path "*/berth-$number/*" \))
 	groups=("${groups[@]/#/cgroup }")
-	run named_and_removed "${groups[@]/%/ of an instance that is gone}" \
-		"interface b$number-ffee of an instance that is gone" "table berth-$number of an instance that is gone"
-	# whatever instance of this machine looks first removes it: then some of it is not named here
-	if [ "$status" -ne 0 ]; then
-		[ -z "$(grep '^>' <<<"$output")" ]
+}
+
+@test "what an instance left whose folder was removed; nothing of it while something runs" {
+	local number groups=() try
+	nft add table inet "berth-foreign-$TEST_NUMBER"
+	# again when another instance of this machine was the first to look: then it has removed it
+	for try in 1 2 3; do
+		gone_instance
+		run named_and_removed "${groups[@]/%/ of an instance that is gone}" \
+			"interface b$number-ffee of an instance that is gone" "table berth-$number of an instance that is gone"
+		[ "$status" -ne 0 ] || break
+		echo "try $try: $output" >&2
 		berth cleanup
-	fi
-	[ -z "$(find /sys/fs/cgroup -type d -name "berth-$number")" ]
-	run ! ip link show "b$number-ffee"
+	done
+	assert_equal "$status" 0
 	run ! nft list table inet "berth-$number"
 	nft list table inet "berth-$TEST_NUMBER" >/dev/null
 	nft delete table inet "berth-foreign-$TEST_NUMBER"

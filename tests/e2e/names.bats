@@ -165,12 +165,15 @@ get_by() {
 	berth enter "$A" web.1 perl -MIO::Socket::INET -e '
 		$| = 1;
 		my ($name, $good, $bad, %seen) = (shift, 0, 0);
-		my ($address, $at) = ("", 0);
+		my ($address, $at, $told) = ("", 0, 0);
 		until (-e "/tmp/stop") {
 			if (time != $at) {
 				$at = time;
 				$address = inet_ntoa(inet_aton($name) // "\0\0\0\0");
+				$told = time;
 			}
+			# one that was kept from using its answer in time: that is not good any more
+			next if time > $told + 1;
 			my $s = IO::Socket::INET->new(PeerHost => $address, PeerPort => 5000, Timeout => 5);
 			my $body = "";
 			if ($s) {
@@ -178,8 +181,6 @@ get_by() {
 				local $/;
 				$body = (split /\r\n\r\n/, <$s> // "", 2)[1] // "";
 			}
-			# one that was kept from asking in time has an answer that is not good any more
-			next if $body !~ /^(\w+)\n$/ && time - $at > 1;
 			$body =~ /^(\w+)\n$/ ? $good++ : $bad++;
 			print "$1\n" if $body =~ /^(\w+)\n$/ && !$seen{$1}++;
 			print "begun\n" if $good == 1;

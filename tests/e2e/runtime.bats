@@ -166,6 +166,10 @@ wait_state() {
 	[ ${#runs[@]} = 3 ]
 	awk "BEGIN { exit !($(date -d "${runs[2]}" +%s.%N) - $(date -d "${runs[1]}" +%s.%N) >= 0.99) }"
 	hand stop r1
+	# until then it is in backoff, the longer the more often it failed
+	hand start --layer "$BB" --restart failure r3 -- /bin/sh -c 'exit 3'
+	wait_state r3 backoff
+	hand stop r3
 	hand start --layer "$BB" --restart failure r2 -- /bin/true
 	wait_state r2 exited
 	hand stop r2

@@ -264,6 +264,7 @@ dropped() {
 	# the control
 	inside sec-victim python3 -IS "$SOURCE/tests/security/packets.py" --from "$VICTIM6" --to "$peer" plain
 	counted $((seen + 1)) arrived sec-other
+	[ "$(arrived sec-other)" -eq $((seen + 1)) ]
 	before=$(dropped)
 	for address in 2001:db8::5 fe80::5 ::1 :: ff02::5 "$third" "$GATEWAY6" "$peer"; do
 		inside sec-victim python3 -IS "$SOURCE/tests/security/packets.py" --from "$address" \
@@ -321,6 +322,7 @@ arrived() {
 	counted $((before + 2 * ${#kinds[@]})) dropped
 	inside sec-victim "${packets[@]}" plain fragments atomic
 	counted 3 arrived sec-other
+	[ "$(arrived sec-other)" -eq 3 ]
 	container stop sec-other 0
 	container policy
 }

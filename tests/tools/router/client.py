@@ -3,7 +3,8 @@
 """Clients that curl is not, for the router's tests.
 
 client.py load PORT HOST THREADS STOPFILE   keep-alive GETs until STOPFILE exists; "OK ERRORS". With
-                                            the first good answer STOPFILE.begun appears
+                                            a thread's first good answer STOPFILE.begun appears,
+                                            with its 101st STOPFILE.many
 client.py websocket PORT HOST               upgrade, then an echo; prints the echo
 client.py events PORT HOST                  the numbers of all events; the second comes when the
                                             first was seen
@@ -32,8 +33,8 @@ def load(host, threads, stop):
                 answer = conn.getresponse()
                 answer.read()
                 good, bad = good + (answer.status == 200), bad + (answer.status != 200)
-                if good == 1:
-                    open(stop + ".begun", "w").close()
+                if good in (1, 101):
+                    open(stop + (".begun" if good == 1 else ".many"), "w").close()
             except (OSError, http.client.HTTPException):
                 bad += 1
                 conn.close()

@@ -349,8 +349,11 @@ static void test_fast_without_plugins(void **state)
 	struct world *w = *state;
 	_cleanup_strvec_ struct strvec args = STRVEC_INIT;
 	struct error err = ERROR_INIT;
+	_cleanup_free_ char *path = instance_run(&w->inst, "plugins.sock");
 	int64_t begin;
 
+	/* it asks nobody: there is nobody to be asked */
+	assert_int_equal(unlink(path), 0);
 	assert_int_equal(plugin_trigger(&w->inst, "pre-build", &args, "{}", 1, 2, &err), 0);
 	begin = clock_us();
 	for (int i = 0; i < 100; i++)

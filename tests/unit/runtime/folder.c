@@ -86,6 +86,11 @@ static void one_that_has_ended_is_not_listed(void **state)
 	folder_end(folder);
 	assert_int_equal(states(), 0);
 	assert_int_equal(roster_claim(&fx.inst, "x"), ROSTER_ALIVE);
+	/* some seconds later nobody can be about to remove it: cleanup may */
+	const struct timespec old[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
+	assert_int_equal(futimens(folder, old), 0);
+	assert_int_equal(states(), 0);
+	assert_int_equal(roster_claim(&fx.inst, "x"), ROSTER_NOTHING);
 	folder_remove(&fx.inst, "x", folder);
 	assert_int_equal(roster_claim(&fx.inst, "x"), ROSTER_GONE);
 }

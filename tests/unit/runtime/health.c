@@ -93,13 +93,13 @@ static void test_start(void **state)
 	spec.start_period_ms = 60000;
 	begin();
 	for (int i = 0; i < 5; i++) {
-		lived(30000); /* each time: the checks take some, too */
+		lived(50000); /* each time: the checks take some, too */
 		assert_false(check(1, ""));
 	}
 	assert_int_equal(status.health_failures, 0);
 	/* as late as one that is checked every interval after the start period */
 	for (int i = 0; i < 5; i++) {
-		lived(60000 + 45000);
+		lived(60000 + 80000);
 		assert_false(check(1, ""));
 	}
 	assert_int_equal(status.health_failures, 5);
